@@ -1,0 +1,29 @@
+// Levels, threads, kernels: what show_config() prints.
+#include <pybind11/stl.h>
+
+#include "randprop/network.hpp"
+#include "randprop/philox.hpp"
+#include "randprop/simd.hpp"
+#include "register.hpp"
+
+namespace randprop::bindings {
+
+void register_config(py::module_& module) {
+  module.def("simd_levels_built", &simd_levels_built);
+  module.def("simd_levels_supported", &simd_levels_supported);
+  module.def("simd_level", &simd_level);
+  module.def("use_simd_level", &use_simd_level, py::arg("name"));
+  module.def("available_cpus", &available_cpus);
+  module.def("kernel_choice", &kernel_choice, py::arg("weight_bits"), py::arg("bytes_input"),
+             py::arg("n_inputs"));
+  module.def("compiler", [] { return std::string(RANDPROP_COMPILER); });
+  module.def("philox4x32_10", &philox4x32_10, py::arg("counter"), py::arg("key"));
+  module.def(
+      "empty_words",
+      [](std::size_t n_samples, std::size_t n_bits) {
+        return to_array(BitMatrix(n_samples, n_bits));
+      },
+      py::arg("n_samples"), py::arg("n_bits"));
+}
+
+}  // namespace randprop::bindings

@@ -1,0 +1,10 @@
+// The compiled module randprop._core: one register_ call a topic.
+#include "register.hpp"
+
+PYBIND11_MODULE(_core, module) {
+  module.doc() = "Compiled core of randprop; use the randprop package, not this module.";
+  module.attr("__version__") = RANDPROP_VERSION;
+  randprop::bindings::register_config(module);
+  randprop::bindings::register_network(module);
+  randprop::bindings::register_readouts(module);
+}

@@ -1,0 +1,89 @@
+// Packed bits: the one layout that every part of randprop shares.
+//
+// A row is a run of uint64 words, bit j of the row being bit j % 64 of word j / 64. Bits past
+// n_bits in the last word are always zero; every producer keeps that promise and every kernel
+// relies on it. Rows follow each other without gaps, storage is aligned to 64 bytes.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+namespace randprop {
+
+constexpr std::size_t words_for_bits(std::size_t n_bits) noexcept { return (n_bits + 63) / 64; }
+
+// Read-only view of packed rows; owns nothing.
+struct BitView {
+  const std::uint64_t* words = nullptr;
+  std::size_t n_samples = 0;
+  std::size_t n_bits = 0;
+
+  std::size_t n_words() const noexcept { return words_for_bits(n_bits); }
+  const std::uint64_t* row(std::size_t sample) const noexcept { return words + sample * n_words(); }
+};
+
+// Array of T aligned to 64 bytes, left uninitialised by the constructor.
+template <typename T>
+class AlignedArray {
+ public:
+  AlignedArray() = default;
+  // Throws std::bad_alloc when the memory is not there or size * sizeof(T) overflows.
+  explicit AlignedArray(std::size_t size);
+
+  T* data() noexcept { return data_.get(); }
+  const T* data() const noexcept { return data_.get(); }
+  std::size_t size() const noexcept { return size_; }
+  std::size_t bytes() const noexcept { return size_ * sizeof(T); }
+  bool empty() const noexcept { return size_ == 0; }
+  T& operator[](std::size_t i) noexcept { return data_.get()[i]; }
+  const T& operator[](std::size_t i) const noexcept { return data_.get()[i]; }
+  void fill_zero() noexcept;
+
+ private:
+  struct Free {
+    void operator()(T* pointer) const noexcept;
+  };
+  std::unique_ptr<T, Free> data_;
+  std::size_t size_ = 0;
+};
+
+extern template class AlignedArray<std::uint8_t>;
+extern template class AlignedArray<std::int8_t>;
+extern template class AlignedArray<std::int32_t>;
+extern template class AlignedArray<std::int64_t>;
+extern template class AlignedArray<std::uint64_t>;
+
+// Owner of packed rows.
+class BitMatrix {
+ public:
+  BitMatrix() = default;
+  // All bits zero.
+  BitMatrix(std::size_t n_samples, std::size_t n_bits);
+  // Contents undefined: only for a caller that writes every word.
+  static BitMatrix uninitialized(std::size_t n_samples, std::size_t n_bits);
+
+  std::size_t n_samples() const noexcept { return n_samples_; }
+  std::size_t n_bits() const noexcept { return n_bits_; }
+  std::size_t n_words() const noexcept { return words_for_bits(n_bits_); }
+  std::uint64_t* row(std::size_t sample) noexcept { return words_.data() + sample * n_words(); }
+  const std::uint64_t* row(std::size_t sample) const noexcept {
+    return words_.data() + sample * n_words();
+  }
+  bool get(std::size_t sample, std::size_t bit) const noexcept {
+    return (row(sample)[bit / 64] >> (bit % 64)) & 1U;
+  }
+  void set(std::size_t sample, std::size_t bit) noexcept {
+    row(sample)[bit / 64] |= std::uint64_t{1} << (bit % 64);
+  }
+  BitView view() const noexcept { return {words_.data(), n_samples_, n_bits_}; }
+  // Contents undefined afterwards; the storage moves to the caller.
+  AlignedArray<std::uint64_t> release() noexcept { return std::move(words_); }
+
+ private:
+  std::size_t n_samples_ = 0;
+  std::size_t n_bits_ = 0;
+  AlignedArray<std::uint64_t> words_;
+};
+
+}  // namespace randprop

@@ -1,0 +1,21 @@
+// Which instruction sets this build holds, which this CPU runs, and which one is in use.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace randprop {
+
+// Names, best last: "scalar", "avx2", "avx512", "amx", "neon".
+std::vector<std::string> simd_levels_built();
+// Those of simd_levels_built() that this CPU (and the operating system) can run.
+std::vector<std::string> simd_levels_supported();
+
+// The level that computations use. The first call decides: RANDPROP_SIMD if it is set and not
+// empty, else the best supported. Throws std::invalid_argument, which lists the valid names, when
+// RANDPROP_SIMD names a level that the build or the CPU lacks.
+std::string simd_level();
+// Selects a level for all later computations of this process; throws as above.
+void use_simd_level(const std::string& name);
+
+}  // namespace randprop

@@ -1,0 +1,40 @@
+// How work is split over threads.
+//
+// Threads are started for one call and joined before it returns: nothing lives on that a fork
+// could leave half-alive, and no second OpenMP runtime meets one that is already loaded.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <stdexcept>
+
+namespace randprop {
+
+// Thrown out of a long call when RunOptions::interrupted answered true.
+class Interrupted : public std::runtime_error {
+ public:
+  Interrupted() : std::runtime_error("interrupted") {}
+};
+
+struct RunOptions {
+  // 0: as many as the process may run on (sched_getaffinity).
+  int n_threads = 0;
+  // Asked on the calling thread, at most every 50 ms; true ends the call with Interrupted.
+  std::function<bool()> interrupted;
+};
+
+// CPUs that this process may use, at least 1.
+int available_cpus();
+
+// Calls body(chunk, worker) once for every chunk in [0, n_chunks), worker in [0, workers used).
+// The results must not depend on which worker takes which chunk. The first exception of a body
+// ends the run and is rethrown here.
+void parallel_chunks(std::size_t n_chunks, const RunOptions& options,
+                     const std::function<void(std::size_t chunk, int worker)>& body);
+// For bodies that run long: throws Interrupted when the run is to end. Cheap enough for every
+// few microseconds of work; does nothing outside a run.
+void poll_interrupt();
+// How many workers parallel_chunks will use at most: the size for per-worker scratch.
+int worker_count(std::size_t n_chunks, const RunOptions& options);
+
+}  // namespace randprop

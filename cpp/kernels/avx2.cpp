@@ -1,0 +1,187 @@
+// Level "avx2": AVX2 with POPCNT and BMI.
+#include "kernels.hpp"
+
+#if defined(__AVX2__)
+#include <immintrin.h>
+
+namespace randprop {
+namespace kernels {
+namespace {
+
+#include "plain_loops.hpp"
+
+struct V {
+  static constexpr size_t kLanes = 4;
+  static constexpr size_t kRows = 2;
+  static constexpr size_t kGroups = 1;
+  static constexpr size_t kRun = 31;  // a byte counts to 255, a word adds at most 8 to it
+  using Vec = __m256i;
+  using Partial = __m256i;  // byte counters
+
+  static Vec zero() { return _mm256_setzero_si256(); }
+  static Partial zero_partial() { return _mm256_setzero_si256(); }
+  static Vec load(const uint64_t* p) {
+    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  }
+  static Vec broadcast(uint64_t x) { return _mm256_set1_epi64x(static_cast<long long>(x)); }
+  static Vec add(Vec a, Vec b) { return _mm256_add_epi64(a, b); }
+  // Popcount of a byte as two look-ups of a nibble (Mula, Kurz and Lemire 2018).
+  static Partial accumulate(Partial partial, Vec x, Vec w) {
+    const __m256i table =
+        _mm256_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4,  //
+                         0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4);
+    const __m256i nibble = _mm256_set1_epi8(0x0F);
+    const __m256i y = _mm256_and_si256(x, w);
+    const __m256i low = _mm256_shuffle_epi8(table, _mm256_and_si256(y, nibble));
+    const __m256i high =
+        _mm256_shuffle_epi8(table, _mm256_and_si256(_mm256_srli_epi16(y, 4), nibble));
+    return _mm256_add_epi8(partial, _mm256_add_epi8(low, high));
+  }
+  static Vec reduce(Partial p) { return _mm256_sad_epu8(p, _mm256_setzero_si256()); }
+  static void store(int64_t* p, Vec v) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), v);
+  }
+  static unsigned above(Vec sum, int64_t row_term, const int64_t* unit_terms) {
+    const __m256i terms = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(unit_terms));
+    const __m256i bound = _mm256_add_epi64(_mm256_set1_epi64x(row_term), terms);
+    const __m256i above = _mm256_cmpgt_epi64(_mm256_slli_epi64(sum, 2), bound);
+    return static_cast<unsigned>(_mm256_movemask_pd(_mm256_castsi256_pd(above)));
+  }
+};
+
+#include "popcount_tiles.hpp"
+
+inline __m256i load256(const void* p) {
+  return _mm256_loadu_si256(static_cast<const __m256i*>(p));
+}
+
+inline __m256i broadcast_quad(const uint8_t* x) {
+  int32_t quad;
+  __builtin_memcpy(&quad, x, 4);
+  return _mm256_set1_epi32(quad);
+}
+
+// Sums of four products for 8 units from 16-bit products; x and w are full bytes, whose pair sums
+// would overflow the 16 bits of vpmaddubsw, so both are widened and multiplied by vpmaddwd.
+// Accumulators hold units (0, 1, 4, 5 | 2, 3, 6, 7) two lanes each until the end.
+template <size_t kRows>
+inline void dot_bytes_tile(const DotBlock& block, size_t row, size_t unit) {
+  const uint8_t* x = block.x + row * block.x_stride;
+  const int8_t* w = block.w + unit * 4;
+  __m256i low[kRows], high[kRows];
+  for (size_t r = 0; r < kRows; ++r) low[r] = high[r] = _mm256_setzero_si256();
+  for (size_t q = 0; q < block.n_quads; ++q, w += 4 * kPanelUnits) {
+    const __m256i w_low =
+        _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(w)));
+    const __m256i w_high =
+        _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(w + 16)));
+    for (size_t r = 0; r < kRows; ++r) {
+      int32_t quad;
+      __builtin_memcpy(&quad, x + r * block.x_stride + 4 * q, 4);
+      const __m256i bytes =
+          _mm256_broadcastq_epi64(_mm_cvtepu8_epi16(_mm_cvtsi32_si128(quad)));
+      low[r] = _mm256_add_epi32(low[r], _mm256_madd_epi16(bytes, w_low));
+      high[r] = _mm256_add_epi32(high[r], _mm256_madd_epi16(bytes, w_high));
+    }
+  }
+  for (size_t r = 0; r < kRows; ++r) {
+    // hadd leaves units 0 1 4 5 | 2 3 6 7.
+    const __m256i pairs = _mm256_hadd_epi32(low[r], high[r]);
+    __m256i sum = _mm256_permute4x64_epi64(pairs, 0xD8);
+    int32_t* out = block.sums + (row + r) * kPanelUnits + unit;
+    if (block.accumulate) sum = _mm256_add_epi32(sum, load256(out));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), sum);
+  }
+}
+
+void dot_bytes(const DotBlock& block) {
+  for (size_t unit = 0; unit < kPanelUnits; unit += 8) {
+    size_t row = 0;
+    for (; row + 4 <= block.n_rows; row += 4) dot_bytes_tile<4>(block, row, unit);
+    for (; row < block.n_rows; ++row) dot_bytes_tile<1>(block, row, unit);
+  }
+}
+
+// x is 0 or 1, so a pair sum of vpmaddubsw lies in [-256, 254] and 127 of them fit 16 bits.
+template <size_t kRows>
+inline void dot_bits_tile(const DotBlock& block, size_t row, size_t unit) {
+  constexpr size_t kRun = 127;
+  const uint8_t* x = block.x + row * block.x_stride;
+  const __m256i ones = _mm256_set1_epi16(1);
+  __m256i sums[kRows][2];
+  for (size_t r = 0; r < kRows; ++r) {
+    int32_t* out = block.sums + (row + r) * kPanelUnits + unit;
+    for (size_t v = 0; v < 2; ++v)
+      sums[r][v] = block.accumulate ? load256(out + 8 * v) : _mm256_setzero_si256();
+  }
+  for (size_t start = 0; start < block.n_quads; start += kRun) {
+    const size_t stop = block.n_quads - start < kRun ? block.n_quads : start + kRun;
+    __m256i run[kRows][2];
+    for (size_t r = 0; r < kRows; ++r) run[r][0] = run[r][1] = _mm256_setzero_si256();
+    for (size_t q = start; q < stop; ++q) {
+      const int8_t* w = block.w + (q * kPanelUnits + unit) * 4;
+      const __m256i w0 = load256(w);
+      const __m256i w1 = load256(w + 32);
+      for (size_t r = 0; r < kRows; ++r) {
+        const __m256i bits = broadcast_quad(x + r * block.x_stride + 4 * q);
+        run[r][0] = _mm256_add_epi16(run[r][0], _mm256_maddubs_epi16(bits, w0));
+        run[r][1] = _mm256_add_epi16(run[r][1], _mm256_maddubs_epi16(bits, w1));
+      }
+    }
+    for (size_t r = 0; r < kRows; ++r)
+      for (size_t v = 0; v < 2; ++v)
+        sums[r][v] = _mm256_add_epi32(sums[r][v], _mm256_madd_epi16(run[r][v], ones));
+  }
+  for (size_t r = 0; r < kRows; ++r) {
+    int32_t* out = block.sums + (row + r) * kPanelUnits + unit;
+    for (size_t v = 0; v < 2; ++v)
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + 8 * v), sums[r][v]);
+  }
+}
+
+void dot_bits(const DotBlock& block) {
+  for (size_t unit = 0; unit < kPanelUnits; unit += 16) {
+    size_t row = 0;
+    for (; row + 4 <= block.n_rows; row += 4) dot_bits_tile<4>(block, row, unit);
+    for (; row < block.n_rows; ++row) dot_bits_tile<1>(block, row, unit);
+  }
+}
+
+void threshold_sums(const int32_t* sums, size_t n_rows, const int32_t* row_terms,
+                    const int32_t* unit_terms, uint64_t* out, size_t out_stride) {
+  for (size_t r = 0; r < n_rows; ++r) {
+    const __m256i row_term = _mm256_set1_epi32(row_terms[r]);
+    uint64_t word = 0;
+    for (size_t v = 0; v < 8; ++v) {
+      const __m256i bound = _mm256_srai_epi32(
+          _mm256_sub_epi32(load256(unit_terms + 8 * v), row_term), 2);
+      const __m256i above = _mm256_cmpgt_epi32(load256(sums + r * kPanelUnits + 8 * v), bound);
+      const int bits = _mm256_movemask_ps(_mm256_castsi256_ps(above));
+      word |= static_cast<uint64_t>(static_cast<unsigned>(bits)) << (8 * v);
+    }
+    out[r * out_stride] = word;
+  }
+}
+
+const Kernels kTable = {
+    "avx2",         philox_batch,  transpose64,    popcount_threshold, popcount_sums,
+    dot_bytes,      dot_bits,      threshold_sums, unpack_bits,        slice_bytes,
+    popcount_words, hamming_words, sum_bytes,      count_columns,
+};
+
+}  // namespace
+
+const Kernels* avx2_kernels() { return &kTable; }
+
+}  // namespace kernels
+}  // namespace randprop
+
+#else
+
+namespace randprop {
+namespace kernels {
+const Kernels* avx2_kernels() { return nullptr; }
+}  // namespace kernels
+}  // namespace randprop
+
+#endif

@@ -1,0 +1,157 @@
+// Chooses the SIMD level once, from what the CPU has, what the operating system saves on a
+// context switch, and RANDPROP_SIMD. Compiled for the baseline.
+#include <atomic>
+#include <cstdlib>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "kernels.hpp"
+#include "randprop/simd.hpp"
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#elif defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#endif
+
+namespace randprop {
+namespace kernels {
+namespace {
+
+struct CpuFeatures {
+  bool avx2 = false;
+  bool avx_vnni = false;
+  bool avx512 = false;
+  bool neon = false;
+  bool neon_dotprod = false;
+};
+
+CpuFeatures detect() {
+  CpuFeatures cpu;
+#if defined(__x86_64__)
+  const auto bit = [](unsigned value, unsigned index) { return ((value >> index) & 1U) != 0; };
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  if (__get_cpuid(1, &a, &b, &c, &d) == 0) return cpu;
+  const bool popcnt = bit(c, 23);
+  const bool fma = bit(c, 12);
+  if (!bit(c, 27)) return cpu;  // OSXSAVE: XGETBV may be asked
+  unsigned xcr0_low = 0, xcr0_high = 0;
+  __asm__ volatile("xgetbv" : "=a"(xcr0_low), "=d"(xcr0_high) : "c"(0));
+  const bool os_avx = (xcr0_low & 0x06U) == 0x06U;
+  const bool os_avx512 = (xcr0_low & 0xE6U) == 0xE6U;
+  unsigned a7 = 0, b7 = 0, c7 = 0, d7 = 0;
+  if (__get_cpuid_count(7, 0, &a7, &b7, &c7, &d7) == 0) return cpu;
+  unsigned a71 = 0, b71 = 0, c71 = 0, d71 = 0;
+  if (a7 >= 1) __get_cpuid_count(7, 1, &a71, &b71, &c71, &d71);
+  const bool bmi = bit(b7, 3) && bit(b7, 8);
+  cpu.avx2 = os_avx && popcnt && fma && bmi && bit(b7, 5);
+  cpu.avx_vnni = cpu.avx2 && bit(a71, 4);
+  cpu.avx512 = cpu.avx2 && os_avx512 && bit(b7, 16) && bit(b7, 17) && bit(b7, 30) &&
+               bit(b7, 31) &&                // F, DQ, BW, VL
+               bit(c7, 11) && bit(c7, 14);  // VNNI, VPOPCNTDQ
+#elif defined(__aarch64__)
+  cpu.neon = true;
+#if defined(__linux__)
+  constexpr unsigned long asimddp = 1UL << 20;  // HWCAP_ASIMDDP
+  cpu.neon_dotprod = (getauxval(AT_HWCAP) & asimddp) != 0;
+#elif defined(__APPLE__)
+  cpu.neon_dotprod = true;  // every 64-bit Apple desktop core has it
+#endif
+#endif
+  return cpu;
+}
+
+struct Level {
+  Kernels kernels;
+  bool supported;
+};
+
+// Best last. The tables are copied so that an extension beyond the level can replace an entry.
+const std::vector<Level>& levels() {
+  static const std::vector<Level> result = [] {
+    const CpuFeatures cpu = detect();
+    std::vector<Level> found;
+    found.push_back({*scalar_kernels(), true});
+    if (const Kernels* table = neon_kernels()) {
+      Level level{*table, cpu.neon};
+      if (DotKernel dot = neon_dotprod_dot(); dot != nullptr && cpu.neon_dotprod) {
+        level.kernels.dot_bytes = level.kernels.dot_bits = dot;
+      }
+      found.push_back(level);
+    }
+    if (const Kernels* table = avx2_kernels()) {
+      Level level{*table, cpu.avx2};
+      if (DotKernel dot = avx_vnni_dot(); dot != nullptr && cpu.avx_vnni) {
+        level.kernels.dot_bytes = level.kernels.dot_bits = dot;
+      }
+      found.push_back(level);
+    }
+    if (const Kernels* table = avx512_kernels()) found.push_back({*table, cpu.avx512});
+    return found;
+  }();
+  return result;
+}
+
+std::string join(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
+const Kernels& find(const std::string& name, const char* source) {
+  for (const Level& level : levels()) {
+    if (name != level.kernels.name) continue;
+    if (level.supported) return level.kernels;
+    throw std::invalid_argument(std::string(source) + "='" + name +
+                                "' is not supported by this CPU; valid: " +
+                                join(simd_levels_supported()));
+  }
+  throw std::invalid_argument(std::string(source) + "='" + name +
+                              "' is not a SIMD level of this build; valid: " +
+                              join(simd_levels_supported()));
+}
+
+std::atomic<const Kernels*> g_active{nullptr};
+
+}  // namespace
+
+const Kernels& active() {
+  const Kernels* table = g_active.load(std::memory_order_acquire);
+  if (table != nullptr) return *table;
+  const char* wanted = std::getenv("RANDPROP_SIMD");
+  if (wanted != nullptr && *wanted != '\0') {
+    table = &find(wanted, "RANDPROP_SIMD");
+  } else {
+    for (const Level& level : levels()) {
+      if (level.supported) table = &level.kernels;
+    }
+  }
+  g_active.store(table, std::memory_order_release);
+  return *table;
+}
+
+}  // namespace kernels
+
+std::vector<std::string> simd_levels_built() {
+  std::vector<std::string> names;
+  for (const auto& level : kernels::levels()) names.emplace_back(level.kernels.name);
+  return names;
+}
+
+std::vector<std::string> simd_levels_supported() {
+  std::vector<std::string> names;
+  for (const auto& level : kernels::levels()) {
+    if (level.supported) names.emplace_back(level.kernels.name);
+  }
+  return names;
+}
+
+std::string simd_level() { return kernels::active().name; }
+
+void use_simd_level(const std::string& name) {
+  kernels::g_active.store(&kernels::find(name, "simd level"), std::memory_order_release);
+}
+
+}  // namespace randprop

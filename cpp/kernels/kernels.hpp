@@ -1,0 +1,102 @@
+// The table of inner loops, one per SIMD level, and what each loop promises.
+//
+// Included by every kernel translation unit, each compiled with its own instruction set, so it
+// holds declarations only and includes no STL header: an inline function emitted here with AVX-512
+// flags could be the copy that the linker keeps for the baseline. A kernel file exports exactly
+// one symbol, its table; everything else in it stands in an anonymous namespace.
+#ifndef RANDPROP_KERNELS_HPP
+#define RANDPROP_KERNELS_HPP
+
+#include <stddef.h>
+#include <stdint.h>
+
+namespace randprop {
+namespace kernels {
+
+// Units are laid out in groups of 8, one 64-bit lane a unit, so that a vector holds the same word
+// of several units and neither a horizontal sum nor padding of the words is needed.
+constexpr size_t kGroupUnits = 8;
+// Units of one panel of the dot-product layout: one output word.
+constexpr size_t kPanelUnits = 64;
+// Inputs of one Philox batch: one word of a row-major plane.
+constexpr size_t kBatchInputs = 64;
+
+// Sums S[row, unit] = sum over input planes j and weight planes p of
+// 2^j * 2^(n_planes - 1 - p) * popcount(x_j & plane_p), with j counted from the least significant.
+struct PopcountBlock {
+  const uint64_t* x;       // row r, input plane j, word w: x[r * x_stride + j * n_words + w]
+  size_t x_stride;         // in words
+  size_t n_rows;           //
+  size_t n_words;          // words of one plane
+  unsigned n_x_planes;     // 1 for bits, 8 for bytes
+  const uint64_t* planes;  // group g, plane p, word w: planes[((g * n_planes + p) * n_words + w) * 8]
+  unsigned n_planes;       //
+  size_t n_groups;         //
+};
+
+// Sums D[row, unit] = sum over k of x[row, k] * w[k, unit] for the 64 units of a panel.
+struct DotBlock {
+  const uint8_t* x;  // row r, input k: x[r * x_stride + k], zero from the last input to 4 * n_quads
+  size_t x_stride;   // in bytes
+  size_t n_rows;     //
+  const int8_t* w;   // quad q, unit u, k = 4 q + i: w[q * 256 + u * 4 + i]
+  size_t n_quads;    //
+  int32_t* sums;     // row r, unit u: sums[r * 64 + u]
+  bool accumulate;   // add to sums in place of replacing them
+};
+
+struct Kernels {
+  const char* name;
+
+  // Philox blocks (group, first_input + i, layer, plane), i < 64: out[j * 64 + i] is r[j].
+  void (*philox_batch)(uint32_t key0, uint32_t key1, uint32_t group, uint32_t first_input,
+                       uint32_t layer, uint32_t plane, uint32_t* out);
+  // In place: bit j of word i becomes bit i of word j.
+  void (*transpose64)(uint64_t* block);
+
+  // Byte g of row r (out[r * out_stride + g]) gets bit i set where
+  // 4 * S[r, 8 g + i] > row_terms[r] + unit_terms[8 g + i].
+  void (*popcount_threshold)(const PopcountBlock& block, const int64_t* row_terms,
+                             const int64_t* unit_terms, uint8_t* out, size_t out_stride);
+  // sums[r * sums_stride + unit] = S[r, unit].
+  void (*popcount_sums)(const PopcountBlock& block, int64_t* sums, size_t sums_stride);
+
+  // Any x, sums below 2^31 in magnitude.
+  void (*dot_bytes)(const DotBlock& block);
+  // x is 0 or 1.
+  void (*dot_bits)(const DotBlock& block);
+  // Bit u of out[r * out_stride]: sums[r * 64 + u] > (unit_terms[u] - row_terms[r]) >> 2.
+  void (*threshold_sums)(const int32_t* sums, size_t n_rows, const int32_t* row_terms,
+                         const int32_t* unit_terms, uint64_t* out, size_t out_stride);
+
+  // 64 * n_words bytes of 0 or 1 from n_words words.
+  void (*unpack_bits)(const uint64_t* words, size_t n_words, uint8_t* out);
+  // Bit-planes of n_bytes bytes, least significant first: plane j at out + j * n_words.
+  void (*slice_bytes)(const uint8_t* bytes, size_t n_bytes, uint64_t* out, size_t n_words);
+  uint64_t (*popcount_words)(const uint64_t* words, size_t n_words);
+  uint64_t (*hamming_words)(const uint64_t* a, const uint64_t* b, size_t n_words);
+  uint64_t (*sum_bytes)(const uint8_t* bytes, size_t n_bytes);
+  // counts[64 * w + j] += how many of the rows have bit j of word w set. n_rows < 2^32.
+  void (*count_columns)(const uint64_t* const* rows, size_t n_rows, size_t n_words,
+                        uint32_t* counts);
+};
+
+// Null where the level is not part of this build.
+const Kernels* scalar_kernels();
+const Kernels* avx2_kernels();
+const Kernels* avx512_kernels();
+const Kernels* neon_kernels();
+// Replacements for Kernels::dot_bytes and dot_bits on CPUs with one more extension than their
+// level asks for; null where not built.
+using DotKernel = void (*)(const DotBlock&);
+DotKernel avx_vnni_dot();
+DotKernel neon_dotprod_dot();
+
+// The table in use (see simd.hpp for how it is chosen). Throws std::invalid_argument when
+// RANDPROP_SIMD names a level that is not there.
+const Kernels& active();
+
+}  // namespace kernels
+}  // namespace randprop
+
+#endif  // RANDPROP_KERNELS_HPP

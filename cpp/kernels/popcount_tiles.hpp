@@ -1,0 +1,144 @@
+// The popcount kernels of every level, written once over a vector type V that the including file
+// defines before it, inside the anonymous namespace that this file is included in:
+//
+//   V::kLanes            64-bit lanes of a vector; divides 8
+//   V::kRows             rows of a register tile
+//   V::kGroups           groups of 8 units of a register tile
+//   V::kRun              how many words a Partial may take before it must be reduced
+//   V::Vec, V::Partial   64-bit lane sums; counts in whatever form accumulates fastest
+//   load, broadcast, accumulate(partial, x, w), reduce(partial), add, store
+//   above(sum, row_term, unit_terms) -> bits of lanes where 4 * sum > row_term + unit_term
+//
+// Loop order: a register tile of kRows x kGroups runs over all planes and words; the tiles of one
+// set of groups run over all rows of the block, so their planes (26 KB at 784 inputs, 8 bits,
+// 4 groups) stay in the first-level cache while the rows pass by.
+
+template <size_t kRows, size_t kGroups>
+struct PopcountTile {
+  static constexpr size_t kVectors = kGroupUnits / V::kLanes;
+  typename V::Vec sums[kRows][kGroups][kVectors];
+
+  inline __attribute__((always_inline)) void run(const PopcountBlock& block, size_t row,
+                                                 size_t group) {
+    const size_t n_words = block.n_words;
+    const size_t plane_words = n_words * kGroupUnits;
+    const size_t group_words = block.n_planes * plane_words;
+    const uint64_t* x_rows = block.x + row * block.x_stride;
+    const uint64_t* w_groups = block.planes + group * group_words;
+    for (size_t r = 0; r < kRows; ++r)
+      for (size_t g = 0; g < kGroups; ++g)
+        for (size_t v = 0; v < kVectors; ++v) sums[r][g][v] = V::zero();
+
+    // Horner's scheme over the weight 2^d of a pair of planes (j of the input, q of the weights,
+    // j + q = d, q = 0 the least significant): double once, then add every pair of that weight.
+    const unsigned top = block.n_x_planes + block.n_planes - 2;
+    for (unsigned d = top + 1; d-- > 0;) {
+      if (d != top) {
+        for (size_t r = 0; r < kRows; ++r)
+          for (size_t g = 0; g < kGroups; ++g)
+            for (size_t v = 0; v < kVectors; ++v)
+              sums[r][g][v] = V::add(sums[r][g][v], sums[r][g][v]);
+      }
+      for (unsigned j = 0; j < block.n_x_planes && j <= d; ++j) {
+        const unsigned q = d - j;
+        if (q >= block.n_planes) continue;
+        const uint64_t* x = x_rows + j * n_words;
+        const uint64_t* w = w_groups + (block.n_planes - 1 - q) * plane_words;
+        for (size_t start = 0; start < n_words; start += V::kRun) {
+          const size_t stop = n_words - start < V::kRun ? n_words : start + V::kRun;
+          typename V::Partial partial[kRows][kGroups][kVectors];
+          for (size_t r = 0; r < kRows; ++r)
+            for (size_t g = 0; g < kGroups; ++g)
+              for (size_t v = 0; v < kVectors; ++v) partial[r][g][v] = V::zero_partial();
+          for (size_t word = start; word < stop; ++word) {
+            typename V::Vec bits[kRows];
+            for (size_t r = 0; r < kRows; ++r)
+              bits[r] = V::broadcast(x[r * block.x_stride + word]);
+            for (size_t g = 0; g < kGroups; ++g) {
+              for (size_t v = 0; v < kVectors; ++v) {
+                const typename V::Vec plane =
+                    V::load(w + g * group_words + word * kGroupUnits + v * V::kLanes);
+                for (size_t r = 0; r < kRows; ++r)
+                  partial[r][g][v] = V::accumulate(partial[r][g][v], bits[r], plane);
+              }
+            }
+          }
+          for (size_t r = 0; r < kRows; ++r)
+            for (size_t g = 0; g < kGroups; ++g)
+              for (size_t v = 0; v < kVectors; ++v)
+                sums[r][g][v] = V::add(sums[r][g][v], V::reduce(partial[r][g][v]));
+        }
+      }
+    }
+  }
+};
+
+struct ThresholdOutput {
+  const int64_t* row_terms;
+  const int64_t* unit_terms;
+  uint8_t* out;
+  size_t out_stride;
+
+  template <size_t kRows, size_t kGroups>
+  inline __attribute__((always_inline)) void write(const PopcountTile<kRows, kGroups>& tile,
+                                                   size_t row, size_t group) const {
+    for (size_t r = 0; r < kRows; ++r) {
+      for (size_t g = 0; g < kGroups; ++g) {
+        unsigned byte = 0;
+        for (size_t v = 0; v < kGroupUnits / V::kLanes; ++v) {
+          const int64_t* terms = unit_terms + (group + g) * kGroupUnits + v * V::kLanes;
+          byte |= V::above(tile.sums[r][g][v], row_terms[row + r], terms) << (v * V::kLanes);
+        }
+        out[(row + r) * out_stride + group + g] = static_cast<uint8_t>(byte);
+      }
+    }
+  }
+};
+
+struct SumsOutput {
+  int64_t* sums;
+  size_t sums_stride;
+
+  template <size_t kRows, size_t kGroups>
+  inline __attribute__((always_inline)) void write(const PopcountTile<kRows, kGroups>& tile,
+                                                   size_t row, size_t group) const {
+    for (size_t r = 0; r < kRows; ++r)
+      for (size_t g = 0; g < kGroups; ++g)
+        for (size_t v = 0; v < kGroupUnits / V::kLanes; ++v)
+          V::store(sums + (row + r) * sums_stride + (group + g) * kGroupUnits + v * V::kLanes,
+                   tile.sums[r][g][v]);
+  }
+};
+
+template <size_t kRows, size_t kGroups, typename Output>
+inline void popcount_tile(const PopcountBlock& block, size_t row, size_t group,
+                          const Output& output) {
+  PopcountTile<kRows, kGroups> tile;
+  tile.run(block, row, group);
+  output.write(tile, row, group);
+}
+
+template <size_t kGroups, typename Output>
+inline void popcount_groups(const PopcountBlock& block, size_t group, const Output& output) {
+  size_t row = 0;
+  for (; row + V::kRows <= block.n_rows; row += V::kRows)
+    popcount_tile<V::kRows, kGroups>(block, row, group, output);
+  for (; row < block.n_rows; ++row) popcount_tile<1, kGroups>(block, row, group, output);
+}
+
+template <typename Output>
+inline void popcount_block(const PopcountBlock& block, const Output& output) {
+  size_t group = 0;
+  for (; group + V::kGroups <= block.n_groups; group += V::kGroups)
+    popcount_groups<V::kGroups>(block, group, output);
+  for (; group < block.n_groups; ++group) popcount_groups<1>(block, group, output);
+}
+
+inline void popcount_threshold(const PopcountBlock& block, const int64_t* row_terms,
+                               const int64_t* unit_terms, uint8_t* out, size_t out_stride) {
+  popcount_block(block, ThresholdOutput{row_terms, unit_terms, out, out_stride});
+}
+
+inline void popcount_sums(const PopcountBlock& block, int64_t* sums, size_t sums_stride) {
+  popcount_block(block, SumsOutput{sums, sums_stride});
+}

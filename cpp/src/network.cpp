@@ -1,0 +1,394 @@
+#include "randprop/network.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include "../kernels/kernels.hpp"
+#include "prepared.hpp"
+
+namespace randprop {
+namespace {
+
+// Prepared weights beyond this are laid out anew for each call: a chain of 65 matrices of width
+// 16,384 would hold 17 GB.
+constexpr std::size_t max_kept_bytes = std::size_t{256} << 20;
+// Below this many multiply-adds the start of a thread (some 30 us) costs more than it saves.
+constexpr std::size_t min_parallel_work = std::size_t{8} << 20;
+// Rows of a block: their packed words or widened bytes, and the sums of one panel, stay in the
+// second-level cache together with the weights of a panel. 96 is a multiple of every row tile.
+constexpr std::size_t block_rows = 96;
+constexpr std::size_t scratch_bytes = std::size_t{1} << 20;
+// Inputs of one pass over a panel: 512 quads x 256 bytes of weights, 128 KB.
+constexpr std::size_t pass_quads = 512;
+
+const std::uint8_t* input_row(const ByteView& x, std::size_t row) {
+  return x.data + row * x.n_features;
+}
+std::size_t n_inputs_of(const BitView& x) { return x.n_bits; }
+std::size_t n_inputs_of(const ByteView& x) { return x.n_features; }
+
+std::uint64_t input_sum(const BitView& x, std::size_t row, const kernels::Kernels& k) {
+  return k.popcount_words(x.row(row), x.n_words());
+}
+std::uint64_t input_sum(const ByteView& x, std::size_t row, const kernels::Kernels& k) {
+  return k.sum_bytes(input_row(x, row), x.n_features);
+}
+
+// Rows [row0, row0 + n_rows) x words [word0, word1) of the output.
+struct OutputBlock {
+  std::size_t row0, n_rows, word0, word1;
+};
+
+// Splits the output into blocks. Rows are split first; where they are too few to feed every
+// thread, also the words of a row, in runs of 8: a cache line of the output where rows are whole
+// lines, and at worst one shared line at the end of a run otherwise. Weights are read by all and
+// written by none, so blocks share nothing else.
+struct Blocks {
+  std::size_t n_rows, n_words, rows, words;
+
+  Blocks(std::size_t n_samples, std::size_t n_out_words, std::size_t rows_per_block, int threads)
+      : n_rows(n_samples), n_words(n_out_words), rows(rows_per_block), words(n_out_words) {
+    const std::size_t wanted = 4 * static_cast<std::size_t>(threads);
+    if (threads > 1 && row_blocks() < wanted) {
+      const std::size_t splits = (wanted + row_blocks() - 1) / row_blocks();
+      words = std::max<std::size_t>(8, (n_words / splits + 7) / 8 * 8);
+    }
+  }
+  std::size_t row_blocks() const { return (n_rows + rows - 1) / rows; }
+  std::size_t word_blocks() const { return (n_words + words - 1) / words; }
+  std::size_t count() const { return row_blocks() * word_blocks(); }
+  OutputBlock operator[](std::size_t index) const {
+    const std::size_t row0 = index / word_blocks() * rows;
+    const std::size_t word0 = index % word_blocks() * words;
+    return {row0, std::min(rows, n_rows - row0), word0, std::min(word0 + words, n_words)};
+  }
+};
+
+std::size_t round_up(std::size_t value, std::size_t multiple) {
+  return (value + multiple - 1) / multiple * multiple;
+}
+
+class PopcountRun {
+ public:
+  PopcountRun(const PreparedMatrix& m, const kernels::Kernels& k, bool bytes_input)
+      : m_(m), k_(k), n_words_(words_for_bits(m.n_inputs)), n_x_planes_(bytes_input ? 8 : 1) {
+    rows_ = block_rows;
+    if (bytes_input) {
+      rows_ = std::min(block_rows, std::max<std::size_t>(1, scratch_bytes / (64 * n_words_)));
+    }
+  }
+  std::size_t rows() const { return rows_; }
+  void reserve() {
+    if (n_x_planes_ == 8) slices_ = AlignedArray<std::uint64_t>(rows_ * 8 * n_words_);
+  }
+
+  template <typename View>
+  void operator()(const View& x, const OutputBlock& block, BitMatrix& out) {
+    std::int64_t row_terms[block_rows];
+    const std::int64_t scale = (std::int64_t{2} << m_.weight_bits) - 2;
+    for (std::size_t r = 0; r < block.n_rows; ++r) {
+      row_terms[r] = scale * static_cast<std::int64_t>(input_sum(x, block.row0 + r, k_));
+    }
+    const std::size_t group0 = block.word0 * 8;
+    const std::size_t group1 = std::min(block.word1 * 8, m_.n_groups());
+    kernels::PopcountBlock job;
+    place_input(x, block, job);
+    job.n_rows = block.n_rows;
+    job.n_words = n_words_;
+    job.n_x_planes = n_x_planes_;
+    job.n_planes = m_.weight_bits;
+    job.planes = m_.planes.data() + group0 * m_.weight_bits * n_words_ * kernels::kGroupUnits;
+    job.n_groups = group1 - group0;
+    if (group1 % 8 != 0) {
+      for (std::size_t r = 0; r < block.n_rows; ++r) out.row(block.row0 + r)[block.word1 - 1] = 0;
+    }
+    k_.popcount_threshold(job, row_terms, m_.unit_terms.data() + group0 * kernels::kGroupUnits,
+                          reinterpret_cast<std::uint8_t*>(out.row(block.row0) + block.word0),
+                          out.n_words() * 8);
+  }
+
+ private:
+  void place_input(const BitView& x, const OutputBlock& block, kernels::PopcountBlock& job) {
+    job.x = x.row(block.row0);
+    job.x_stride = n_words_;
+  }
+  void place_input(const ByteView& x, const OutputBlock& block, kernels::PopcountBlock& job) {
+    job.x_stride = 8 * n_words_;
+    for (std::size_t r = 0; r < block.n_rows; ++r) {
+      k_.slice_bytes(input_row(x, block.row0 + r), x.n_features, slices_.data() + r * job.x_stride,
+                     n_words_);
+    }
+    job.x = slices_.data();
+  }
+
+  const PreparedMatrix& m_;
+  const kernels::Kernels& k_;
+  std::size_t n_words_;
+  unsigned n_x_planes_;
+  std::size_t rows_;
+  AlignedArray<std::uint64_t> slices_;
+};
+
+class DotRun {
+ public:
+  DotRun(const PreparedMatrix& m, const kernels::Kernels& k, bool bytes_input)
+      : m_(m), k_(k), bytes_input_(bytes_input), stride_(round_up(m.n_inputs, 64)) {
+    // Rows a power of two apart would all fall into the same few cache sets.
+    if (stride_ % 1024 == 0) stride_ += 64;
+    rows_ = std::min(block_rows, std::max<std::size_t>(1, scratch_bytes / stride_));
+  }
+  std::size_t rows() const { return rows_; }
+  void reserve() {
+    bytes_ = AlignedArray<std::uint8_t>(rows_ * stride_);
+    sums_ = AlignedArray<std::int32_t>(m_.n_limbs * rows_ * kernels::kPanelUnits);
+  }
+
+  template <typename View>
+  void operator()(const View& x, const OutputBlock& block, BitMatrix& out) {
+    std::int32_t row_terms[block_rows];
+    for (std::size_t r = 0; r < block.n_rows; ++r) {
+      row_terms[r] = static_cast<std::int32_t>(input_sum(x, block.row0 + r, k_));
+      place_row(x, block.row0 + r, bytes_.data() + r * stride_);
+    }
+    if (m_.n_limbs == 1) {
+      for (std::size_t r = 0; r < block.n_rows; ++r) row_terms[r] *= 2;
+    }
+    for (std::size_t panel = block.word0; panel < block.word1; ++panel) {
+      poll_interrupt();
+      for (unsigned limb = 0; limb < m_.n_limbs; ++limb) run_panel(panel, limb, block.n_rows);
+      if (m_.n_limbs == 1) {
+        k_.threshold_sums(sums_.data(), block.n_rows, row_terms,
+                          m_.unit_terms32.data() + panel * kernels::kPanelUnits,
+                          out.row(block.row0) + panel, out.n_words());
+      } else {
+        for (std::size_t r = 0; r < block.n_rows; ++r) {
+          out.row(block.row0 + r)[panel] = threshold_limbs(r, panel, row_terms[r]);
+        }
+      }
+    }
+  }
+
+ private:
+  void place_row(const BitView& x, std::size_t row, std::uint8_t* out) const {
+    k_.unpack_bits(x.row(row), x.n_words(), out);
+  }
+  void place_row(const ByteView& x, std::size_t row, std::uint8_t* out) const {
+    std::memcpy(out, input_row(x, row), x.n_features);
+    std::memset(out + x.n_features, 0, stride_ - x.n_features);
+  }
+
+  void run_panel(std::size_t panel, unsigned limb, std::size_t n_rows) {
+    const std::size_t quad_bytes = 4 * kernels::kPanelUnits;
+    const std::int8_t* w =
+        m_.bytes.data() + (panel * m_.n_limbs + limb) * m_.n_quads * quad_bytes;
+    const kernels::DotKernel dot = bytes_input_ ? k_.dot_bytes : k_.dot_bits;
+    for (std::size_t quad = 0; quad < m_.n_quads; quad += pass_quads) {
+      kernels::DotBlock job;
+      job.x = bytes_.data() + 4 * quad;
+      job.x_stride = stride_;
+      job.n_rows = n_rows;
+      job.w = w + quad * quad_bytes;
+      job.n_quads = std::min(pass_quads, m_.n_quads - quad);
+      job.sums = sums_.data() + limb * rows_ * kernels::kPanelUnits;
+      job.accumulate = quad != 0;
+      dot(job);
+    }
+  }
+
+  // u = sum over limbs l of 256^(n - 1 - l) (v_l + 128) and z = 2 sum(u x) - (2^b - 1) sum(x), so
+  // z = 2 sum_l 256^(n - 1 - l) D_l + (256 (1 + 256 + ...) - 2^b + 1) sum(x).
+  std::uint64_t threshold_limbs(std::size_t row, std::size_t panel, std::int32_t x_sum) const {
+    std::int64_t ones = 0;
+    for (unsigned limb = 0; limb < m_.n_limbs; ++limb) ones = 256 * ones + 256;
+    const std::int64_t carry = ones - (std::int64_t{1} << m_.weight_bits) + 1;
+    std::uint64_t word = 0;
+    for (std::size_t u = 0; u < kernels::kPanelUnits; ++u) {
+      std::int64_t total = 0;
+      for (unsigned limb = 0; limb < m_.n_limbs; ++limb) {
+        total = 256 * total + sums_[(limb * rows_ + row) * kernels::kPanelUnits + u];
+      }
+      const bool bit =
+          4 * total + 2 * carry * x_sum > m_.unit_terms[panel * kernels::kPanelUnits + u];
+      word |= static_cast<std::uint64_t>(bit) << u;
+    }
+    return word;
+  }
+
+  const PreparedMatrix& m_;
+  const kernels::Kernels& k_;
+  bool bytes_input_;
+  std::size_t stride_;
+  std::size_t rows_;
+  AlignedArray<std::uint8_t> bytes_;
+  AlignedArray<std::int32_t> sums_;
+};
+
+template <typename Run, typename View>
+BitMatrix run_matrix(const PreparedMatrix& m, const View& x, const RunOptions& options) {
+  const kernels::Kernels& k = kernels::active();
+  BitMatrix out = BitMatrix::uninitialized(x.n_samples, m.n_units);
+  const bool bytes_input = std::is_same<View, ByteView>::value;
+  RunOptions run = options;
+  if (x.n_samples * m.n_inputs < min_parallel_work / m.n_units) run.n_threads = 1;
+  const int threads = run.n_threads > 0 ? run.n_threads : available_cpus();
+
+  const Blocks blocks(x.n_samples, out.n_words(), Run(m, k, bytes_input).rows(), threads);
+  std::vector<Run> workers;
+  const int n_workers = worker_count(blocks.count(), run);
+  for (int worker = 0; worker < n_workers; ++worker) {
+    workers.emplace_back(m, k, bytes_input);
+    workers.back().reserve();
+  }
+  parallel_chunks(blocks.count(), run, [&](std::size_t index, int worker) {
+    workers[static_cast<std::size_t>(worker)](x, blocks[index], out);
+  });
+  return out;
+}
+
+template <typename View>
+BitMatrix apply(const PreparedMatrix& m, const View& x, const RunOptions& options) {
+  return m.path == KernelPath::popcount ? run_matrix<PopcountRun>(m, x, options)
+                                        : run_matrix<DotRun>(m, x, options);
+}
+
+void require(bool condition, const std::string& message) {
+  if (!condition) throw std::invalid_argument(message);
+}
+
+}  // namespace
+
+// Prepared layouts of one matrix, published by compare-and-swap rather than under a mutex: a
+// process forked while another thread prepares must not inherit a locked lock. Two threads may
+// prepare the same matrix; the later one drops its copy.
+struct Network::Slot {
+  std::atomic<const PreparedMatrix*> layouts[2] = {{nullptr}, {nullptr}};
+};
+
+Network::Network(NetworkSpec spec) : spec_(std::move(spec)) {
+  const auto width_ok = [](std::size_t width) { return width >= 1 && width <= max_width; };
+  require(width_ok(spec_.n_features), "n_features must lie in [1, 2^28], got " +
+                                          std::to_string(spec_.n_features));
+  require(!spec_.widths.empty(), "widths must name at least one matrix, got none");
+  for (std::size_t width : spec_.widths) {
+    require(width_ok(width), "width must lie in [1, 2^28], got " + std::to_string(width));
+  }
+  const unsigned b = spec_.weight_bits;
+  require(b == 1 || b == 2 || b == 4 || b == 8 || b == 24,
+          "weight_bits must be 1, 2, 4, 8 or 24, got " + std::to_string(b));
+  std::size_t total = 0;
+  for (std::size_t m = 0; m < n_matrices() && total <= max_kept_bytes; ++m) {
+    total += PreparedMatrix::estimate(KernelPath::dot, n_inputs(m), spec_.widths[m], b);
+  }
+  keep_prepared_ = total <= max_kept_bytes;
+  slots_ = std::make_unique<Slot[]>(n_matrices());
+}
+
+Network::~Network() {
+  for (std::size_t m = 0; m < n_matrices(); ++m) {
+    for (auto& layout : slots_[m].layouts) delete layout.load();
+  }
+}
+
+std::shared_ptr<const PreparedMatrix> Network::prepared(std::size_t matrix, bool bytes_input,
+                                                        std::size_t n_samples,
+                                                        const RunOptions& options) const {
+  const KernelPath path =
+      choose_path(spec_.weight_bits, bytes_input, n_inputs(matrix), n_samples);
+  auto& layout = slots_[matrix].layouts[path == KernelPath::popcount ? 0 : 1];
+  const PreparedMatrix* kept = layout.load(std::memory_order_acquire);
+  if (kept == nullptr) {
+    const bool signed_inputs = matrix > 0 && spec_.activation == Activation::sign;
+    auto made = std::make_unique<const PreparedMatrix>(
+        prepare_matrix(spec_, matrix, path, signed_inputs, options));
+    if (!keep_prepared_) return made;
+    if (layout.compare_exchange_strong(kept, made.get(), std::memory_order_acq_rel)) {
+      kept = made.release();
+    }
+  }
+  return {kept, [](const PreparedMatrix*) {}};
+}
+
+template <typename View>
+std::vector<BitMatrix> Network::propagate_any(View x, std::size_t first, std::size_t last,
+                                              bool all, const RunOptions& options) const {
+  require(first < last && last <= n_matrices(),
+          "matrices [" + std::to_string(first) + ", " + std::to_string(last) +
+              ") are not among the " + std::to_string(n_matrices()) + " of the network");
+  require(n_inputs_of(x) == n_inputs(first), "X has " + std::to_string(n_inputs_of(x)) +
+                                                 " features, the network expects " +
+                                                 std::to_string(n_inputs(first)));
+  constexpr bool bytes_input = std::is_same<View, ByteView>::value;
+  require(!bytes_input || first == 0, "matrix " + std::to_string(first) + " reads bits, got bytes");
+
+  std::vector<BitMatrix> outputs;
+  BitMatrix current =
+      apply(*prepared(first, bytes_input, x.n_samples, options), x, options);
+  for (std::size_t m = first + 1; m < last; ++m) {
+    BitMatrix next =
+        apply(*prepared(m, false, x.n_samples, options), current.view(), options);
+    if (all) outputs.push_back(std::move(current));
+    current = std::move(next);
+  }
+  outputs.push_back(std::move(current));
+  return outputs;
+}
+
+std::vector<BitMatrix> Network::propagate(ByteView x, std::size_t first, std::size_t last,
+                                          bool all, const RunOptions& options) const {
+  return propagate_any(x, first, last, all, options);
+}
+
+std::vector<BitMatrix> Network::propagate(BitView x, std::size_t first, std::size_t last, bool all,
+                                          const RunOptions& options) const {
+  return propagate_any(x, first, last, all, options);
+}
+
+void Network::weights(std::size_t matrix, std::int32_t* out) const {
+  require(matrix < n_matrices(), "matrix must lie in [0, " + std::to_string(n_matrices()) +
+                                     "), got " + std::to_string(matrix));
+  const std::size_t n_in = n_inputs(matrix);
+  const std::size_t n_out = spec_.widths[matrix];
+  const unsigned b = spec_.weight_bits;
+  for (std::size_t block = 0; block * 128 < n_out; ++block) {
+    generate_tiles(spec_.seed, matrix, n_in, n_out, b, block, [&](const WeightTile& tile) {
+      const std::size_t first = tile.batch * 64;
+      const std::size_t present = std::min<std::size_t>(64, n_in - first);
+      for (std::size_t unit = 0; unit < tile.n_units; ++unit) {
+        std::int32_t* row = out + (tile.unit0 + unit) * n_in + first;
+        for (std::size_t t = 0; t < present; ++t) {
+          std::int32_t u = 0;
+          for (unsigned p = 0; p < b; ++p) {
+            u = 2 * u + static_cast<std::int32_t>((tile.bits[p * 128 + unit] >> t) & 1U);
+          }
+          row[t] = 2 * u - ((std::int32_t{1} << b) - 1);
+        }
+      }
+    });
+  }
+}
+
+void Network::prepare(std::size_t matrix, bool bytes_input, const RunOptions& options) const {
+  require(matrix < n_matrices(), "matrix must lie in [0, " + std::to_string(n_matrices()) +
+                                     "), got " + std::to_string(matrix));
+  const bool signed_inputs = matrix > 0 && spec_.activation == Activation::sign;
+  prepare_matrix(spec_, matrix,
+                 choose_path(spec_.weight_bits, bytes_input, n_inputs(matrix), 1 << 20),
+                 signed_inputs, options);
+}
+
+std::size_t Network::prepared_bytes() const noexcept {
+  std::size_t total = 0;
+  for (std::size_t m = 0; m < n_matrices(); ++m) {
+    for (const auto& layout : slots_[m].layouts) {
+      const PreparedMatrix* kept = layout.load(std::memory_order_acquire);
+      if (kept != nullptr) total += kept->held_bytes();
+    }
+  }
+  return total;
+}
+
+}  // namespace randprop

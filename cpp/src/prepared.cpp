@@ -1,0 +1,215 @@
+#include "prepared.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <stdexcept>
+#include <string>
+
+#include "../kernels/kernels.hpp"
+
+namespace randprop {
+namespace {
+
+constexpr std::size_t block_units = 128;  // units of one Philox block
+constexpr unsigned max_weight_bits = 24;
+
+}  // namespace
+
+void generate_tiles(std::uint64_t seed, std::size_t matrix, std::size_t n_inputs,
+                    std::size_t n_units, unsigned weight_bits, std::size_t unit_block,
+                    const std::function<void(const WeightTile&)>& use) {
+  const kernels::Kernels& k = kernels::active();
+  const auto key0 = static_cast<std::uint32_t>(seed);
+  const auto key1 = static_cast<std::uint32_t>(seed >> 32);
+  alignas(64) std::uint32_t random[4 * kernels::kBatchInputs];
+  alignas(64) std::uint64_t bits[max_weight_bits * block_units];
+  WeightTile tile;
+  tile.unit0 = unit_block * block_units;
+  tile.n_units = std::min(block_units, n_units - tile.unit0);
+  tile.bits = bits;
+  for (tile.batch = 0; tile.batch < words_for_bits(n_inputs); ++tile.batch) {
+    const std::size_t first = tile.batch * kernels::kBatchInputs;
+    const std::size_t present = std::min(kernels::kBatchInputs, n_inputs - first);
+    for (unsigned p = 0; p < weight_bits; ++p) {
+      k.philox_batch(key0, key1, static_cast<std::uint32_t>(unit_block),
+                     static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(matrix), p,
+                     random);
+      for (std::size_t half = 0; half < 2 && half * 64 < tile.n_units; ++half) {
+        std::uint64_t* block = bits + p * block_units + half * 64;
+        const std::uint32_t* low = random + 2 * half * kernels::kBatchInputs;
+        const std::uint32_t* high = low + kernels::kBatchInputs;
+        for (std::size_t i = 0; i < kernels::kBatchInputs; ++i) {
+          block[i] = i < present ? low[i] | (static_cast<std::uint64_t>(high[i]) << 32) : 0;
+        }
+        k.transpose64(block);
+      }
+    }
+    use(tile);
+    poll_interrupt();
+  }
+}
+
+namespace {
+
+// Bytes of limb `limb` of one unit over 64 inputs.
+void limb_bytes(const WeightTile& tile, std::size_t unit, unsigned weight_bits, unsigned limb,
+                const kernels::Kernels& k, std::uint8_t* out) {
+  const unsigned limb_bits = std::min(weight_bits, 8U);
+  std::uint8_t plane[64];
+  std::memset(out, 0, 64);
+  for (unsigned p = 0; p < limb_bits; ++p) {
+    k.unpack_bits(tile.bits + (limb * 8 + p) * block_units + unit, 1, plane);
+    for (std::size_t i = 0; i < 64; ++i) out[i] = static_cast<std::uint8_t>(2 * out[i] + plane[i]);
+  }
+  const unsigned offset = 1U << (limb_bits - 1);
+  for (std::size_t i = 0; i < 64; ++i) out[i] = static_cast<std::uint8_t>(out[i] - offset);
+}
+
+void place_planes(const WeightTile& tile, PreparedMatrix& m) {
+  const std::size_t n_words = words_for_bits(m.n_inputs);
+  for (std::size_t unit = 0; unit < tile.n_units; ++unit) {
+    const std::size_t group = (tile.unit0 + unit) / kernels::kGroupUnits;
+    const std::size_t lane = unit % kernels::kGroupUnits;
+    for (unsigned p = 0; p < m.weight_bits; ++p) {
+      m.planes[((group * m.weight_bits + p) * n_words + tile.batch) * kernels::kGroupUnits + lane] =
+          tile.bits[p * block_units + unit];
+    }
+  }
+}
+
+void place_bytes(const WeightTile& tile, PreparedMatrix& m, const kernels::Kernels& k) {
+  const std::size_t limb_stride = m.n_quads * 4 * kernels::kPanelUnits;
+  const std::size_t first_quad = tile.batch * 16;
+  const std::size_t n_quads = std::min<std::size_t>(16, m.n_quads - first_quad);
+  std::uint8_t values[64];
+  for (std::size_t unit = 0; unit < tile.n_units; ++unit) {
+    const std::size_t panel = (tile.unit0 + unit) / kernels::kPanelUnits;
+    const std::size_t column = unit % kernels::kPanelUnits;
+    for (unsigned limb = 0; limb < m.n_limbs; ++limb) {
+      limb_bytes(tile, unit, m.weight_bits, limb, k, values);
+      std::int8_t* out = m.bytes.data() + (panel * m.n_limbs + limb) * limb_stride + column * 4;
+      for (std::size_t q = 0; q < n_quads; ++q) {
+        std::memcpy(out + (first_quad + q) * 4 * kernels::kPanelUnits, values + 4 * q, 4);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+std::size_t PreparedMatrix::estimate(KernelPath path, std::size_t n_inputs, std::size_t n_units,
+                                     unsigned weight_bits) noexcept {
+  if (path == KernelPath::popcount) {
+    return (n_units + 7) / 8 * 64 * (words_for_bits(n_inputs) * weight_bits + 1);
+  }
+  const std::size_t limbs = weight_bits > 8 ? weight_bits / 8 : 1;
+  return (n_units + 63) / 64 * 64 * ((n_inputs + 3) / 4 * 4 * limbs + 4);
+}
+
+PreparedMatrix prepare_matrix(const NetworkSpec& spec, std::size_t matrix, KernelPath path,
+                              bool signed_inputs, const RunOptions& options) {
+  PreparedMatrix m;
+  m.path = path;
+  m.n_inputs = matrix == 0 ? spec.n_features : spec.widths[matrix - 1];
+  m.n_units = spec.widths[matrix];
+  m.weight_bits = spec.weight_bits;
+  const kernels::Kernels& k = kernels::active();
+
+  const std::size_t padded_units = path == KernelPath::popcount
+                                       ? m.n_groups() * kernels::kGroupUnits
+                                       : m.n_panels() * kernels::kPanelUnits;
+  if (path == KernelPath::popcount) {
+    m.planes = AlignedArray<std::uint64_t>(padded_units * words_for_bits(m.n_inputs) *
+                                           m.weight_bits);
+  } else {
+    m.n_limbs = m.weight_bits > 8 ? m.weight_bits / 8 : 1;
+    m.n_quads = (m.n_inputs + 3) / 4;
+    m.bytes = AlignedArray<std::int8_t>(padded_units * m.n_limbs * m.n_quads * 4);
+    m.unit_terms32 = AlignedArray<std::int32_t>(padded_units);
+  }
+  // Units past the last have zero weights and this term: their sums, all 0, never exceed it.
+  constexpr std::int64_t never = std::int64_t{1} << 62;
+  m.unit_terms = AlignedArray<std::int64_t>(padded_units);
+  for (std::size_t unit = 0; unit < padded_units; ++unit) {
+    m.unit_terms[unit] = unit < m.n_units ? 0 : never;
+  }
+  const auto zero_tail = [&](auto& array, std::size_t units_per_block) {
+    const std::size_t per_block = array.size() / (padded_units / units_per_block);
+    std::memset(array.data() + array.size() - per_block, 0, per_block * sizeof(array[0]));
+  };
+  if (path == KernelPath::popcount) {
+    zero_tail(m.planes, kernels::kGroupUnits);
+  } else {
+    zero_tail(m.bytes, kernels::kPanelUnits);
+  }
+
+  // A chunk is the 128 units of a Philox block: 2 panels or 16 groups, so two threads never write
+  // to one cache line.
+  const std::size_t n_blocks = (m.n_units + block_units - 1) / block_units;
+  RunOptions run = options;
+  if (m.n_inputs * m.n_units * m.weight_bits < std::size_t{4} << 20) run.n_threads = 1;
+  parallel_chunks(n_blocks, run, [&](std::size_t block, int) {
+    std::int64_t sums[block_units] = {};
+    generate_tiles(spec.seed, matrix, m.n_inputs, m.n_units, m.weight_bits, block,
+                   [&](const WeightTile& tile) {
+                     if (path == KernelPath::popcount) {
+                       place_planes(tile, m);
+                     } else {
+                       place_bytes(tile, m, k);
+                     }
+                     if (!signed_inputs) return;
+                     for (unsigned p = 0; p < m.weight_bits; ++p) {
+                       for (std::size_t unit = 0; unit < tile.n_units; ++unit) {
+                         const std::uint64_t* word = tile.bits + p * block_units + unit;
+                         sums[unit] += static_cast<std::int64_t>(k.popcount_words(word, 1))
+                                       << (m.weight_bits - p);
+                       }
+                     }
+                   });
+    if (!signed_inputs) return;
+    const std::int64_t offset = ((std::int64_t{1} << m.weight_bits) - 1) *
+                                static_cast<std::int64_t>(m.n_inputs);
+    for (std::size_t unit = 0; unit < block_units && block * block_units + unit < m.n_units;
+         ++unit) {
+      m.unit_terms[block * block_units + unit] = sums[unit] - offset;
+    }
+  });
+  if (path == KernelPath::dot) {
+    for (std::size_t unit = 0; unit < padded_units; ++unit) {
+      m.unit_terms32[unit] =
+          static_cast<std::int32_t>(std::min<std::int64_t>(m.unit_terms[unit], 0x7FFFFFFF));
+    }
+  }
+  return m;
+}
+
+KernelPath choose_path(unsigned weight_bits, bool bytes_input, std::size_t n_inputs,
+                       std::size_t /*n_samples*/) {
+  const char* forced = std::getenv("RANDPROP_KERNEL");
+  if (forced != nullptr && *forced != '\0') {
+    const std::string name = forced;
+    if (name == "popcount") return KernelPath::popcount;
+    if (name != "dot") {
+      throw std::invalid_argument("RANDPROP_KERNEL='" + name +
+                                  "' is not a kernel; valid: popcount, dot");
+    }
+    if (n_inputs > max_dot_inputs) {
+      throw std::invalid_argument("RANDPROP_KERNEL='dot' serves up to " +
+                                  std::to_string(max_dot_inputs) + " inputs, got " +
+                                  std::to_string(n_inputs));
+    }
+    return KernelPath::dot;
+  }
+  if (n_inputs > max_dot_inputs) return KernelPath::popcount;
+  // A byte input costs the popcount path eight planes.
+  if (bytes_input) return KernelPath::dot;
+  return weight_bits <= 2 ? KernelPath::popcount : KernelPath::dot;
+}
+
+std::string kernel_choice(unsigned weight_bits, bool bytes_input, std::size_t n_inputs) {
+  return choose_path(weight_bits, bytes_input, n_inputs, 1) == KernelPath::popcount ? "popcount"
+                                                                                     : "dot";
+}
+
+}  // namespace randprop

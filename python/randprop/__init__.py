@@ -1,0 +1,68 @@
+"""Random neural networks that are never trained, one bit an activation.
+
+A network is a chain of fixed random matrices, each followed by a step; class means of its packed
+output bits classify what it never learned (Itoh 2024, arXiv:2409.03760).
+
+>>> import randprop
+>>> result = randprop.evaluate(layers=0)
+>>> 0.80 < result.accuracy < 0.84
+True
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+try:
+    from randprop import _core
+except ImportError as error:  # pragma: no cover - only in a broken installation
+    raise ImportError(
+        "the compiled module randprop._core cannot be imported; install the package "
+        "(`pip install .` in its source folder) rather than importing it from the sources"
+    ) from error
+
+from randprop.bits import BitMatrix
+from randprop.config import show_config
+from randprop.network import StepNetwork
+from randprop.readouts import Centroids, HammingNeighbors
+
+if TYPE_CHECKING:
+    from randprop import datasets, reference
+    from randprop.evaluation import Evaluation, evaluate
+
+__version__: str = _core.__version__
+
+# Loaded when first used: name -> module that defines it, or the module itself.
+_LAZY = {
+    "Evaluation": "randprop.evaluation",
+    "evaluate": "randprop.evaluation",
+    "datasets": "randprop.datasets",
+    "reference": "randprop.reference",
+}
+
+__all__ = [
+    "BitMatrix",
+    "Centroids",
+    "Evaluation",
+    "HammingNeighbors",
+    "StepNetwork",
+    "__version__",
+    "datasets",
+    "evaluate",
+    "reference",
+    "show_config",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'randprop' has no attribute {name!r}")
+    module = importlib.import_module(_LAZY[name])
+    value = module if module.__name__ == f"randprop.{name}" else getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,77 @@
+"""Results as text that a person reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from randprop.evaluation import Evaluation
+
+__all__ = ["depth_table", "evaluation_table"]
+
+
+def _bytes(count: int) -> str:
+    return f"{count / 1e6:.2f} MB" if count >= 100_000 else f"{count:,} bytes"
+
+
+def evaluation_table(result: Evaluation) -> str:
+    """One evaluation, a line a quantity."""
+    widths = result.widths
+    if len(set(widths)) == 1 and len(widths) > 1:
+        shape = " -> ".join(map(str, (result.n_features, f"{len(widths)} x {widths[0]}")))
+    else:
+        shape = " -> ".join(map(str, (result.n_features, *widths)))
+    lines = [
+        f"{result.dataset}: {result.n_train:,} training and {result.n_test:,} test samples, "
+        f"{len(result.classes)} classes",
+        f"network: {result.layers} hidden layers, {shape}, {result.weight_bits}-bit weights, "
+        f"{result.activation}, seed {result.seed}",
+    ]
+    if result.input_range is not None:
+        low, high = result.input_range
+        lines.append(f"features mapped to 8 bits from [{low:g}, {high:g}]")
+    seconds = ", ".join(f"{name} {value:.3f}" for name, value in result.seconds.items())
+    held = ", ".join(f"{name} {_bytes(count)}" for name, count in result.bytes_held.items())
+    lines += [
+        "",
+        f"accuracy                      {result.accuracy:.4f}",
+        f"class means of the features   {result.baseline_accuracy:.4f}   (no network at all)",
+        f"variance over units           {result.variance_units:.4e}",
+        f"variance over samples         {result.variance_samples:.4e}",
+        f"variance between class means  {result.variance_class_means:.4e}",
+        "",
+        f"seconds: {seconds}",
+        f"held: {held}",
+        f"SIMD level {result.simd_level}, {result.n_threads} threads, randprop {result.version}",
+    ]
+    if len(result.classes) <= 20:
+        cells = [str(label) for label in result.classes.tolist()]
+        width = max(6, *(len(cell) + 1 for cell in cells))
+        lines += [
+            "",
+            "class    " + "".join(cell.rjust(width) for cell in cells),
+            "accuracy "
+            + "".join(f"{value:.3f}".rjust(width) for value in result.class_accuracy.tolist()),
+        ]
+    return "\n".join(lines)
+
+
+def depth_table(results: Sequence[Evaluation]) -> str:
+    """Several depths of one network, a line a depth."""
+    first = results[0]
+    lines = [
+        f"{first.dataset}: {first.n_train:,} training and {first.n_test:,} test samples, "
+        f"{first.weight_bits}-bit weights, {first.activation}, seed {first.seed}, "
+        f"SIMD level {first.simd_level}, {first.n_threads} threads",
+        f"class means of the features: accuracy {first.baseline_accuracy:.4f}",
+        "",
+        "layers  width  accuracy  var. units  var. samples  var. class means  seconds",
+    ]
+    lines += [
+        f"{r.layers:>6} {r.widths[-1]:>6} {r.accuracy:>9.4f} {r.variance_units:>11.4e} "
+        f"{r.variance_samples:>13.4e} {r.variance_class_means:>17.4e} "
+        f"{r.seconds['propagate']:>8.3f}"
+        for r in results
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,257 @@
+"""Packed bits: the array type that every part of randprop speaks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from randprop import _core
+from randprop._validation import check_int
+
+__all__ = ["BitMatrix"]
+
+_MAX_BITS = 1 << 28
+
+
+def _n_words(n_bits: int) -> int:
+    return (n_bits + 63) // 64
+
+
+class BitMatrix:
+    """Rows of bits, 64 to a word.
+
+    Bit j of a row is bit j % 64 of word j // 64; bits past the last are zero. The words are
+    read-only, since everything computed from them relies on that.
+
+    Parameters
+    ----------
+    words : ndarray of shape (n_samples, n_words), dtype uint64
+        Packed rows, ``n_words = ceil(n_bits / 64)``. Used without a copy where it is C-contiguous
+        and aligned.
+    n_bits : int
+        Bits of a row.
+
+    Raises
+    ------
+    TypeError
+        If `words` is not a uint64 array. A byte array of 0 and 1 goes through `from_array`.
+    ValueError
+        If the shape does not fit `n_bits` or a bit past the last is set.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from randprop import BitMatrix
+    >>> bits = BitMatrix.from_array(np.array([[1, 0, 1], [0, 0, 1]], dtype=np.uint8))
+    >>> bits
+    BitMatrix(n_samples=2, n_bits=3)
+    >>> bits.words
+    array([[5],
+           [4]], dtype=uint64)
+    >>> bits.popcount()
+    array([2, 1])
+    """
+
+    __slots__ = ("_n_bits", "_words")
+
+    _words: NDArray[np.uint64]
+    _n_bits: int
+
+    def __init__(self, words: NDArray[np.uint64], n_bits: int) -> None:
+        n_bits = check_int("n_bits", n_bits, 0, _MAX_BITS)
+        if not isinstance(words, np.ndarray) or words.dtype != np.dtype("=u8"):
+            came = (
+                f"an array of {words.dtype}"
+                if isinstance(words, np.ndarray)
+                else type(words).__name__
+            )
+            raise TypeError(
+                f"words must be a uint64 array of packed bits, got {came}; "
+                "use BitMatrix.from_array for 0/1 arrays, BitMatrix.from_packbits for bytes"
+            )
+        if words.ndim != 2 or words.shape[1] != _n_words(n_bits):
+            raise ValueError(
+                f"words must have shape (n_samples, {_n_words(n_bits)}) for {n_bits} bits, "
+                f"got {words.shape}"
+            )
+        if not (words.flags.c_contiguous and words.flags.aligned):
+            words = np.ascontiguousarray(words)
+        tail = n_bits % 64
+        if tail and np.any(words[:, -1] >> np.uint64(tail)):
+            row = int(np.flatnonzero(words[:, -1] >> np.uint64(tail))[0])
+            raise ValueError(f"words[{row}] has bits set past bit {n_bits - 1}, the last")
+        self._set(words, n_bits)
+
+    def _set(self, words: NDArray[np.uint64], n_bits: int) -> None:
+        view = words.view()
+        view.flags.writeable = False
+        self._words = view
+        self._n_bits = n_bits
+
+    @classmethod
+    def _trusted(cls, words: NDArray[np.uint64], n_bits: int) -> BitMatrix:
+        """Wrap words that the core made, whose tail bits are known to be zero."""
+        result = cls.__new__(cls)
+        result._set(words, n_bits)
+        return result
+
+    @classmethod
+    def from_array(cls, A: ArrayLike) -> BitMatrix:
+        """Pack an array of 0 and 1.
+
+        Parameters
+        ----------
+        A : array-like of shape (n_samples, n_bits), dtype bool or integer
+            Every element 0 or 1.
+
+        Returns
+        -------
+        BitMatrix
+
+        Raises
+        ------
+        TypeError
+            If `A` holds neither booleans nor integers.
+        ValueError
+            If `A` has not 2 dimensions or holds another number.
+        """
+        array = np.asarray(A)
+        if array.dtype.kind not in "bui":
+            raise TypeError(f"A must hold booleans or integers 0 and 1, got dtype {array.dtype}")
+        if array.ndim != 2:
+            raise ValueError(f"A must have 2 dimensions, got shape {array.shape}")
+        if array.dtype.kind != "b" and array.size and (array.min() < 0 or array.max() > 1):
+            raise ValueError(
+                f"A must hold only 0 and 1, got values from {array.min()} to {array.max()}"
+            )
+        packed = np.packbits(array.astype(bool, copy=False), axis=1, bitorder="little")
+        return cls.from_packbits(packed, array.shape[1])
+
+    @classmethod
+    def from_packbits(cls, packed: NDArray[np.uint8], n_bits: int) -> BitMatrix:
+        """Take the bytes of ``np.packbits(A, axis=1, bitorder="little")``.
+
+        Parameters
+        ----------
+        packed : ndarray of shape (n_samples, ceil(n_bits / 8)), dtype uint8
+            Packed rows.
+        n_bits : int
+            Bits of a row.
+
+        Returns
+        -------
+        BitMatrix
+
+        Raises
+        ------
+        TypeError
+            If `packed` is not a uint8 array.
+        ValueError
+            If the shape does not fit `n_bits` or a bit past the last is set.
+        """
+        n_bits = check_int("n_bits", n_bits, 0, _MAX_BITS)
+        if not isinstance(packed, np.ndarray) or packed.dtype != np.uint8:
+            came = getattr(packed, "dtype", type(packed).__name__)
+            raise TypeError(f"packed must be a uint8 array as np.packbits makes it, got {came}")
+        n_bytes = (n_bits + 7) // 8
+        if packed.ndim != 2 or packed.shape[1] != n_bytes:
+            raise ValueError(
+                f"packed must have shape (n_samples, {n_bytes}) for {n_bits} bits, "
+                f"got {packed.shape}"
+            )
+        words = _core.empty_words(packed.shape[0], n_bits)
+        words.view(np.uint8)[:, :n_bytes] = packed
+        return cls(words, n_bits)
+
+    @property
+    def words(self) -> NDArray[np.uint64]:
+        """Packed rows: ndarray of shape (n_samples, n_words), dtype uint64, read-only."""
+        return self._words
+
+    @property
+    def n_samples(self) -> int:
+        """Rows."""
+        return int(self._words.shape[0])
+
+    @property
+    def n_bits(self) -> int:
+        """Bits of a row."""
+        return self._n_bits
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """``(n_samples, n_bits)``."""
+        return self.n_samples, self.n_bits
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the words take."""
+        return int(self._words.nbytes)
+
+    def to_array(self) -> NDArray[np.uint8]:
+        """Return the bits as an array of 0 and 1.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_bits), dtype uint8
+        """
+        if self.n_bits == 0:
+            return np.zeros(self.shape, dtype=np.uint8)
+        return np.unpackbits(
+            self._words.view(np.uint8), axis=1, count=self.n_bits, bitorder="little"
+        )
+
+    def to_packbits(self) -> NDArray[np.uint8]:
+        """Return the rows as ``np.packbits(..., bitorder="little")`` would.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, ceil(n_bits / 8)), dtype uint8
+        """
+        return self._words.view(np.uint8)[:, : (self.n_bits + 7) // 8].copy()
+
+    def popcount(self) -> NDArray[np.int64]:
+        """Count the set bits of each row.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), dtype int64
+        """
+        return _core.row_popcounts(self._words, self._n_bits)
+
+    def __len__(self) -> int:
+        return self.n_samples
+
+    def __getitem__(self, rows: Any) -> BitMatrix:
+        """Select rows by a slice (a view where its step is 1), indices or a mask."""
+        if isinstance(rows, (int, np.integer)) and not isinstance(rows, (bool, np.bool_)):
+            index = int(rows)
+            if not -self.n_samples <= index < self.n_samples:
+                raise IndexError(f"row {index} is out of range for {self.n_samples} rows")
+            rows = slice(index % self.n_samples, index % self.n_samples + 1)
+        elif not isinstance(rows, slice):
+            rows = np.asarray(rows)
+            if rows.size == 0 and rows.dtype.kind == "f":
+                rows = rows.astype(np.intp)
+            if rows.ndim != 1 or rows.dtype.kind not in "bui":
+                raise TypeError(
+                    "rows must be an integer, a slice, or a 1-dimensional array of integers or "
+                    f"booleans, got {type(rows).__name__} of dtype {rows.dtype}, "
+                    f"shape {rows.shape}"
+                )
+        return BitMatrix._trusted(np.ascontiguousarray(self._words[rows]), self._n_bits)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, BitMatrix):
+            return NotImplemented
+        return self.shape == other.shape and bool(np.array_equal(self._words, other._words))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return BitMatrix, (np.ascontiguousarray(self._words), self._n_bits)
+
+    def __repr__(self) -> str:
+        return f"BitMatrix(n_samples={self.n_samples}, n_bits={self.n_bits})"

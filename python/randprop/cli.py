@@ -1,0 +1,155 @@
+"""The ``randprop`` command: one verb for each thing it does."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from randprop import _core
+from randprop.network import ACTIVATIONS, WEIGHT_BITS
+
+__all__ = ["main"]
+
+
+def _layers(text: str) -> int | list[int]:
+    """Parse ``3``, ``0-15`` or ``0,1,5-8``."""
+    depths: list[int] = []
+    try:
+        for part in text.split(","):
+            low, dash, high = part.partition("-")
+            depths += range(int(low), int(high) + 1) if dash else [int(low)]
+    except ValueError:
+        depths = []
+    if not depths:
+        raise argparse.ArgumentTypeError(
+            f"expected a number, a range or a list such as 3, 0-15 or 0,1,5-8, got {text!r}"
+        )
+    return depths[0] if text.isdecimal() else depths
+
+
+def _widths(text: str) -> int | list[int]:
+    try:
+        widths = [int(part) for part in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"expected a width or a list of widths such as 512 or 512,256, got {text!r}"
+        ) from None
+    return widths if "," in text else widths[0]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="randprop",
+        description="Random neural networks that are never trained, one bit an activation.",
+    )
+    parser.add_argument("--version", action="version", version=f"randprop {_core.__version__}")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="verb")
+
+    evaluate = verbs.add_parser(
+        "evaluate",
+        help="accuracy of class means of a random network's outputs",
+        description="Propagate a data set through a random network and classify its test samples "
+        "by the nearest class mean of the outputs.",
+    )
+    evaluate.add_argument(
+        "--layers", type=_layers, default=3, help="hidden layers: 3, 0-15 or 0,1,5-8 (default 3)"
+    )
+    evaluate.add_argument(
+        "--dataset",
+        default="mnist",
+        help="mnist, fashion_mnist, kmnist, cifar10 or digits (default mnist)",
+    )
+    evaluate.add_argument(
+        "--width", type=_widths, help="units of every matrix, or a comma-separated list, one each"
+    )
+    evaluate.add_argument("--weight-bits", type=int, default=8, choices=WEIGHT_BITS)
+    evaluate.add_argument("--activation", default="step", choices=ACTIVATIONS)
+    evaluate.add_argument("--seed", type=int, default=0)
+    evaluate.add_argument("--threads", type=int, help="default: every CPU the process may use")
+    evaluate.add_argument("--json", type=Path, metavar="FILE", help="also write the result there")
+    evaluate.set_defaults(run=_evaluate)
+
+    info = verbs.add_parser("info", help="versions, SIMD levels, threads and kernels")
+    info.add_argument("--json", action="store_true", help="as JSON")
+    info.set_defaults(run=_info)
+    return parser
+
+
+def _evaluate(arguments: argparse.Namespace) -> None:
+    from randprop._tables import depth_table
+    from randprop.evaluation import evaluate
+
+    if arguments.json is not None and not arguments.json.absolute().parent.is_dir():
+        raise FileNotFoundError(f"--json: the folder of {arguments.json} does not exist")
+    result = evaluate(
+        arguments.layers,
+        dataset=arguments.dataset,
+        width=arguments.width,
+        weight_bits=arguments.weight_bits,
+        activation=arguments.activation,
+        seed=arguments.seed,
+        n_threads=arguments.threads,
+    )
+    print(depth_table(result) if isinstance(result, list) else result)
+    if arguments.json is not None:
+        content = (
+            [one.to_dict() for one in result] if isinstance(result, list) else result.to_dict()
+        )
+        _write_json(arguments.json, content)
+
+
+def _write_json(path: Path, content: Any) -> None:
+    """Write beside the target and rename: a reader never sees half a file."""
+    import json
+
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _info(arguments: argparse.Namespace) -> None:
+    from randprop.config import show_config
+
+    if arguments.json:
+        import json
+
+        print(json.dumps(show_config("dict"), indent=1))
+    else:
+        show_config()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments after the program's name. Default: those of the process.
+
+    Returns
+    -------
+    int
+        Exit status: 0, 1 on an error that the message explains, 130 on Ctrl-C.
+    """
+    arguments = _parser().parse_args(argv)
+    try:
+        arguments.run(arguments)
+        sys.stdout.flush()
+    except (ValueError, TypeError, OSError, MemoryError) as error:
+        if isinstance(error, BrokenPipeError):
+            # The reader of our output has gone; nothing to tell it.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        print(f"randprop: {error or type(error).__name__}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("randprop: interrupted", file=sys.stderr)
+        return 130
+    return 0

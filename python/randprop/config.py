@@ -1,0 +1,73 @@
+"""What this installation is made of and what it uses on this machine."""
+
+from __future__ import annotations
+
+import platform
+from typing import Any, Literal, overload
+
+import numpy as np
+
+from randprop import _core
+from randprop._validation import check_choice, check_threads
+
+__all__ = ["show_config"]
+
+
+def _config() -> dict[str, Any]:
+    built = _core.simd_levels_built()
+    supported = _core.simd_levels_supported()
+    kernels = {
+        f"{bits}-bit weights, {kind} in": _core.kernel_choice(bits, kind == "bytes", 784)
+        for kind in ("bits", "bytes")
+        for bits in (1, 2, 4, 8, 24)
+    }
+    return {
+        "randprop": _core.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "compiler": _core.compiler(),
+        "simd_built": built,
+        "simd_supported": supported,
+        "simd_in_use": _core.simd_level(),
+        "n_threads": check_threads(None),
+        "kernels": kernels,
+    }
+
+
+@overload
+def show_config(mode: Literal["stdout"] = "stdout") -> None: ...
+@overload
+def show_config(mode: Literal["dict"]) -> dict[str, Any]: ...
+
+
+def show_config(mode: str = "stdout") -> dict[str, Any] | None:
+    """Show versions, SIMD levels (built, supported, in use), threads and kernels.
+
+    Parameters
+    ----------
+    mode : {"stdout", "dict"}, default="stdout"
+        Print it, or return it.
+
+    Returns
+    -------
+    dict or None
+
+    Raises
+    ------
+    ValueError
+        If `mode` is neither, or ``RANDPROP_SIMD`` or ``RANDPROP_NUM_THREADS`` names what is not
+        there.
+    """
+    check_choice("mode", mode, ("stdout", "dict"))
+    config = _config()
+    if mode == "dict":
+        return config
+    for name, value in config.items():
+        if isinstance(value, dict):
+            for case, kernel in value.items():
+                print(f"{'kernel for ' + case:<36} {kernel}")
+        else:
+            text = ", ".join(value) if isinstance(value, list) else value
+            print(f"{name:<36} {text}")
+    return None

@@ -1,0 +1,260 @@
+"""Image data sets as 8-bit features: MNIST inside the package, others from disk or a mirror."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from os import PathLike
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from randprop._validation import check_choice
+from randprop.datasets import _cifar, _fetch, _idx, _sources
+
+__all__ = [
+    "Dataset",
+    "load",
+    "load_cifar10",
+    "load_digits",
+    "load_fashion_mnist",
+    "load_idx",
+    "load_kmnist",
+    "load_mnist",
+]
+
+
+class Dataset(NamedTuple):
+    """Training and test samples.
+
+    Attributes
+    ----------
+    X_train, X_test : ndarray of shape (n_samples, n_features), dtype uint8
+        Features 0 to 255.
+    y_train, y_test : ndarray of shape (n_samples,), dtype uint8
+        Labels.
+    """
+
+    X_train: NDArray[np.uint8]
+    y_train: NDArray[Any]
+    X_test: NDArray[np.uint8]
+    y_test: NDArray[Any]
+
+
+def load_mnist() -> Dataset:
+    """Load MNIST, 60,000 and 10,000 handwritten digits of 28 x 28 pixels.
+
+    The files are part of the package; their sums are checked. MNIST is by Yann LeCun and Corinna
+    Cortes, CC BY-SA 3.0, derived from databases of NIST.
+
+    Returns
+    -------
+    Dataset
+        784 features, labels 0 to 9.
+
+    Raises
+    ------
+    ValueError
+        If a file of the installation is damaged.
+    """
+    folder = Path(__file__).parent.parent / "data" / "mnist"
+    return _load_pairs(
+        lambda name: _fetch.read_checked(folder / name, _sources.MNIST_PACKED[name]), folder
+    )
+
+
+def load_fashion_mnist(data_home: str | PathLike[str] | None = None) -> Dataset:
+    """Load Fashion-MNIST, 60,000 and 10,000 images of clothes of 28 x 28 pixels.
+
+    Looked for in `data_home`, then where Debian's package dataset-fashion-mnist puts it, then
+    downloaded. By Zalando SE (Xiao, Rasul, Vollgraf 2017, arXiv:1708.07747), MIT licence.
+
+    Parameters
+    ----------
+    data_home : path-like, optional
+        Folder of data. Default: ``RANDPROP_DATA``, else the platform's cache folder.
+
+    Returns
+    -------
+    Dataset
+        784 features, labels 0 to 9.
+
+    Raises
+    ------
+    OSError
+        If no mirror could be reached; the message says how to supply the files by hand.
+    ValueError
+        If a file is damaged.
+    """
+    return _load_published(_sources.FASHION_MNIST, data_home)
+
+
+def load_kmnist(data_home: str | PathLike[str] | None = None) -> Dataset:
+    """Load Kuzushiji-MNIST, 60,000 and 10,000 cursive characters of 28 x 28 pixels.
+
+    Looked for in `data_home`, then downloaded. By the Center for Open Data in the Humanities
+    (Clanuwat et al. 2018, arXiv:1812.01718), CC BY-SA 4.0.
+
+    Parameters
+    ----------
+    data_home : path-like, optional
+        As in `load_fashion_mnist`.
+
+    Returns
+    -------
+    Dataset
+        784 features, labels 0 to 9.
+
+    Raises
+    ------
+    OSError, ValueError
+        As `load_fashion_mnist`.
+    """
+    return _load_published(_sources.KMNIST, data_home)
+
+
+def load_cifar10(data_home: str | PathLike[str] | None = None) -> Dataset:
+    """Load CIFAR-10, 50,000 and 10,000 colour images of 32 x 32 pixels.
+
+    Looked for in `data_home` (``cifar10/cifar-10-binary.tar.gz``), then downloaded. By Alex
+    Krizhevsky (2009), "Learning multiple layers of features from tiny images".
+
+    Parameters
+    ----------
+    data_home : path-like, optional
+        As in `load_fashion_mnist`.
+
+    Returns
+    -------
+    Dataset
+        3,072 features (channel, y, x: the order of the files), labels 0 to 9.
+
+    Raises
+    ------
+    OSError, ValueError
+        As `load_fashion_mnist`.
+    """
+    source = _sources.CIFAR10
+    path = _fetch.locate(source, "cifar-10-binary.tar.gz", data_home)
+    data = _fetch.read_checked(path, source.sha256["cifar-10-binary.tar.gz"])
+    return Dataset(*_cifar.read_archive(data, str(path)))
+
+
+def load_digits() -> Dataset:
+    """Load scikit-learn's digits, 1,797 images of 8 x 8 pixels with values 0 to 16.
+
+    The first 1,437 (four of five) train, the rest test, in the order of the file.
+
+    Returns
+    -------
+    Dataset
+        64 features, labels 0 to 9.
+    """
+    from sklearn.datasets import load_digits as load
+
+    features, labels = load(return_X_y=True)
+    X, y = features.astype(np.uint8), labels.astype(np.uint8)
+    return Dataset(X[:1437], y[:1437], X[1437:], y[1437:])
+
+
+def load_idx(
+    images: str | PathLike[str], labels: str | PathLike[str]
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Read a pair of IDX files, plain or gzip-compressed.
+
+    Parameters
+    ----------
+    images, labels : path-like
+        Files of unsigned bytes with at least 2 dimensions, and with 1.
+
+    Returns
+    -------
+    X : ndarray of shape (n_samples, n_features), dtype uint8
+        Dimensions after the first are flattened.
+    y : ndarray of shape (n_samples,), dtype uint8
+
+    Raises
+    ------
+    OSError
+        If a file cannot be read.
+    ValueError
+        If a file is not IDX of unsigned bytes, is cut short or too long, or the two disagree in
+        the number of samples.
+    """
+    image_path, label_path = Path(images), Path(labels)
+    return _pair(
+        image_path.read_bytes(), str(image_path), label_path.read_bytes(), str(label_path)
+    )
+
+
+LOADERS: dict[str, Callable[[], Dataset]] = {
+    "mnist": load_mnist,
+    "fashion_mnist": load_fashion_mnist,
+    "kmnist": load_kmnist,
+    "cifar10": load_cifar10,
+    "digits": load_digits,
+}
+
+
+def load(name: str) -> Dataset:
+    """Load a data set by its name.
+
+    Parameters
+    ----------
+    name : {"mnist", "fashion_mnist", "kmnist", "cifar10", "digits"}
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    ValueError
+        If the name is none of these, or a file is damaged.
+    OSError
+        If the data are neither on disk nor to be had from a mirror.
+    """
+    return LOADERS[check_choice("dataset", name, tuple(LOADERS))]()
+
+
+def _pair(
+    image_bytes: bytes, image_name: str, label_bytes: bytes, label_name: str
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    images = _idx.parse(image_bytes, image_name)
+    labels = _idx.parse(label_bytes, label_name)
+    if images.ndim < 2:
+        raise ValueError(f"{image_name}: expected at least 2 dimensions, got {images.ndim}")
+    if labels.ndim != 1:
+        raise ValueError(f"{label_name}: expected 1 dimension, got {labels.ndim}")
+    if len(images) != len(labels):
+        raise ValueError(
+            f"{image_name} holds {len(images)} images, {label_name} {len(labels)} labels"
+        )
+    n_features = int(np.prod(images.shape[1:], dtype=np.int64))
+    return images.reshape(len(images), n_features), labels
+
+
+def _load_pairs(read: Callable[[str], bytes], folder: Path) -> Dataset:
+    parts: list[NDArray[np.uint8]] = []
+    for part in ("train", "t10k"):
+        images, labels = f"{part}-images-idx3-ubyte.gz", f"{part}-labels-idx1-ubyte.gz"
+        parts += _pair(read(images), str(folder / images), read(labels), str(folder / labels))
+    return Dataset(*parts)
+
+
+def _load_published(source: _sources.Source, data_home: str | PathLike[str] | None) -> Dataset:
+    if source.system_folder is not None and not _fetch.in_data_home(source, data_home):
+        folder = Path(source.system_folder)
+        if all((folder / name).is_file() for name in source.sha256):
+            return _load_pairs(
+                lambda name: _fetch.read_content_checked(
+                    folder / name, source.content_sha256[name]
+                ),
+                folder,
+            )
+    paths = {name: _fetch.locate(source, name, data_home) for name in source.sha256}
+    return _load_pairs(
+        lambda name: _fetch.read_checked(paths[name], source.sha256[name]),
+        next(iter(paths.values())).parent,
+    )

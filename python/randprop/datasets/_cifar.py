@@ -1,0 +1,77 @@
+"""Reader of the binary version of CIFAR-10 (Krizhevsky 2009)."""
+
+from __future__ import annotations
+
+import io
+import zlib
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["parse_batch", "read_archive"]
+
+_FEATURES = 3 * 32 * 32
+_RECORD = 1 + _FEATURES
+_BATCH_RECORDS = 10_000
+_FOLDER = "cifar-10-batches-bin"
+_TRAIN = tuple(f"{_FOLDER}/data_batch_{i}.bin" for i in range(1, 6))
+_TEST = f"{_FOLDER}/test_batch.bin"
+
+
+def parse_batch(data: bytes, name: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Return features (n, 3072) and labels (n,) of a batch: one label byte, then the pixels.
+
+    Raises
+    ------
+    ValueError
+        If the length is not a whole number of records, or a label is not below 10.
+    """
+    if not data or len(data) % _RECORD:
+        raise ValueError(
+            f"{name}: {len(data)} bytes are not a whole number of {_RECORD}-byte records "
+            f"(record {len(data) // _RECORD} is cut short)"
+        )
+    records = np.frombuffer(data, np.uint8).reshape(-1, _RECORD)
+    labels = records[:, 0].copy()
+    if labels.max() > 9:
+        row = int(np.flatnonzero(labels > 9)[0])
+        raise ValueError(f"{name}: record {row} has label {labels[row]}, expected 0 to 9")
+    return np.ascontiguousarray(records[:, 1:]), labels
+
+
+def read_archive(
+    data: bytes, name: str
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
+    """Return X_train, y_train, X_test, y_test of cifar-10-binary.tar.gz.
+
+    Raises
+    ------
+    ValueError
+        If a batch is missing or not of 10,000 records.
+    """
+    import tarfile
+
+    batches: dict[str, tuple[NDArray[np.uint8], NDArray[np.uint8]]] = {}
+    try:
+        with tarfile.open(fileobj=io.BytesIO(data), mode="r:gz") as archive:
+            for member in archive:
+                if member.name not in (*_TRAIN, _TEST):
+                    continue
+                if not member.isfile() or member.size != _BATCH_RECORDS * _RECORD:
+                    raise ValueError(
+                        f"{name}: {member.name} has {member.size} bytes, "
+                        f"expected {_BATCH_RECORDS * _RECORD}"
+                    )
+                stream = archive.extractfile(member)
+                content = stream.read() if stream is not None else b""
+                batches[member.name] = parse_batch(content, f"{name}: {member.name}")
+    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
+        raise ValueError(f"{name}: not a valid tar.gz archive: {error}") from None
+    missing = [batch for batch in (*_TRAIN, _TEST) if batch not in batches]
+    if missing:
+        raise ValueError(f"{name}: lacks {', '.join(missing)}")
+    return (
+        np.concatenate([batches[batch][0] for batch in _TRAIN]),
+        np.concatenate([batches[batch][1] for batch in _TRAIN]),
+        *batches[_TEST],
+    )

@@ -1,0 +1,309 @@
+"""Random step networks: weights from a seed, one bit an activation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from randprop import _core
+from randprop._validation import check_choice, check_int, check_threads
+from randprop.bits import BitMatrix
+
+__all__ = ["ACTIVATIONS", "WEIGHT_BITS", "StepNetwork"]
+
+WEIGHT_BITS = (1, 2, 4, 8, 24)
+ACTIVATIONS = ("step", "sign")
+_MAX_WIDTH = 1 << 28
+
+
+class StepNetwork:
+    """Fully connected network of fixed random weights and a step.
+
+    The weight of input k to unit i of matrix m is a pure function of (seed, m, i, k), so networks
+    of equal seed agree in every weight they share, on every machine. Weights are uniform on an
+    odd-integer grid symmetric about 0; more bits refine the same network.
+
+    Parameters
+    ----------
+    n_features : int
+        Inputs of the first matrix.
+    layers : int, default=0
+        Hidden layers; there are ``layers + 1`` weight matrices.
+    width : int or sequence of int, optional
+        Outputs of every matrix, or of each of the ``layers + 1``. Default: `n_features`.
+    weight_bits : {1, 2, 4, 8, 24}, default=8
+        Bits of a weight. 24 is, up to a scale, the network with float32 weights.
+    activation : {"step", "sign"}, default="step"
+        The output bit is z > 0 for both; the next matrix reads it as 0 or 1, or as -1 or +1.
+    seed : int, default=0
+        In [0, 2**64).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not what is listed above.
+
+    References
+    ----------
+    Itoh (2024), arXiv:2409.03760. Salmon et al. (2011), "Parallel random numbers: as easy as
+    1, 2, 3", SC '11, for the generator.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import randprop
+    >>> network = randprop.StepNetwork(784, layers=2, width=256, seed=1)
+    >>> X = np.full((3, 784), 200, dtype=np.uint8)
+    >>> network.propagate(X)
+    BitMatrix(n_samples=3, n_bits=256)
+    >>> [bits.n_bits for bits in network.propagate_all(X)]
+    [256, 256, 256]
+    """
+
+    def __init__(
+        self,
+        n_features: int,
+        layers: int = 0,
+        *,
+        width: int | Iterable[int] | None = None,
+        weight_bits: int = 8,
+        activation: str = "step",
+        seed: int = 0,
+    ) -> None:
+        self._n_features = check_int("n_features", n_features, 1, _MAX_WIDTH)
+        self._layers = check_int("layers", layers, 0, 100_000)
+        self._widths = _check_widths(width, self._n_features, self._layers + 1)
+        self._weight_bits = int(check_choice("weight_bits", weight_bits, WEIGHT_BITS))
+        self._activation = str(check_choice("activation", activation, ACTIVATIONS))
+        self._seed = check_int("seed", seed, 0, 2**64 - 1)
+        self._core = _core.Network(
+            self._n_features,
+            self._widths,
+            self._weight_bits,
+            self._activation == "sign",
+            self._seed,
+        )
+
+    @property
+    def n_features(self) -> int:
+        """Inputs of the first matrix."""
+        return self._n_features
+
+    @property
+    def layers(self) -> int:
+        """Hidden layers."""
+        return self._layers
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Outputs of each of the ``layers + 1`` weight matrices."""
+        return self._widths
+
+    @property
+    def weight_bits(self) -> int:
+        """Bits of a weight."""
+        return self._weight_bits
+
+    @property
+    def activation(self) -> str:
+        """``"step"`` or ``"sign"``."""
+        return self._activation
+
+    @property
+    def seed(self) -> int:
+        """The number that the weights are a function of."""
+        return self._seed
+
+    @property
+    def prepared_bytes(self) -> int:
+        """Bytes held by weights laid out for the kernels so far; they can always be made anew."""
+        return self._core.prepared_bytes()
+
+    def propagate(
+        self, X: NDArray[np.uint8] | BitMatrix, *, n_threads: int | None = None
+    ) -> BitMatrix:
+        """Send samples through the network.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features), dtype uint8, or BitMatrix
+            Features 0 to 255, or bits read as 0 and 1.
+        n_threads : int, optional
+            Default: ``RANDPROP_NUM_THREADS``, else every CPU that the process may use. Does not
+            change the result.
+
+        Returns
+        -------
+        BitMatrix of shape (n_samples, widths[-1])
+            The output layer.
+
+        Raises
+        ------
+        TypeError
+            If `X` is neither; float features are mapped to 8 bits by the caller.
+        ValueError
+            If `X` has not `n_features` columns.
+        """
+        return self._propagate(X, 0, self._layers + 1, False, n_threads)[-1]
+
+    def propagate_all(
+        self, X: NDArray[np.uint8] | BitMatrix, *, n_threads: int | None = None
+    ) -> list[BitMatrix]:
+        """Send samples through the network and keep the bits behind every matrix.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features), dtype uint8, or BitMatrix
+            As in `propagate`.
+        n_threads : int, optional
+            As in `propagate`.
+
+        Returns
+        -------
+        list of BitMatrix
+            Entry m is the output of the network with m hidden layers; entry m has shape
+            (n_samples, widths[m]).
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `propagate`.
+        """
+        return self._propagate(X, 0, self._layers + 1, True, n_threads)
+
+    def weights(self, m: int) -> NDArray[np.int32]:
+        """Return the integer weights of matrix `m`.
+
+        Parameters
+        ----------
+        m : int
+            In [0, layers].
+
+        Returns
+        -------
+        ndarray of shape (n_out, n_in), dtype int32
+            Odd integers in [1 - 2**weight_bits, 2**weight_bits - 1]. The real weight is this
+            divided by ``2**weight_bits * sqrt(n_in)``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `m` is not an integer of that range.
+        """
+        return self._core.weights(check_int("m", m, 0, self._layers))
+
+    def _apply(
+        self, X: NDArray[np.uint8] | BitMatrix, m: int, *, n_threads: int | None = None
+    ) -> BitMatrix:
+        """Send the input of matrix `m` through that matrix alone."""
+        return self._propagate(X, m, m + 1, False, n_threads)[-1]
+
+    def _propagate(
+        self,
+        X: NDArray[np.uint8] | BitMatrix,
+        first: int,
+        last: int,
+        keep_all: bool,
+        n_threads: int | None,
+    ) -> list[BitMatrix]:
+        threads = check_threads(n_threads)
+        n_inputs = self._n_features if first == 0 else self._widths[first - 1]
+        if isinstance(X, BitMatrix):
+            _check_features(X.shape, n_inputs)
+            outputs = self._core.propagate_bits(
+                X.words, X.n_bits, first, last, keep_all, threads
+            )
+        else:
+            if not isinstance(X, np.ndarray) or X.dtype != np.uint8:
+                came = (
+                    f"an array of {X.dtype}" if isinstance(X, np.ndarray) else type(X).__name__
+                )
+                raise TypeError(
+                    "X must be a uint8 array of features 0 to 255 or a BitMatrix, "
+                    f"got {came}; BitMatrix.from_array packs 0/1 arrays"
+                )
+            _check_features(X.shape, n_inputs)
+            outputs = self._core.propagate_bytes(
+                np.ascontiguousarray(X), first, last, keep_all, threads
+            )
+        widths = self._widths[first:last] if keep_all else self._widths[last - 1 : last]
+        return [
+            BitMatrix._trusted(words, n_bits)
+            for words, n_bits in zip(outputs, widths, strict=True)
+        ]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (
+            self._n_features,
+            self._layers,
+            self._widths,
+            self._weight_bits,
+            self._activation,
+            self._seed,
+        )
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, StepNetwork):
+            return NotImplemented
+        return self.__reduce__()[1] == other.__reduce__()[1]
+
+    def __hash__(self) -> int:
+        return hash(self.__reduce__()[1])
+
+    def __repr__(self) -> str:
+        if set(self._widths) == {self._n_features}:
+            width = ""
+        elif len(set(self._widths)) == 1:
+            width = f", width={self._widths[0]}"
+        else:
+            width = f", width={self._widths}"
+        return (
+            f"StepNetwork({self._n_features}, layers={self._layers}{width}, "
+            f"weight_bits={self._weight_bits}, activation={self._activation!r}, seed={self._seed})"
+        )
+
+
+def _rebuild(
+    n_features: int,
+    layers: int,
+    widths: tuple[int, ...],
+    weight_bits: int,
+    activation: str,
+    seed: int,
+) -> StepNetwork:
+    return StepNetwork(
+        n_features,
+        layers,
+        width=widths,
+        weight_bits=weight_bits,
+        activation=activation,
+        seed=seed,
+    )
+
+
+def _check_widths(
+    width: int | Iterable[int] | None, n_features: int, n_matrices: int
+) -> tuple[int, ...]:
+    if width is None:
+        return (n_features,) * n_matrices
+    if isinstance(width, Iterable) and not isinstance(width, (str, bytes)):
+        widths = tuple(
+            check_int(f"width[{m}]", entry, 1, _MAX_WIDTH) for m, entry in enumerate(width)
+        )
+        if len(widths) != n_matrices:
+            raise ValueError(
+                f"width must name {n_matrices} widths, one for each matrix "
+                f"(layers + 1), got {len(widths)}"
+            )
+        return widths
+    return (check_int("width", width, 1, _MAX_WIDTH),) * n_matrices
+
+
+def _check_features(shape: tuple[int, ...], n_inputs: int) -> None:
+    if len(shape) != 2:
+        raise ValueError(f"X must have 2 dimensions (n_samples, n_features), got shape {shape}")
+    if shape[1] != n_inputs:
+        raise ValueError(f"X has {shape[1]} features, the network expects {n_inputs}")

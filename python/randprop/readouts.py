@@ -1,0 +1,384 @@
+"""What is read out of the bits: class means and nearest neighbours."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from randprop import _core
+from randprop._validation import as_codes, as_labels, check_int, check_threads
+from randprop.bits import BitMatrix
+
+__all__ = ["Centroids", "HammingNeighbors", "NotFittedError"]
+
+
+class NotFittedError(ValueError, AttributeError):
+    """A readout was asked before it was fitted."""
+
+
+def _check_bits(name: str, bits: object, n_bits: int | None = None) -> BitMatrix:
+    if not isinstance(bits, BitMatrix):
+        raise TypeError(f"{name} must be a BitMatrix, got {type(bits).__name__}")
+    if n_bits is not None and bits.n_bits != n_bits:
+        raise ValueError(f"{name} has {bits.n_bits} bits, the readout was fitted on {n_bits}")
+    return bits
+
+
+class Centroids:
+    """Nearest class mean of bit vectors, exact.
+
+    Only integers are kept, how many training vectors of a class have each bit set, so fitting on
+    parts and merging gives the same readout as fitting on the whole, in any order, on any machine.
+
+    Parameters
+    ----------
+    n_threads : int, optional
+        Default: ``RANDPROP_NUM_THREADS``, else every CPU that the process may use.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Labels, sorted.
+    counts_ : ndarray of shape (n_classes, n_bits), dtype int64
+        Training vectors of the class with the bit set.
+    n_samples_ : ndarray of shape (n_classes,), dtype int64
+        Training vectors of the class.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from randprop import BitMatrix, Centroids
+    >>> bits = BitMatrix.from_array(np.array([[1, 1, 0], [1, 0, 0], [0, 0, 1]]))
+    >>> readout = Centroids().fit(bits, ["a", "a", "b"])
+    >>> readout.distances(bits)
+    array([[0.25, 3.  ],
+           [0.25, 2.  ],
+           [2.25, 0.  ]])
+    >>> readout.predict(bits)
+    array(['a', 'a', 'b'], dtype='<U1')
+    """
+
+    classes_: NDArray[Any]
+    counts_: NDArray[np.int64]
+    n_samples_: NDArray[np.int64]
+
+    def __init__(self, *, n_threads: int | None = None) -> None:
+        self.n_threads = n_threads
+
+    def fit(self, bits: BitMatrix, y: ArrayLike) -> Centroids:
+        """Count the bits of each class, forgetting what was fitted before.
+
+        Parameters
+        ----------
+        bits : BitMatrix of shape (n_samples, n_bits)
+            Training vectors, at least one.
+        y : array-like of shape (n_samples,)
+            Their labels: numbers or strings.
+
+        Returns
+        -------
+        Centroids
+            Itself.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is not what is listed above; nothing is changed then.
+        """
+        if len(_check_bits("bits", bits)) == 0:
+            raise ValueError("bits must hold at least one sample, got 0")
+        fitted = Centroids(n_threads=self.n_threads).partial_fit(bits, y)
+        self.classes_, self.counts_, self.n_samples_ = (
+            fitted.classes_,
+            fitted.counts_,
+            fitted.n_samples_,
+        )
+        return self
+
+    def partial_fit(
+        self, bits: BitMatrix, y: ArrayLike, classes: ArrayLike | None = None
+    ) -> Centroids:
+        """Add training vectors to the counts.
+
+        Parameters
+        ----------
+        bits : BitMatrix of shape (n_samples, n_bits)
+            Training vectors; may be none.
+        y : array-like of shape (n_samples,)
+            Their labels.
+        classes : array-like of shape (n_classes,), optional
+            Labels to hold even if none has come yet. Not needed: a label that is new is added.
+
+        Returns
+        -------
+        Centroids
+            Itself.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is not what is listed above, or `bits` has another number of bits than
+            before; nothing is changed then.
+        """
+        threads = check_threads(self.n_threads)
+        fitted = hasattr(self, "counts_")
+        _check_bits("bits", bits, self.counts_.shape[1] if fitted else None)
+        labels = as_labels("y", y, len(bits))
+        known = [np.unique(labels)]
+        if classes is not None:
+            known.append(np.unique(np.asarray(classes)))
+        if fitted:
+            known.append(self.classes_)
+        counts, n_samples, all_classes = self._spread(known, bits.n_bits)
+        _core.add_class_counts(
+            bits.words, bits.n_bits, as_codes(labels, all_classes), counts, n_samples, threads
+        )
+        self.classes_, self.counts_, self.n_samples_ = all_classes, counts, n_samples
+        return self
+
+    def merge(self, other: Centroids) -> Centroids:
+        """Add the counts of another readout: the same as having been fitted on both.
+
+        Parameters
+        ----------
+        other : Centroids
+            Fitted on vectors of the same number of bits.
+
+        Returns
+        -------
+        Centroids
+            Itself.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `other` is not fitted, or on another number of bits; nothing is changed then.
+        """
+        if not isinstance(other, Centroids):
+            raise TypeError(f"other must be a Centroids, got {type(other).__name__}")
+        other._check_fitted()
+        n_bits = other.counts_.shape[1]
+        known = [other.classes_]
+        if hasattr(self, "counts_"):
+            if self.counts_.shape[1] != n_bits:
+                raise ValueError(
+                    f"other was fitted on {n_bits} bits, this readout on {self.counts_.shape[1]}"
+                )
+            known.append(self.classes_)
+        counts, n_samples, all_classes = self._spread(known, n_bits)
+        rows = as_codes(other.classes_, all_classes)
+        counts[rows] += other.counts_
+        n_samples[rows] += other.n_samples_
+        self.classes_, self.counts_, self.n_samples_ = all_classes, counts, n_samples
+        return self
+
+    def distances(self, bits: BitMatrix) -> NDArray[np.float64]:
+        """Squared Euclidean distance of each vector to each class mean.
+
+        The exact rational number, correctly rounded; infinity for a class without vectors.
+
+        Parameters
+        ----------
+        bits : BitMatrix of shape (n_samples, n_bits)
+            Vectors.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes), dtype float64
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `bits` is not a BitMatrix of the fitted number of bits.
+        """
+        self._check_fitted()
+        _check_bits("bits", bits, self.counts_.shape[1])
+        return _core.centroid_distances(
+            bits.words,
+            bits.n_bits,
+            self.counts_,
+            self.n_samples_,
+            check_threads(self.n_threads),
+        )
+
+    def predict(self, bits: BitMatrix) -> NDArray[Any]:
+        """Label of the nearest class mean, the first class at a tie.
+
+        Parameters
+        ----------
+        bits : BitMatrix of shape (n_samples, n_bits)
+            Vectors.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `distances`.
+        """
+        distances = self.distances(bits)
+        return np.asarray(self.classes_[np.argmin(distances, axis=1)])
+
+    def _spread(
+        self, known: list[NDArray[Any]], n_bits: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[Any]]:
+        """Copy of the counts with a row for every known label."""
+        kinds = {array.dtype.kind in "US" for array in known if array.size}
+        if len(kinds) > 1:
+            raise TypeError("y must hold either numbers or strings throughout, got both")
+        all_classes = np.unique(np.concatenate([array for array in known if array.size] or known))
+        counts = np.zeros((len(all_classes), n_bits), dtype=np.int64)
+        n_samples = np.zeros(len(all_classes), dtype=np.int64)
+        if hasattr(self, "counts_"):
+            rows = as_codes(self.classes_, all_classes)
+            counts[rows] = self.counts_
+            n_samples[rows] = self.n_samples_
+        return counts, n_samples, all_classes
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "counts_") or not len(self.classes_):
+            raise NotFittedError("this Centroids is not fitted yet; call fit or partial_fit first")
+
+    def __repr__(self) -> str:
+        if not hasattr(self, "counts_"):
+            return "Centroids()"
+        n_classes, n_bits = self.counts_.shape
+        return (
+            f"Centroids(n_classes={n_classes}, n_bits={n_bits}, n_samples={self.n_samples_.sum()})"
+        )
+
+
+class HammingNeighbors:
+    """Nearest training vectors by Hamming distance.
+
+    Parameters
+    ----------
+    n_neighbors : int, default=1
+        In [1, 1000].
+    n_threads : int, optional
+        Default: ``RANDPROP_NUM_THREADS``, else every CPU that the process may use.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Labels, sorted; only if `fit` was given some.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from randprop import BitMatrix, HammingNeighbors
+    >>> train = BitMatrix.from_array(np.array([[1, 1, 0], [1, 0, 0], [0, 0, 1]]))
+    >>> neighbors = HammingNeighbors(n_neighbors=2).fit(train, [7, 7, 9])
+    >>> distances, indices = neighbors.kneighbors(train[:1])
+    >>> distances, indices
+    (array([[0, 1]]), array([[0, 1]]))
+    >>> neighbors.predict(train)
+    array([7, 7, 7])
+    """
+
+    classes_: NDArray[Any]
+
+    def __init__(self, n_neighbors: int = 1, *, n_threads: int | None = None) -> None:
+        self.n_neighbors = check_int("n_neighbors", n_neighbors, 1, 1000)
+        self.n_threads = n_threads
+
+    def fit(self, bits: BitMatrix, y: ArrayLike | None = None) -> HammingNeighbors:
+        """Keep the training vectors.
+
+        Parameters
+        ----------
+        bits : BitMatrix of shape (n_samples, n_bits)
+            At least `n_neighbors` of them. Kept, not copied.
+        y : array-like of shape (n_samples,), optional
+            Labels; needed for `predict` alone.
+
+        Returns
+        -------
+        HammingNeighbors
+            Itself.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is not what is listed above.
+        """
+        _check_bits("bits", bits)
+        if len(bits) < self.n_neighbors:
+            raise ValueError(
+                f"bits must hold at least n_neighbors = {self.n_neighbors} samples, "
+                f"got {len(bits)}"
+            )
+        if y is not None:
+            labels = as_labels("y", y, len(bits))
+            self.classes_ = np.unique(labels)
+            self._codes = as_codes(labels, self.classes_)
+        elif hasattr(self, "classes_"):
+            del self.classes_, self._codes
+        self._bits = bits
+        return self
+
+    def kneighbors(
+        self, bits: BitMatrix, n_neighbors: int | None = None
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Find the nearest training vectors, nearest first, ties to the lowest index.
+
+        Parameters
+        ----------
+        bits : BitMatrix of shape (n_queries, n_bits)
+            Queries.
+        n_neighbors : int, optional
+            Default: as constructed.
+
+        Returns
+        -------
+        distances : ndarray of shape (n_queries, n_neighbors), dtype int64
+            Hamming distances in bits.
+        indices : ndarray of shape (n_queries, n_neighbors), dtype int64
+            Rows of the training vectors.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is not what is listed above.
+        """
+        if not hasattr(self, "_bits"):
+            raise NotFittedError("this HammingNeighbors is not fitted yet; call fit first")
+        _check_bits("bits", bits, self._bits.n_bits)
+        k = self.n_neighbors
+        if n_neighbors is not None:
+            k = check_int("n_neighbors", n_neighbors, 1, min(1000, len(self._bits)))
+        return _core.hamming_neighbors(
+            self._bits.words, bits.words, bits.n_bits, k, check_threads(self.n_threads)
+        )
+
+    def predict(self, bits: BitMatrix) -> NDArray[Any]:
+        """Label of the majority of the neighbours, the first class at a tie.
+
+        Parameters
+        ----------
+        bits : BitMatrix of shape (n_queries, n_bits)
+            Queries.
+
+        Returns
+        -------
+        ndarray of shape (n_queries,)
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `kneighbors`; also if `fit` was given no labels.
+        """
+        _, indices = self.kneighbors(bits)
+        if not hasattr(self, "classes_"):
+            raise NotFittedError("predict needs labels; call fit(bits, y) with y")
+        codes = self._codes[indices]
+        votes = np.zeros((len(bits), len(self.classes_)), dtype=np.int64)
+        np.add.at(votes, (np.arange(len(bits))[:, None], codes), 1)
+        return np.asarray(self.classes_[np.argmax(votes, axis=1)])
+
+    def __repr__(self) -> str:
+        return f"HammingNeighbors(n_neighbors={self.n_neighbors})"

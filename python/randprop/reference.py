@@ -1,0 +1,346 @@
+"""The judge: propagation and readouts from their definition, in numba, without the compiled core.
+
+Every function is written to be obviously right rather than fast and imports nothing of
+``randprop._core``. The float path is the same network with float32 weights on NumPy's BLAS.
+
+Needs numba: ``pip install 'randprop[reference]'``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+try:
+    from numba import njit
+except ImportError as error:  # pragma: no cover - exercised in an environment without numba
+    raise ImportError(
+        "randprop.reference needs numba; install it with: pip install 'randprop[reference]'"
+    ) from error
+
+__all__ = [
+    "centroid_counts",
+    "centroid_distances",
+    "float_preactivations",
+    "float_propagate",
+    "hamming_neighbors",
+    "philox4x32_10",
+    "preactivations",
+    "propagate",
+    "weights",
+]
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _philox(c0: int, c1: int, c2: int, c3: int, k0: int, k1: int) -> NDArray[np.uint32]:
+    mask = np.uint64(0xFFFFFFFF)
+    shift = np.uint64(32)
+    a, b, c, d = np.uint64(c0), np.uint64(c1), np.uint64(c2), np.uint64(c3)
+    x, y = np.uint64(k0), np.uint64(k1)
+    for _ in range(10):
+        p0 = np.uint64(0xD2511F53) * a
+        p1 = np.uint64(0xCD9E8D57) * c
+        a, b, c, d = (p1 >> shift) ^ b ^ x, p1 & mask, (p0 >> shift) ^ d ^ y, p0 & mask
+        x = (x + np.uint64(0x9E3779B9)) & mask
+        y = (y + np.uint64(0xBB67AE85)) & mask
+    out = np.empty(4, dtype=np.uint32)
+    out[0], out[1], out[2], out[3] = a, b, c, d
+    return out
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _fill_weights(
+    w: NDArray[np.int64], key0: int, key1: int, layer: int, weight_bits: int
+) -> None:
+    n_out, n_in = w.shape
+    for i in range(n_out):
+        group = i // 128
+        quarter = (i % 128) // 32
+        bit_index = np.uint32(i % 32)
+        for k in range(n_in):
+            u = 0
+            for plane in range(weight_bits):
+                r = _philox(group, k, layer, plane, key0, key1)
+                u = 2 * u + int((r[quarter] >> bit_index) & np.uint32(1))
+            w[i, k] = 2 * u - (2**weight_bits - 1)
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _matmul(x: NDArray[np.int64], w: NDArray[np.int64], z: NDArray[np.int64]) -> None:
+    for s in range(x.shape[0]):
+        for i in range(w.shape[0]):
+            total = 0
+            for k in range(x.shape[1]):
+                total += x[s, k] * w[i, k]
+            z[s, i] = total
+
+
+def philox4x32_10(counter: Sequence[int], key: Sequence[int]) -> list[int]:
+    """Return the four words of a Philox4x32-10 block (Salmon et al. 2011).
+
+    Parameters
+    ----------
+    counter : sequence of 4 int
+        Each in [0, 2**32).
+    key : sequence of 2 int
+        Each in [0, 2**32).
+
+    Returns
+    -------
+    list of 4 int
+    """
+    c0, c1, c2, c3 = counter
+    k0, k1 = key
+    return [int(word) for word in _philox(c0, c1, c2, c3, k0, k1)]
+
+
+def weights(
+    n_in: int, n_out: int, *, layer: int, weight_bits: int, seed: int
+) -> NDArray[np.int64]:
+    """Return the integer weights of one matrix.
+
+    Parameters
+    ----------
+    n_in, n_out : int
+        Inputs and outputs.
+    layer : int
+        Position of the matrix, 0 the first.
+    weight_bits : int
+        Bit-planes, plane 0 the most significant.
+    seed : int
+        In [0, 2**64).
+
+    Returns
+    -------
+    ndarray of shape (n_out, n_in), dtype int64
+    """
+    w = np.empty((n_out, n_in), dtype=np.int64)
+    _fill_weights(w, seed & 0xFFFFFFFF, seed >> 32, layer, weight_bits)
+    return w
+
+
+def preactivations(x: NDArray[Any], w: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the exact sums z of inputs times weights.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n_samples, n_in), integer
+        Inputs as the matrix reads them.
+    w : ndarray of shape (n_out, n_in), dtype int64
+        Weights.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_out), dtype int64
+    """
+    z = np.empty((x.shape[0], w.shape[0]), dtype=np.int64)
+    _matmul(np.ascontiguousarray(x, dtype=np.int64), w, z)
+    return z
+
+
+def propagate(
+    X: NDArray[np.uint8],
+    widths: Sequence[int],
+    *,
+    weight_bits: int = 8,
+    activation: str = "step",
+    seed: int = 0,
+) -> list[NDArray[np.uint8]]:
+    """Send samples through a network and return the bits behind every matrix.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features), dtype uint8
+        Features 0 to 255, or bits as 0 and 1.
+    widths : sequence of int
+        Outputs of each matrix.
+    weight_bits : int, default=8
+        Bits of a weight.
+    activation : {"step", "sign"}, default="step"
+        How matrices after the first read a bit: 0 or 1, -1 or +1.
+    seed : int, default=0
+        In [0, 2**64).
+
+    Returns
+    -------
+    list of ndarray of shape (n_samples, widths[m]), dtype uint8
+        Bits as 0 and 1.
+    """
+    outputs = []
+    x = X.astype(np.int64)
+    for m, width in enumerate(widths):
+        w = weights(x.shape[1], width, layer=m, weight_bits=weight_bits, seed=seed)
+        bits = (preactivations(x, w) > 0).astype(np.uint8)
+        outputs.append(bits)
+        x = bits.astype(np.int64)
+        if activation == "sign":
+            x = 2 * x - 1
+    return outputs
+
+
+def float_preactivations(
+    x: NDArray[Any], w: NDArray[np.int64], *, weight_bits: int = 24
+) -> NDArray[np.float32]:
+    """Return inputs times real weights in float32.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n_samples, n_in)
+        Inputs as the matrix reads them.
+    w : ndarray of shape (n_out, n_in), dtype int64
+        Integer weights.
+    weight_bits : int, default=24
+        Their bits: the real weight is w / (2**weight_bits sqrt(n_in)).
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_out), dtype float32
+        Rounded: near 0 the sign may differ from that of the exact sum.
+    """
+    scale = 2.0**weight_bits * np.sqrt(w.shape[1])
+    real = (w / scale).astype(np.float32)
+    return np.asarray(x.astype(np.float32) @ real.T)
+
+
+def float_propagate(
+    X: NDArray[np.uint8],
+    widths: Sequence[int],
+    *,
+    activation: str = "step",
+    seed: int = 0,
+) -> list[NDArray[np.uint8]]:
+    """Send samples through the float32 network: 24-bit weights, NumPy's BLAS.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features), dtype uint8
+        Features 0 to 255.
+    widths : sequence of int
+        Outputs of each matrix.
+    activation : {"step", "sign"}, default="step"
+        As in `propagate`.
+    seed : int, default=0
+        In [0, 2**64).
+
+    Returns
+    -------
+    list of ndarray of shape (n_samples, widths[m]), dtype uint8
+        Bits as 0 and 1; they differ from the exact ones where rounding crosses 0.
+    """
+    outputs = []
+    x: NDArray[Any] = X
+    for m, width in enumerate(widths):
+        w = weights(x.shape[1], width, layer=m, weight_bits=24, seed=seed)
+        bits = (float_preactivations(x, w) > 0).astype(np.uint8)
+        outputs.append(bits)
+        x = bits
+        if activation == "sign":
+            x = 2 * bits.astype(np.int8) - 1
+    return outputs
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _count(
+    bits: NDArray[np.uint8],
+    codes: NDArray[np.int64],
+    counts: NDArray[np.int64],
+    n: NDArray[np.int64],
+) -> None:
+    for s in range(bits.shape[0]):
+        n[codes[s]] += 1
+        for i in range(bits.shape[1]):
+            counts[codes[s], i] += bits[s, i]
+
+
+def centroid_counts(
+    bits: NDArray[np.uint8], codes: NDArray[Any], n_classes: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Count the bits of each class.
+
+    Parameters
+    ----------
+    bits : ndarray of shape (n_samples, n_bits), dtype uint8
+        0 and 1.
+    codes : ndarray of shape (n_samples,), integer
+        Class of each sample, in [0, n_classes).
+    n_classes : int
+        Classes.
+
+    Returns
+    -------
+    counts : ndarray of shape (n_classes, n_bits), dtype int64
+    n_samples : ndarray of shape (n_classes,), dtype int64
+    """
+    counts = np.zeros((n_classes, bits.shape[1]), dtype=np.int64)
+    n = np.zeros(n_classes, dtype=np.int64)
+    _count(bits, np.asarray(codes, dtype=np.int64), counts, n)
+    return counts, n
+
+
+def centroid_distances(
+    bits: NDArray[np.uint8], counts: NDArray[np.int64], n_samples: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Squared distances to the class means, from the definition, in Python's integers.
+
+    Parameters
+    ----------
+    bits : ndarray of shape (n_samples, n_bits), dtype uint8
+        0 and 1.
+    counts : ndarray of shape (n_classes, n_bits), dtype int64
+        Set bits of each class.
+    n_samples : ndarray of shape (n_classes,), dtype int64
+        Samples of each class, none 0.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_classes), dtype float64
+        sum over i of (x_i - counts_i / n)^2; Python divides integers with one rounding.
+    """
+    out = np.empty((bits.shape[0], counts.shape[0]))
+    for c in range(counts.shape[0]):
+        n = int(n_samples[c])
+        row = [int(count) for count in counts[c]]
+        for s in range(bits.shape[0]):
+            numerator = sum(
+                (n * int(x) - count) ** 2 for x, count in zip(bits[s], row, strict=True)
+            )
+            out[s, c] = numerator / (n * n)
+    return out
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _hamming(
+    train: NDArray[np.uint8], queries: NDArray[np.uint8], out: NDArray[np.int64]
+) -> None:
+    for q in range(queries.shape[0]):
+        for t in range(train.shape[0]):
+            total = 0
+            for i in range(train.shape[1]):
+                if queries[q, i] != train[t, i]:
+                    total += 1
+            out[q, t] = total
+
+
+def hamming_neighbors(
+    train: NDArray[np.uint8], queries: NDArray[np.uint8], n_neighbors: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Nearest training vectors by Hamming distance, ties to the lowest index.
+
+    Parameters
+    ----------
+    train, queries : ndarray of shape (n, n_bits), dtype uint8
+        0 and 1.
+    n_neighbors : int
+        How many.
+
+    Returns
+    -------
+    distances, indices : ndarray of shape (n_queries, n_neighbors), dtype int64
+    """
+    distances = np.empty((queries.shape[0], train.shape[0]), dtype=np.int64)
+    _hamming(train, queries, distances)
+    order = np.argsort(distances, axis=1, kind="stable")[:, :n_neighbors]
+    return np.take_along_axis(distances, order, axis=1), order.astype(np.int64)

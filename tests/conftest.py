@@ -1,0 +1,56 @@
+"""Fixtures: SIMD levels, kernels, known answers."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from randprop import _core
+
+ALL_LEVELS = ("scalar", "avx2", "avx512", "amx", "neon")
+KERNELS = ("popcount", "dot")
+
+
+def pytest_report_header() -> str:
+    supported = _core.simd_levels_supported()
+    lacking = [level for level in ALL_LEVELS if level not in supported]
+    return (
+        f"SIMD levels tested: {', '.join(supported)}; "
+        f"not on this machine or in this build: {', '.join(lacking)}"
+    )
+
+
+@pytest.fixture(params=_core.simd_levels_supported())
+def level(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Every SIMD level that this machine has, one after the other."""
+    before = _core.simd_level()
+    _core.use_simd_level(request.param)
+    yield request.param
+    _core.use_simd_level(before)
+
+
+@pytest.fixture(params=["chosen", *KERNELS])
+def kernel(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The kernel that the library chooses, then each one forced."""
+    if request.param == "chosen":
+        monkeypatch.delenv("RANDPROP_KERNEL", raising=False)
+    else:
+        monkeypatch.setenv("RANDPROP_KERNEL", request.param)
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def known_answers() -> dict[str, Any]:
+    path = Path(__file__).parent / "data" / "known_answers.json"
+    return dict(json.loads(path.read_text()))
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("RANDPROP_")]:
+        monkeypatch.delenv(name)

@@ -1,0 +1,326 @@
+"""StepNetwork against the known answers and against the reference, at every level."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers import known_input, known_rows, random_bits, random_bytes
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import randprop
+from randprop import BitMatrix, StepNetwork, _core, reference
+
+WEIGHT_BITS = (1, 2, 4, 8, 24)
+# Lengths around every boundary of a word, a panel, a Philox block and a vector.
+TAILS = sorted({n + d for n in (0, 64, 128, 192, 256) for d in (-1, 0, 1, 2, 7, 8, 33)} - {-1, 0})
+
+
+def test_known_answers(level: str, kernel: str, known_answers: dict[str, Any]) -> None:
+    for case in known_answers["networks"]:
+        X = known_input(case["input"], case["n_samples"], case["n_features"])
+        network = StepNetwork(
+            case["n_features"],
+            len(case["widths"]) - 1,
+            width=case["widths"],
+            weight_bits=case["weight_bits"],
+            activation=case["activation"],
+            seed=case["seed"],
+        )
+        head = np.array(case["weights_head"])
+        rows, columns = head.shape
+        np.testing.assert_array_equal(network.weights(0)[:rows, :columns], head)
+        outputs = [known_rows(bits.to_packbits()) for bits in network.propagate_all(X)]
+        assert outputs == case["outputs"]
+        assert known_rows(network.propagate(X).to_packbits()) == case["outputs"][-1]
+
+
+def test_known_answers_by_reference(known_answers: dict[str, Any]) -> None:
+    for case in known_answers["networks"]:
+        X = known_input(case["input"], case["n_samples"], case["n_features"])
+        outputs = reference.propagate(
+            X,
+            case["widths"],
+            weight_bits=case["weight_bits"],
+            activation=case["activation"],
+            seed=case["seed"],
+        )
+        packed = [np.packbits(bits, axis=1, bitorder="little") for bits in outputs]
+        assert [known_rows(rows) for rows in packed] == case["outputs"]
+
+
+def test_philox_known_answers(known_answers: dict[str, Any]) -> None:
+    for case in known_answers["philox4x32_10"]:
+        counter, key, out = ([int(word, 16) for word in case[n]] for n in ("counter", "key", "out"))
+        assert _core.philox4x32_10(counter, key) == out
+        assert reference.philox4x32_10(counter, key) == out
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> dict[str, Any]:
+    length = st.one_of(st.sampled_from(TAILS), st.integers(1, 300))
+    n_matrices = draw(st.integers(1, 3))
+    return {
+        "n_samples": draw(st.sampled_from([0, 1, 2, 3, 5, 6, 7, 97])),
+        "n_features": draw(length),
+        "widths": [draw(length) for _ in range(n_matrices)],
+        "weight_bits": draw(st.sampled_from(WEIGHT_BITS)),
+        "activation": draw(st.sampled_from(["step", "sign"])),
+        "seed": draw(st.integers(0, 2**64 - 1)),
+        "data": draw(st.integers(0, 2**32)),
+        "bits_in": draw(st.booleans()),
+        "n_threads": draw(st.integers(1, 3)),
+    }
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(case=cases())
+def test_equals_reference(level: str, kernel: str, case: dict[str, Any]) -> None:
+    make = random_bits if case["bits_in"] else random_bytes
+    X = make(case["data"], case["n_samples"], case["n_features"])
+    network = StepNetwork(
+        case["n_features"],
+        len(case["widths"]) - 1,
+        width=case["widths"],
+        weight_bits=case["weight_bits"],
+        activation=case["activation"],
+        seed=case["seed"],
+    )
+    outputs = network.propagate_all(
+        BitMatrix.from_array(X) if case["bits_in"] else X, n_threads=case["n_threads"]
+    )
+    expected = reference.propagate(
+        X,
+        case["widths"],
+        weight_bits=case["weight_bits"],
+        activation=case["activation"],
+        seed=case["seed"],
+    )
+    for bits, right in zip(outputs, expected, strict=True):
+        np.testing.assert_array_equal(bits.to_array(), right)
+        BitMatrix(bits.words, bits.n_bits)  # raises where a tail bit is set
+
+
+@pytest.mark.parametrize("weight_bits", WEIGHT_BITS)
+@pytest.mark.parametrize("n_features", [40_000, 65_536, 65_537])
+def test_no_overflow(level: str, weight_bits: int, n_features: int) -> None:
+    """Every input 255: the sums leave 32 bits at 24-bit weights, and come near at 8."""
+    X = np.full((2, n_features), 255, dtype=np.uint8)
+    X[1, ::3] = 0
+    network = StepNetwork(n_features, width=5, weight_bits=weight_bits, seed=9)
+    expected = reference.propagate(X, [5], weight_bits=weight_bits, seed=9)[0]
+    np.testing.assert_array_equal(network.propagate(X).to_array(), expected)
+
+
+@pytest.mark.parametrize("weight_bits", WEIGHT_BITS)
+def test_no_overflow_of_bits(level: str, kernel: str, weight_bits: int) -> None:
+    bits = np.ones((2, 40_000), dtype=np.uint8)
+    bits[1, ::7] = 0
+    for activation in ("step", "sign"):
+        widths = [40_000, 3]
+        # The second matrix reads 40,000 bits; the first is bypassed to keep the test short.
+        network = StepNetwork(
+            3, 1, width=widths, weight_bits=weight_bits, activation=activation, seed=4
+        )
+        w = reference.weights(40_000, 3, layer=1, weight_bits=weight_bits, seed=4)
+        x = bits.astype(np.int64) if activation == "step" else 2 * bits.astype(np.int64) - 1
+        expected = (reference.preactivations(x, w) > 0).astype(np.uint8)
+        found = network._apply(BitMatrix.from_array(bits), 1)
+        np.testing.assert_array_equal(found.to_array(), expected)
+
+
+def test_wide_input_needs_popcount(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RANDPROP_KERNEL", "dot")
+    with pytest.raises(ValueError, match="serves up to 65536 inputs, got 65537"):
+        StepNetwork(65_537, width=1).propagate(np.zeros((1, 65_537), dtype=np.uint8))
+
+
+def test_zero_preactivation_gives_zero(level: str, kernel: str) -> None:
+    """With 1-bit weights and pairs of inputs of opposite weight, z = 0 exactly."""
+    network = StepNetwork(200, width=64, weight_bits=1, seed=3)
+    w = network.weights(0)
+    X = np.zeros((64, 200), dtype=np.uint8)
+    for unit in range(64):
+        plus, minus = np.flatnonzero(w[unit] == 1), np.flatnonzero(w[unit] == -1)
+        n = min(len(plus), len(minus), 20)
+        X[unit, plus[:n]] = X[unit, minus[:n]] = 77
+    z = reference.preactivations(X, w)
+    assert (np.diag(z) == 0).all()
+    out = network.propagate(X).to_array()
+    assert not np.diag(out).any()
+    np.testing.assert_array_equal(out, (z > 0).astype(np.uint8))
+
+
+def test_precision_is_nested() -> None:
+    """More bits refine the same weights: u of b bits is u of 8 bits without its last 8 - b."""
+    fine = (StepNetwork(70, width=140, weight_bits=24, seed=5).weights(0) + 2**24 - 1) // 2
+    for bits in (1, 2, 4, 8):
+        w = StepNetwork(70, width=140, weight_bits=bits, seed=5).weights(0)
+        np.testing.assert_array_equal((w + 2**bits - 1) // 2, fine >> (24 - bits))
+
+
+def test_weights_are_uniform_on_the_grid() -> None:
+    w = StepNetwork(784, width=784, weight_bits=8, seed=11).weights(0)
+    assert w.dtype == np.int32
+    assert set(np.unique(w).tolist()) == set(range(-255, 256, 2))
+    # 614,656 draws of variance 256^2 / 3: the mean within 5 standard errors of 0.
+    assert abs(w.mean()) < 5 * 256 / np.sqrt(3 * w.size)
+    assert abs(w.var() / ((256**2 - 1) / 3) - 1) < 0.01
+
+
+def test_threads_do_not_change_the_result(level: str, kernel: str) -> None:
+    X = random_bytes(0, 1000, 300)
+    network = StepNetwork(300, 2, width=[520, 1100, 70], weight_bits=4)
+    expected = network.propagate(X, n_threads=1)
+    for n_threads in (2, 3, 8, 64):
+        assert network.propagate(X, n_threads=n_threads) == expected
+
+
+@pytest.mark.parametrize("n_samples", [1, 3])
+def test_few_samples_split_over_units(level: str, kernel: str, n_samples: int) -> None:
+    """With fewer rows than threads, a row's units are split."""
+    X = random_bytes(1, n_samples, 6000)
+    network = StepNetwork(6000, width=3001, weight_bits=2, seed=8)
+    expected = (reference.preactivations(X, network.weights(0)) > 0).astype(np.uint8)
+    for n_threads in (1, 4):
+        found = network.propagate(X, n_threads=n_threads)
+        np.testing.assert_array_equal(found.to_array(), expected)
+
+
+def test_rows_do_not_depend_on_their_neighbours(level: str, kernel: str) -> None:
+    X = random_bytes(2, 200, 100)
+    network = StepNetwork(100, 1, width=90)
+    whole = network.propagate(X)
+    for rows in (slice(0, 1), slice(5, 6), slice(10, 17), slice(101, 200)):
+        assert network.propagate(X[rows]) == whole[rows]
+
+
+def test_inputs_are_taken_in_any_memory_order() -> None:
+    X = random_bytes(3, 50, 60)
+    network = StepNetwork(60)
+    expected = network.propagate(X)
+    assert network.propagate(np.asfortranarray(X)) == expected
+    wide = np.zeros((50, 120), dtype=np.uint8)
+    wide[:, ::2] = X
+    assert network.propagate(wide[:, ::2]) == expected
+    X.flags.writeable = False
+    assert network.propagate(X) == expected
+
+
+def test_wide_networks_are_not_kept() -> None:
+    """Beyond 256 MiB of weights a matrix is laid out for the call and dropped."""
+    network = StepNetwork(8, 2, width=[16_384, 16_384, 16])
+    network.propagate(np.ones((1, 8), dtype=np.uint8))
+    assert network.prepared_bytes == 0
+    small = StepNetwork(8, 2)
+    small.propagate(np.ones((1, 8), dtype=np.uint8))
+    assert small.prepared_bytes > 0
+
+
+def test_pickle_equality_repr() -> None:
+    network = StepNetwork(20, 2, width=[7, 8, 9], weight_bits=2, activation="sign", seed=2**64 - 1)
+    copy = pickle.loads(pickle.dumps(network))
+    assert copy == network
+    assert hash(copy) == hash(network)
+    assert copy != StepNetwork(20, 2, width=[7, 8, 9], weight_bits=2, activation="sign")
+    X = random_bytes(4, 9, 20)
+    assert copy.propagate(X) == network.propagate(X)
+    for shown in (network, StepNetwork(5), StepNetwork(5, 1, width=6)):
+        assert eval(repr(shown), {"StepNetwork": StepNetwork}) == shown
+    assert (network.n_features, network.layers, network.widths) == (20, 2, (7, 8, 9))
+    assert (network.weight_bits, network.activation, network.seed) == (2, "sign", 2**64 - 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"n_features": 0}, ValueError, r"n_features must lie in \[1, 268435456\], got 0"),
+        ({"n_features": 7.0}, TypeError, "n_features must be an integer, got float 7.0"),
+        ({"n_features": True}, TypeError, "n_features must be an integer, got True"),
+        ({"layers": -1}, ValueError, r"layers must lie in \[0, 100000\], got -1"),
+        ({"layers": "2"}, TypeError, "layers must be an integer, got str '2'"),
+        ({"width": 0}, ValueError, "width must lie in"),
+        ({"layers": 1, "width": [3]}, ValueError, "width must name 2 widths.*got 1"),
+        ({"width": [0]}, ValueError, r"width\[0\] must lie in"),
+        ({"width": "8"}, TypeError, "width must be an integer, got str '8'"),
+        ({"weight_bits": 3}, ValueError, "weight_bits must be one of 1, 2, 4, 8, 24, got 3"),
+        ({"weight_bits": True}, ValueError, "weight_bits must be one of"),
+        ({"activation": "relu"}, ValueError, "activation must be one of 'step', 'sign', got"),
+        ({"seed": -1}, ValueError, "seed must lie in"),
+        ({"seed": 2**64}, ValueError, "seed must lie in"),
+        ({"seed": None}, TypeError, "seed must be an integer, got NoneType None"),
+    ],
+)
+def test_bad_arguments(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        StepNetwork(**{"n_features": 4, **arguments})
+
+
+@pytest.mark.parametrize(
+    ("X", "error", "message"),
+    [
+        (np.zeros((2, 783), np.uint8), ValueError, "X has 783 features, the network expects 784"),
+        (np.zeros(784, np.uint8), ValueError, "X must have 2 dimensions"),
+        (np.zeros((2, 784)), TypeError, "X must be a uint8 array .* got an array of float64"),
+        (np.zeros((2, 784), bool), TypeError, "got an array of bool"),
+        (np.zeros((2, 13), np.uint64), TypeError, "got an array of uint64"),
+        ([[0] * 784], TypeError, "got list"),
+        (None, TypeError, "got NoneType"),
+    ],
+)
+def test_bad_input(X: Any, error: type[Exception], message: str) -> None:
+    network = StepNetwork(784)
+    with pytest.raises(error, match=message):
+        network.propagate(X)
+
+
+def test_bad_bits_and_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = StepNetwork(10)
+    with pytest.raises(ValueError, match="X has 9 features, the network expects 10"):
+        network.propagate(BitMatrix.from_array(np.zeros((1, 9), dtype=bool)))
+    X = np.zeros((1, 10), dtype=np.uint8)
+    with pytest.raises(ValueError, match=r"n_threads must lie in \[1, 4096\], got 0"):
+        network.propagate(X, n_threads=0)
+    monkeypatch.setenv("RANDPROP_NUM_THREADS", "two")
+    with pytest.raises(ValueError, match="RANDPROP_NUM_THREADS must be an integer.*'two'"):
+        network.propagate(X)
+    monkeypatch.setenv("RANDPROP_NUM_THREADS", "2")
+    network.propagate(X)
+    monkeypatch.setenv("RANDPROP_KERNEL", "abacus")
+    with pytest.raises(ValueError, match="RANDPROP_KERNEL='abacus' is not a kernel; valid"):
+        network.propagate(X)
+    with pytest.raises(ValueError, match=r"m must lie in \[0, 0\], got 1"):
+        network.weights(1)
+
+
+def test_core_refuses_wrong_shapes() -> None:
+    """The compiled module guards itself: no shape may make it read past an array."""
+    network = _core.Network(10, [10], 8, False, 0)
+    with pytest.raises(ValueError, match="X has 9 features"):
+        network.propagate_bytes(np.zeros((1, 9), np.uint8), 0, 1, False, 1)
+    with pytest.raises(ValueError, match="x must have 2 dimensions"):
+        network.propagate_bytes(np.zeros(10, np.uint8), 0, 1, False, 1)
+    with pytest.raises(ValueError, match="words must be packed words"):
+        network.propagate_bits(np.zeros((1, 2), np.uint64), 10, 0, 1, False, 1)
+    with pytest.raises(ValueError, match="are not among"):
+        network.propagate_bytes(np.zeros((1, 10), np.uint8), 0, 2, False, 1)
+    with pytest.raises(TypeError):
+        network.propagate_bytes(np.zeros((1, 10), np.float64), 0, 1, False, 1)
+    with pytest.raises(ValueError, match="weight_bits must be"):
+        _core.Network(10, [10], 3, False, 0)
+    with pytest.raises(ValueError, match="widths must name"):
+        _core.Network(10, [], 8, False, 0)
+
+
+def test_readings_of_a_bit_input_do_not_depend_on_the_activation() -> None:
+    bits = BitMatrix.from_array(random_bits(5, 20, 100))
+    step, sign = (StepNetwork(100, activation=a) for a in ("step", "sign"))
+    assert step.propagate(bits) == sign.propagate(bits)
+    assert randprop.StepNetwork is StepNetwork
