@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import known_input, random_bits
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from helpers import known_input, random_bits
 from randprop import BitMatrix, Centroids, HammingNeighbors, StepNetwork, _core, reference
 from randprop.readouts import NotFittedError
 
@@ -255,9 +255,7 @@ def test_threads_do_not_change_the_result() -> None:
     many = Centroids(n_threads=5).fit(bits, y)
     np.testing.assert_array_equal(one.counts_, many.counts_)
     np.testing.assert_array_equal(one.distances(bits), many.distances(bits))
-    found = [
-        HammingNeighbors(4, n_threads=n).fit(bits).kneighbors(bits[:500]) for n in (1, 2, 7)
-    ]
+    found = [HammingNeighbors(4, n_threads=n).fit(bits).kneighbors(bits[:500]) for n in (1, 2, 7)]
     for distances, indices in found[1:]:
         np.testing.assert_array_equal(distances, found[0][0])
         np.testing.assert_array_equal(indices, found[0][1])

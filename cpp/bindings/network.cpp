@@ -37,10 +37,10 @@ void register_network(py::module_& module) {
             const ByteView view{x.data(), static_cast<std::size_t>(x.shape(0)),
                                 static_cast<std::size_t>(x.shape(1))};
             const RunOptions options = run_options(n_threads);
-            return to_arrays(without_gil(
-                [&] { return network.propagate(view, first, last, all, options); }));
+            return to_arrays(
+                without_gil([&] { return network.propagate(view, first, last, all, options); }));
           },
-          py::arg("x").noconvert(), py::arg("first"), py::arg("last"), py::arg("all"),
+          py::arg("x").noconvert(), py::arg("first"), py::arg("last"), py::arg("keep_all"),
           py::arg("n_threads"))
       .def(
           "propagate_bits",
@@ -48,18 +48,17 @@ void register_network(py::module_& module) {
              std::size_t first, std::size_t last, bool all, int n_threads) {
             const BitView view = bit_view(words, n_bits, "words");
             const RunOptions options = run_options(n_threads);
-            return to_arrays(without_gil(
-                [&] { return network.propagate(view, first, last, all, options); }));
+            return to_arrays(
+                without_gil([&] { return network.propagate(view, first, last, all, options); }));
           },
           py::arg("words").noconvert(), py::arg("n_bits"), py::arg("first"), py::arg("last"),
-          py::arg("all"), py::arg("n_threads"))
+          py::arg("keep_all"), py::arg("n_threads"))
       .def(
           "weights",
           [](const Network& network, std::size_t matrix) {
             require(matrix < network.n_matrices(), "matrix is out of range");
-            py::array_t<std::int32_t> out(
-                {static_cast<py::ssize_t>(network.spec().widths[matrix]),
-                 static_cast<py::ssize_t>(network.n_inputs(matrix))});
+            py::array_t<std::int32_t> out({static_cast<py::ssize_t>(network.spec().widths[matrix]),
+                                           static_cast<py::ssize_t>(network.n_inputs(matrix))});
             std::int32_t* data = out.mutable_data();
             without_gil([&] { network.weights(matrix, data); });
             return out;

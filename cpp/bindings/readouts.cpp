@@ -48,9 +48,8 @@ void register_readouts(py::module_& module) {
         const std::int64_t* sample_data = n_samples.data();
         const auto n_classes = static_cast<std::size_t>(n_samples.shape(0));
         const RunOptions options = run_options(n_threads);
-        without_gil([&] {
-          centroid_distances(bits, count_data, sample_data, n_classes, out, options);
-        });
+        without_gil(
+            [&] { centroid_distances(bits, count_data, sample_data, n_classes, out, options); });
         return distances;
       },
       py::arg("words").noconvert(), py::arg("n_bits"), py::arg("counts").noconvert(),
@@ -58,8 +57,8 @@ void register_readouts(py::module_& module) {
 
   module.def(
       "hamming_neighbors",
-      [](const Array<std::uint64_t>& train, const Array<std::uint64_t>& queries,
-         std::size_t n_bits, std::size_t k, int n_threads) {
+      [](const Array<std::uint64_t>& train, const Array<std::uint64_t>& queries, std::size_t n_bits,
+         std::size_t k, int n_threads) {
         const BitView train_bits = bit_view(train, n_bits, "train");
         const BitView query_bits = bit_view(queries, n_bits, "queries");
         require(k <= max_neighbors, "k must be at most 1000");
@@ -74,8 +73,8 @@ void register_readouts(py::module_& module) {
         });
         return py::make_tuple(distances, indices);
       },
-      py::arg("train").noconvert(), py::arg("queries").noconvert(), py::arg("n_bits"),
-      py::arg("k"), py::arg("n_threads"));
+      py::arg("train").noconvert(), py::arg("queries").noconvert(), py::arg("n_bits"), py::arg("k"),
+      py::arg("n_threads"));
 
   module.def(
       "row_popcounts",

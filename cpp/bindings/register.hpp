@@ -50,8 +50,7 @@ auto without_gil(Work&& work) {
 }
 
 inline BitView bit_view(const Array<std::uint64_t>& words, std::size_t n_bits, const char* name) {
-  require(words.ndim() == 2 &&
-              static_cast<std::size_t>(words.shape(1)) == words_for_bits(n_bits),
+  require(words.ndim() == 2 && static_cast<std::size_t>(words.shape(1)) == words_for_bits(n_bits),
           std::string(name) + " must be packed words of shape (n_samples, " +
               std::to_string(words_for_bits(n_bits)) + ")");
   return {words.data(), static_cast<std::size_t>(words.shape(0)), n_bits};
@@ -62,9 +61,8 @@ inline py::array_t<std::uint64_t> to_array(BitMatrix&& bits) {
   const auto n_samples = static_cast<py::ssize_t>(bits.n_samples());
   const auto n_words = static_cast<py::ssize_t>(bits.n_words());
   auto* storage = new AlignedArray<std::uint64_t>(bits.release());
-  const py::capsule owner(storage, [](void* pointer) {
-    delete static_cast<AlignedArray<std::uint64_t>*>(pointer);
-  });
+  const py::capsule owner(
+      storage, [](void* pointer) { delete static_cast<AlignedArray<std::uint64_t>*>(pointer); });
   return py::array_t<std::uint64_t>({n_samples, n_words}, storage->data(), owner);
 }
 

@@ -27,9 +27,8 @@ struct V {
   static Vec add(Vec a, Vec b) { return _mm256_add_epi64(a, b); }
   // Popcount of a byte as two look-ups of a nibble (Mula, Kurz and Lemire 2018).
   static Partial accumulate(Partial partial, Vec x, Vec w) {
-    const __m256i table =
-        _mm256_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4,  //
-                         0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4);
+    const __m256i table = _mm256_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4,  //
+                                           0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4);
     const __m256i nibble = _mm256_set1_epi8(0x0F);
     const __m256i y = _mm256_and_si256(x, w);
     const __m256i low = _mm256_shuffle_epi8(table, _mm256_and_si256(y, nibble));
@@ -38,9 +37,7 @@ struct V {
     return _mm256_add_epi8(partial, _mm256_add_epi8(low, high));
   }
   static Vec reduce(Partial p) { return _mm256_sad_epu8(p, _mm256_setzero_si256()); }
-  static void store(int64_t* p, Vec v) {
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), v);
-  }
+  static void store(int64_t* p, Vec v) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), v); }
   static unsigned above(Vec sum, int64_t row_term, const int64_t* unit_terms) {
     const __m256i terms = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(unit_terms));
     const __m256i bound = _mm256_add_epi64(_mm256_set1_epi64x(row_term), terms);
@@ -51,9 +48,7 @@ struct V {
 
 #include "popcount_tiles.hpp"
 
-inline __m256i load256(const void* p) {
-  return _mm256_loadu_si256(static_cast<const __m256i*>(p));
-}
+inline __m256i load256(const void* p) { return _mm256_loadu_si256(static_cast<const __m256i*>(p)); }
 
 inline __m256i broadcast_quad(const uint8_t* x) {
   int32_t quad;
@@ -78,8 +73,7 @@ inline void dot_bytes_tile(const DotBlock& block, size_t row, size_t unit) {
     for (size_t r = 0; r < kRows; ++r) {
       int32_t quad;
       __builtin_memcpy(&quad, x + r * block.x_stride + 4 * q, 4);
-      const __m256i bytes =
-          _mm256_broadcastq_epi64(_mm_cvtepu8_epi16(_mm_cvtsi32_si128(quad)));
+      const __m256i bytes = _mm256_broadcastq_epi64(_mm_cvtepu8_epi16(_mm_cvtsi32_si128(quad)));
       low[r] = _mm256_add_epi32(low[r], _mm256_madd_epi16(bytes, w_low));
       high[r] = _mm256_add_epi32(high[r], _mm256_madd_epi16(bytes, w_high));
     }
@@ -153,8 +147,8 @@ void threshold_sums(const int32_t* sums, size_t n_rows, const int32_t* row_terms
     const __m256i row_term = _mm256_set1_epi32(row_terms[r]);
     uint64_t word = 0;
     for (size_t v = 0; v < 8; ++v) {
-      const __m256i bound = _mm256_srai_epi32(
-          _mm256_sub_epi32(load256(unit_terms + 8 * v), row_term), 2);
+      const __m256i bound =
+          _mm256_srai_epi32(_mm256_sub_epi32(load256(unit_terms + 8 * v), row_term), 2);
       const __m256i above = _mm256_cmpgt_epi32(load256(sums + r * kPanelUnits + 8 * v), bound);
       const int bits = _mm256_movemask_ps(_mm256_castsi256_ps(above));
       word |= static_cast<uint64_t>(static_cast<unsigned>(bits)) << (8 * v);

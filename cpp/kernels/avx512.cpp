@@ -64,20 +64,30 @@ inline void dot_tile(const DotBlock& block, size_t row) {
     }
   }
   for (size_t r = 0; r < kRows; ++r)
-    for (size_t v = 0; v < 4; ++v)
-      _mm512_storeu_si512(out + r * kPanelUnits + 16 * v, sums[r][v]);
+    for (size_t v = 0; v < 4; ++v) _mm512_storeu_si512(out + r * kPanelUnits + 16 * v, sums[r][v]);
 }
 
 void dot_bytes(const DotBlock& block) {
   size_t row = 0;
   for (; row + 6 <= block.n_rows; row += 6) dot_tile<6>(block, row);
   switch (block.n_rows - row) {
-    case 5: dot_tile<5>(block, row); break;
-    case 4: dot_tile<4>(block, row); break;
-    case 3: dot_tile<3>(block, row); break;
-    case 2: dot_tile<2>(block, row); break;
-    case 1: dot_tile<1>(block, row); break;
-    default: break;
+    case 5:
+      dot_tile<5>(block, row);
+      break;
+    case 4:
+      dot_tile<4>(block, row);
+      break;
+    case 3:
+      dot_tile<3>(block, row);
+      break;
+    case 2:
+      dot_tile<2>(block, row);
+      break;
+    case 1:
+      dot_tile<1>(block, row);
+      break;
+    default:
+      break;
   }
 }
 
@@ -88,8 +98,8 @@ void threshold_sums(const int32_t* sums, size_t n_rows, const int32_t* row_terms
     uint64_t word = 0;
     for (size_t v = 0; v < 4; ++v) {
       const __m512i sum = _mm512_loadu_si512(sums + r * kPanelUnits + 16 * v);
-      const __m512i bound = _mm512_srai_epi32(
-          _mm512_sub_epi32(_mm512_loadu_si512(unit_terms + 16 * v), row_term), 2);
+      const __m512i bound =
+          _mm512_srai_epi32(_mm512_sub_epi32(_mm512_loadu_si512(unit_terms + 16 * v), row_term), 2);
       word |= static_cast<uint64_t>(_mm512_cmpgt_epi32_mask(sum, bound)) << (16 * v);
     }
     out[r * out_stride] = word;

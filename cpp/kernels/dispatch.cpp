@@ -49,7 +49,7 @@ CpuFeatures detect() {
   cpu.avx2 = os_avx && popcnt && fma && bmi && bit(b7, 5);
   cpu.avx_vnni = cpu.avx2 && bit(a71, 4);
   cpu.avx512 = cpu.avx2 && os_avx512 && bit(b7, 16) && bit(b7, 17) && bit(b7, 30) &&
-               bit(b7, 31) &&                // F, DQ, BW, VL
+               bit(b7, 31) &&               // F, DQ, BW, VL
                bit(c7, 11) && bit(c7, 14);  // VNNI, VPOPCNTDQ
 #elif defined(__aarch64__)
   cpu.neon = true;
@@ -104,13 +104,13 @@ const Kernels& find(const std::string& name, const char* source) {
   for (const Level& level : levels()) {
     if (name != level.kernels.name) continue;
     if (level.supported) return level.kernels;
-    throw std::invalid_argument(std::string(source) + "='" + name +
-                                "' is not supported by this CPU; valid: " +
-                                join(simd_levels_supported()));
+    throw std::invalid_argument(
+        std::string(source) + "='" + name +
+        "' is not supported by this CPU; valid: " + join(simd_levels_supported()));
   }
-  throw std::invalid_argument(std::string(source) + "='" + name +
-                              "' is not a SIMD level of this build; valid: " +
-                              join(simd_levels_supported()));
+  throw std::invalid_argument(
+      std::string(source) + "='" + name +
+      "' is not a SIMD level of this build; valid: " + join(simd_levels_supported()));
 }
 
 std::atomic<const Kernels*> g_active{nullptr};

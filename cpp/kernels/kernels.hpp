@@ -24,14 +24,15 @@ constexpr size_t kBatchInputs = 64;
 // Sums S[row, unit] = sum over input planes j and weight planes p of
 // 2^j * 2^(n_planes - 1 - p) * popcount(x_j & plane_p), with j counted from the least significant.
 struct PopcountBlock {
-  const uint64_t* x;       // row r, input plane j, word w: x[r * x_stride + j * n_words + w]
-  size_t x_stride;         // in words
-  size_t n_rows;           //
-  size_t n_words;          // words of one plane
-  unsigned n_x_planes;     // 1 for bits, 8 for bytes
-  const uint64_t* planes;  // group g, plane p, word w: planes[((g * n_planes + p) * n_words + w) * 8]
-  unsigned n_planes;       //
-  size_t n_groups;         //
+  const uint64_t* x;    // row r, input plane j, word w: x[r * x_stride + j * n_words + w]
+  size_t x_stride;      // in words
+  size_t n_rows;        //
+  size_t n_words;       // words of one plane
+  unsigned n_x_planes;  // 1 for bits, 8 for bytes
+  const uint64_t*
+      planes;         // group g, plane p, word w: planes[((g * n_planes + p) * n_words + w) * 8]
+  unsigned n_planes;  //
+  size_t n_groups;    //
 };
 
 // Sums D[row, unit] = sum over k of x[row, k] * w[k, unit] for the 64 units of a panel.

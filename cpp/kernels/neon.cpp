@@ -31,8 +31,7 @@ struct V {
   static unsigned above(Vec sum, int64_t row_term, const int64_t* unit_terms) {
     const int64x2_t bound = vaddq_s64(vdupq_n_s64(row_term), vld1q_s64(unit_terms));
     const uint64x2_t above = vcgtq_s64(vreinterpretq_s64_u64(vshlq_n_u64(sum, 2)), bound);
-    return static_cast<unsigned>((vgetq_lane_u64(above, 0) & 1U) |
-                                 (vgetq_lane_u64(above, 1) & 2U));
+    return static_cast<unsigned>((vgetq_lane_u64(above, 0) & 1U) | (vgetq_lane_u64(above, 1) & 2U));
   }
 };
 
@@ -49,8 +48,8 @@ void dot_bytes(const DotBlock& block) {
       for (size_t q = 0; q < block.n_quads; ++q) {
         uint32_t quad;
         __builtin_memcpy(&quad, x + 4 * q, 4);
-        const int16x4_t bytes = vget_low_s16(
-            vreinterpretq_s16_u16(vmovl_u8(vreinterpret_u8_u32(vdup_n_u32(quad)))));
+        const int16x4_t bytes =
+            vget_low_s16(vreinterpretq_s16_u16(vmovl_u8(vreinterpret_u8_u32(vdup_n_u32(quad)))));
         const int16x8_t twice = vcombine_s16(bytes, bytes);
         const int8_t* w = block.w + (q * kPanelUnits + unit) * 4;
         for (size_t v = 0; v < 4; ++v) {

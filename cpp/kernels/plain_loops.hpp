@@ -122,7 +122,7 @@ inline uint64_t sum_bytes(const uint8_t* bytes, size_t n_bytes) {
 // Bit-sliced counters: plane p of column j holds bit p of the count of column j, so one operation
 // counts for as many columns as a vector has bits. Seven rows are first added to a three-bit
 // number by four full adders (Harley and Seal's carry-save scheme), then rippled into the planes.
-constexpr size_t kCountWords = 8;    // words side by side: one 512-bit vector
+constexpr size_t kCountWords = 8;  // words side by side: one 512-bit vector
 constexpr unsigned kCountPlanes = 16;
 
 struct CountVector {

@@ -52,8 +52,7 @@ struct PopcountTile {
               for (size_t v = 0; v < kVectors; ++v) partial[r][g][v] = V::zero_partial();
           for (size_t word = start; word < stop; ++word) {
             typename V::Vec bits[kRows];
-            for (size_t r = 0; r < kRows; ++r)
-              bits[r] = V::broadcast(x[r * block.x_stride + word]);
+            for (size_t r = 0; r < kRows; ++r) bits[r] = V::broadcast(x[r * block.x_stride + word]);
             for (size_t g = 0; g < kGroups; ++g) {
               for (size_t v = 0; v < kVectors; ++v) {
                 const typename V::Vec plane =

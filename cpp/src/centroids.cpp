@@ -102,15 +102,14 @@ void add_class_counts(BitView bits, const std::int32_t* codes, std::size_t n_cla
   for (std::size_t s = 0; s < bits.n_samples; ++s) {
     if (codes[s] < 0 || static_cast<std::size_t>(codes[s]) >= n_classes) {
       throw std::invalid_argument("codes[" + std::to_string(s) + "] must lie in [0, " +
-                                  std::to_string(n_classes) + "), got " +
-                                  std::to_string(codes[s]));
+                                  std::to_string(n_classes) + "), got " + std::to_string(codes[s]));
     }
   }
   const kernels::Kernels& k = kernels::active();
   const std::size_t padded = bits.n_words() * 64;
   // Chunks are summed into copies of their own and added under a lock: integers add exactly, so
   // the order does not matter. The copies of all threads together stay below the input's size.
-  const std::size_t rows = std::max(fit_rows, 4 * 64 * n_classes);
+  const std::size_t rows = std::max(fit_rows, 256 * n_classes);
   const std::size_t n_chunks = (bits.n_samples + rows - 1) / rows;
   std::vector<std::int64_t> total(n_classes * bits.n_bits, 0);
   std::vector<std::int64_t> total_samples(n_classes, 0);
@@ -148,8 +147,8 @@ void centroid_distances(BitView bits, const std::int64_t* counts, const std::int
   for (std::size_t c = 0; c < n_classes; ++c) {
     const std::int64_t n = n_samples[c];
     if (n < 0 || n > max_class_samples) {
-      throw std::invalid_argument("n_samples[" + std::to_string(c) + "] must lie in [0, 2^34], got " +
-                                  std::to_string(n));
+      throw std::invalid_argument("n_samples[" + std::to_string(c) +
+                                  "] must lie in [0, 2^34], got " + std::to_string(n));
     }
     for (std::size_t i = 0; i < n_bits; ++i) {
       const std::int64_t count = counts[c * n_bits + i];
@@ -170,7 +169,9 @@ void centroid_distances(BitView bits, const std::int64_t* counts, const std::int
   RunOptions run = options;
   if (bits.n_samples * n_bits < (std::size_t{1} << 19)) run.n_threads = 1;
   std::vector<AlignedArray<std::int64_t>> scratch;
-  for (int worker = 0; worker < worker_count(n_chunks, run); ++worker) {
+  const int n_workers = worker_count(n_chunks, run);
+  scratch.reserve(static_cast<std::size_t>(n_workers));
+  for (int worker = 0; worker < n_workers; ++worker) {
     scratch.emplace_back(rows * stride);
   }
   parallel_chunks(n_chunks, run, [&](std::size_t chunk, int worker) {

@@ -79,8 +79,7 @@ class Search {
     job.planes = planes_.data();
     job.n_groups = (n_rows + kernels::kGroupUnits - 1) / kernels::kGroupUnits;
     kernels_.popcount_threshold(job, row_terms_.data(), unit_terms_.data(),
-                                reinterpret_cast<std::uint8_t*>(candidates_.data()),
-                                out_words * 8);
+                                reinterpret_cast<std::uint8_t*>(candidates_.data()), out_words * 8);
     for (std::size_t q = 0; q < n_queries; ++q) {
       for (std::size_t w = 0; w < out_words; ++w) {
         for (std::uint64_t left = candidates_[q * out_words + w]; left != 0; left &= left - 1) {
@@ -93,8 +92,8 @@ class Search {
 
   void place_block(std::size_t t0, std::size_t n_rows) {
     const std::size_t n_words = train_.n_words();
-    const std::size_t padded = (n_rows + kernels::kGroupUnits - 1) / kernels::kGroupUnits *
-                               kernels::kGroupUnits;
+    const std::size_t padded =
+        (n_rows + kernels::kGroupUnits - 1) / kernels::kGroupUnits * kernels::kGroupUnits;
     for (std::size_t t = 0; t < padded; ++t) {
       std::uint64_t* group = planes_.data() +
                              t / kernels::kGroupUnits * n_words * kernels::kGroupUnits +
@@ -110,8 +109,8 @@ class Search {
   }
 
   void consider(std::size_t query, std::vector<Neighbor>& heap, std::size_t index) const {
-    const auto distance = static_cast<std::int64_t>(kernels_.hamming_words(
-        queries_.row(query), train_.row(index), train_.n_words()));
+    const auto distance = static_cast<std::int64_t>(
+        kernels_.hamming_words(queries_.row(query), train_.row(index), train_.n_words()));
     const Neighbor found{distance, static_cast<std::int64_t>(index)};
     if (heap.size() == k_) {
       if (!(found < heap.front())) return;
@@ -159,8 +158,8 @@ void hamming_neighbors(BitView train, BitView queries, std::size_t k, std::int64
   for (int worker = 0; worker < workers; ++worker) searches.emplace_back(train, queries, k);
   parallel_chunks(n_chunks, options, [&](std::size_t chunk, int worker) {
     const std::size_t start = chunk * rows;
-    searches[static_cast<std::size_t>(worker)].run(
-        start, std::min(rows, queries.n_samples - start), distances, indices);
+    searches[static_cast<std::size_t>(worker)].run(start, std::min(rows, queries.n_samples - start),
+                                                   distances, indices);
   });
 }
 

@@ -183,8 +183,7 @@ class DotRun {
 
   void run_panel(std::size_t panel, unsigned limb, std::size_t n_rows) {
     const std::size_t quad_bytes = 4 * kernels::kPanelUnits;
-    const std::int8_t* w =
-        m_.bytes.data() + (panel * m_.n_limbs + limb) * m_.n_quads * quad_bytes;
+    const std::int8_t* w = m_.bytes.data() + (panel * m_.n_limbs + limb) * m_.n_quads * quad_bytes;
     const kernels::DotKernel dot = bytes_input_ ? k_.dot_bytes : k_.dot_bits;
     for (std::size_t quad = 0; quad < m_.n_quads; quad += pass_quads) {
       kernels::DotBlock job;
@@ -270,8 +269,8 @@ struct Network::Slot {
 
 Network::Network(NetworkSpec spec) : spec_(std::move(spec)) {
   const auto width_ok = [](std::size_t width) { return width >= 1 && width <= max_width; };
-  require(width_ok(spec_.n_features), "n_features must lie in [1, 2^28], got " +
-                                          std::to_string(spec_.n_features));
+  require(width_ok(spec_.n_features),
+          "n_features must lie in [1, 2^28], got " + std::to_string(spec_.n_features));
   require(!spec_.widths.empty(), "widths must name at least one matrix, got none");
   for (std::size_t width : spec_.widths) {
     require(width_ok(width), "width must lie in [1, 2^28], got " + std::to_string(width));
@@ -296,8 +295,7 @@ Network::~Network() {
 std::shared_ptr<const PreparedMatrix> Network::prepared(std::size_t matrix, bool bytes_input,
                                                         std::size_t n_samples,
                                                         const RunOptions& options) const {
-  const KernelPath path =
-      choose_path(spec_.weight_bits, bytes_input, n_inputs(matrix), n_samples);
+  const KernelPath path = choose_path(spec_.weight_bits, bytes_input, n_inputs(matrix), n_samples);
   auto& layout = slots_[matrix].layouts[path == KernelPath::popcount ? 0 : 1];
   const PreparedMatrix* kept = layout.load(std::memory_order_acquire);
   if (kept == nullptr) {
@@ -313,8 +311,8 @@ std::shared_ptr<const PreparedMatrix> Network::prepared(std::size_t matrix, bool
 }
 
 template <typename View>
-std::vector<BitMatrix> Network::propagate_any(View x, std::size_t first, std::size_t last,
-                                              bool all, const RunOptions& options) const {
+std::vector<BitMatrix> Network::propagate_any(View x, std::size_t first, std::size_t last, bool all,
+                                              const RunOptions& options) const {
   require(first < last && last <= n_matrices(),
           "matrices [" + std::to_string(first) + ", " + std::to_string(last) +
               ") are not among the " + std::to_string(n_matrices()) + " of the network");
@@ -325,11 +323,9 @@ std::vector<BitMatrix> Network::propagate_any(View x, std::size_t first, std::si
   require(!bytes_input || first == 0, "matrix " + std::to_string(first) + " reads bits, got bytes");
 
   std::vector<BitMatrix> outputs;
-  BitMatrix current =
-      apply(*prepared(first, bytes_input, x.n_samples, options), x, options);
+  BitMatrix current = apply(*prepared(first, bytes_input, x.n_samples, options), x, options);
   for (std::size_t m = first + 1; m < last; ++m) {
-    BitMatrix next =
-        apply(*prepared(m, false, x.n_samples, options), current.view(), options);
+    BitMatrix next = apply(*prepared(m, false, x.n_samples, options), current.view(), options);
     if (all) outputs.push_back(std::move(current));
     current = std::move(next);
   }
@@ -337,8 +333,8 @@ std::vector<BitMatrix> Network::propagate_any(View x, std::size_t first, std::si
   return outputs;
 }
 
-std::vector<BitMatrix> Network::propagate(ByteView x, std::size_t first, std::size_t last,
-                                          bool all, const RunOptions& options) const {
+std::vector<BitMatrix> Network::propagate(ByteView x, std::size_t first, std::size_t last, bool all,
+                                          const RunOptions& options) const {
   return propagate_any(x, first, last, all, options);
 }
 
@@ -362,7 +358,8 @@ void Network::weights(std::size_t matrix, std::int32_t* out) const {
         for (std::size_t t = 0; t < present; ++t) {
           std::int32_t u = 0;
           for (unsigned p = 0; p < b; ++p) {
-            u = 2 * u + static_cast<std::int32_t>((tile.bits[p * 128 + unit] >> t) & 1U);
+            u = 2 * u +
+                static_cast<std::int32_t>((tile.bits[std::size_t{p} * 128 + unit] >> t) & 1U);
           }
           row[t] = 2 * u - ((std::int32_t{1} << b) - 1);
         }

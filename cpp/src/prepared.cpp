@@ -62,7 +62,7 @@ void limb_bytes(const WeightTile& tile, std::size_t unit, unsigned weight_bits, 
     k.unpack_bits(tile.bits + (limb * 8 + p) * block_units + unit, 1, plane);
     for (std::size_t i = 0; i < 64; ++i) out[i] = static_cast<std::uint8_t>(2 * out[i] + plane[i]);
   }
-  const unsigned offset = 1U << (limb_bits - 1);
+  const unsigned offset = 0x100U >> (9 - limb_bits);
   for (std::size_t i = 0; i < 64; ++i) out[i] = static_cast<std::uint8_t>(out[i] - offset);
 }
 
@@ -120,8 +120,8 @@ PreparedMatrix prepare_matrix(const NetworkSpec& spec, std::size_t matrix, Kerne
                                        ? m.n_groups() * kernels::kGroupUnits
                                        : m.n_panels() * kernels::kPanelUnits;
   if (path == KernelPath::popcount) {
-    m.planes = AlignedArray<std::uint64_t>(padded_units * words_for_bits(m.n_inputs) *
-                                           m.weight_bits);
+    m.planes =
+        AlignedArray<std::uint64_t>(padded_units * words_for_bits(m.n_inputs) * m.weight_bits);
   } else {
     m.n_limbs = m.weight_bits > 8 ? m.weight_bits / 8 : 1;
     m.n_quads = (m.n_inputs + 3) / 4;
@@ -134,14 +134,13 @@ PreparedMatrix prepare_matrix(const NetworkSpec& spec, std::size_t matrix, Kerne
   for (std::size_t unit = 0; unit < padded_units; ++unit) {
     m.unit_terms[unit] = unit < m.n_units ? 0 : never;
   }
-  const auto zero_tail = [&](auto& array, std::size_t units_per_block) {
-    const std::size_t per_block = array.size() / (padded_units / units_per_block);
-    std::memset(array.data() + array.size() - per_block, 0, per_block * sizeof(array[0]));
-  };
+  // The last group or panel may have units that no tile fills.
   if (path == KernelPath::popcount) {
-    zero_tail(m.planes, kernels::kGroupUnits);
+    const std::size_t group = m.weight_bits * words_for_bits(m.n_inputs) * kernels::kGroupUnits;
+    std::fill_n(m.planes.data() + m.planes.size() - group, group, std::uint64_t{0});
   } else {
-    zero_tail(m.bytes, kernels::kPanelUnits);
+    const std::size_t panel = m.n_limbs * m.n_quads * 4 * kernels::kPanelUnits;
+    std::fill_n(m.bytes.data() + m.bytes.size() - panel, panel, std::int8_t{0});
   }
 
   // A chunk is the 128 units of a Philox block: 2 panels or 16 groups, so two threads never write
@@ -168,8 +167,8 @@ PreparedMatrix prepare_matrix(const NetworkSpec& spec, std::size_t matrix, Kerne
                      }
                    });
     if (!signed_inputs) return;
-    const std::int64_t offset = ((std::int64_t{1} << m.weight_bits) - 1) *
-                                static_cast<std::int64_t>(m.n_inputs);
+    const std::int64_t offset =
+        ((std::int64_t{1} << m.weight_bits) - 1) * static_cast<std::int64_t>(m.n_inputs);
     for (std::size_t unit = 0; unit < block_units && block * block_units + unit < m.n_units;
          ++unit) {
       m.unit_terms[block * block_units + unit] = sums[unit] - offset;
@@ -209,7 +208,7 @@ KernelPath choose_path(unsigned weight_bits, bool bytes_input, std::size_t n_inp
 
 std::string kernel_choice(unsigned weight_bits, bool bytes_input, std::size_t n_inputs) {
   return choose_path(weight_bits, bytes_input, n_inputs, 1) == KernelPath::popcount ? "popcount"
-                                                                                     : "dot";
+                                                                                    : "dot";
 }
 
 }  // namespace randprop

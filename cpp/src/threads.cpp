@@ -58,7 +58,7 @@ struct Run {
 struct Worker {
   const std::atomic<bool>* stop = nullptr;
   const std::function<bool()>* interrupted = nullptr;
-  clock::time_point asked;
+  clock::rep asked = 0;  // time since the clock's epoch
 };
 thread_local Worker t_worker;
 
@@ -79,8 +79,9 @@ void poll_interrupt() {
   Worker& worker = t_worker;
   if (worker.stop != nullptr && worker.stop->load(std::memory_order_relaxed)) throw Interrupted();
   if (worker.interrupted == nullptr) return;
-  const clock::time_point now = clock::now();
-  if (now - worker.asked < std::chrono::milliseconds(50)) return;
+  constexpr clock::rep interval = clock::duration(std::chrono::milliseconds(50)).count();
+  const clock::rep now = clock::now().time_since_epoch().count();
+  if (now - worker.asked < interval) return;
   worker.asked = now;
   if ((*worker.interrupted)()) throw Interrupted();
 }
@@ -92,7 +93,7 @@ void parallel_chunks(std::size_t n_chunks, const RunOptions& options,
   const int workers = worker_count(n_chunks, options);
   Run run;
   const auto work = [&](int worker, const std::function<bool()>* callback) {
-    const WorkerScope scope({&run.stop, callback, clock::now()});
+    const WorkerScope scope({&run.stop, callback, clock::now().time_since_epoch().count()});
     try {
       while (!run.stop.load(std::memory_order_relaxed)) {
         const std::size_t chunk = run.next.fetch_add(1, std::memory_order_relaxed);

@@ -20,7 +20,7 @@ class Network:
         self, n_features: int, widths: Sequence[int], weight_bits: int, sign: bool, seed: int
     ) -> None: ...
     def propagate_bytes(
-        self, x: NDArray[np.uint8], first: int, last: int, all: bool, n_threads: int
+        self, x: NDArray[np.uint8], first: int, last: int, keep_all: bool, n_threads: int
     ) -> list[NDArray[np.uint64]]: ...
     def propagate_bits(
         self,
@@ -28,7 +28,7 @@ class Network:
         n_bits: int,
         first: int,
         last: int,
-        all: bool,
+        keep_all: bool,
         n_threads: int,
     ) -> list[NDArray[np.uint64]]: ...
     def weights(self, matrix: int) -> NDArray[np.int32]: ...

@@ -232,6 +232,8 @@ class BitMatrix:
                 raise IndexError(f"row {index} is out of range for {self.n_samples} rows")
             rows = slice(index % self.n_samples, index % self.n_samples + 1)
         elif not isinstance(rows, slice):
+            if isinstance(rows, tuple):
+                raise TypeError("a BitMatrix is indexed by rows alone; to_array() gives the bits")
             rows = np.asarray(rows)
             if rows.size == 0 and rows.dtype.kind == "f":
                 rows = rows.astype(np.intp)

@@ -147,7 +147,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             # The reader of our output has gone; nothing to tell it.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
-        print(f"randprop: {error or type(error).__name__}", file=sys.stderr)
+        print(f"randprop: {str(error) or type(error).__name__}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("randprop: interrupted", file=sys.stderr)

@@ -328,15 +328,11 @@ def _load(
         return dataset, datasets.load(dataset), None
     if not isinstance(dataset, (tuple, list)) or len(dataset) != 4:
         came = f"{len(dataset)} of them" if hasattr(dataset, "__len__") else type(dataset).__name__
-        raise TypeError(
-            f"dataset must be a name or (X_train, y_train, X_test, y_test), got {came}"
-        )
+        raise TypeError(f"dataset must be a name or (X_train, y_train, X_test, y_test), got {came}")
     X_train = _check_features("X_train", dataset[0])
     X_test = _check_features("X_test", dataset[2])
     if X_train.shape[1] != X_test.shape[1]:
-        raise ValueError(
-            f"X_test has {X_test.shape[1]} features, X_train has {X_train.shape[1]}"
-        )
+        raise ValueError(f"X_test has {X_test.shape[1]} features, X_train has {X_train.shape[1]}")
     y_train = as_labels("y_train", dataset[1], len(X_train))
     y_test = as_labels("y_test", dataset[3], len(X_test))
     X_train, X_test, input_range = to_bytes(X_train, X_test)
@@ -419,9 +415,7 @@ def _baseline_accuracy(
     return right / len(X_test)
 
 
-def _variances(
-    train: BitMatrix, centroids: Centroids, scale: float
-) -> tuple[float, float, float]:
+def _variances(train: BitMatrix, centroids: Centroids, scale: float) -> tuple[float, float, float]:
     """Return the variances over units, over samples and between class means (see Evaluation)."""
     share = train.popcount() / train.n_bits
     rates = centroids.counts_.sum(axis=0) / centroids.n_samples_.sum()
@@ -431,5 +425,3 @@ def _variances(
         scale * float(np.mean(rates * (1.0 - rates))),
         scale * float(np.mean(np.var(means, axis=0))),
     )
-
-

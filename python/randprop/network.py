@@ -213,14 +213,10 @@ class StepNetwork:
         n_inputs = self._n_features if first == 0 else self._widths[first - 1]
         if isinstance(X, BitMatrix):
             _check_features(X.shape, n_inputs)
-            outputs = self._core.propagate_bits(
-                X.words, X.n_bits, first, last, keep_all, threads
-            )
+            outputs = self._core.propagate_bits(X.words, X.n_bits, first, last, keep_all, threads)
         else:
             if not isinstance(X, np.ndarray) or X.dtype != np.uint8:
-                came = (
-                    f"an array of {X.dtype}" if isinstance(X, np.ndarray) else type(X).__name__
-                )
+                came = f"an array of {X.dtype}" if isinstance(X, np.ndarray) else type(X).__name__
                 raise TypeError(
                     "X must be a uint8 array of features 0 to 255 or a BitMatrix, "
                     f"got {came}; BitMatrix.from_array packs 0/1 arrays"
@@ -231,8 +227,7 @@ class StepNetwork:
             )
         widths = self._widths[first:last] if keep_all else self._widths[last - 1 : last]
         return [
-            BitMatrix._trusted(words, n_bits)
-            for words, n_bits in zip(outputs, widths, strict=True)
+            BitMatrix._trusted(words, n_bits) for words, n_bits in zip(outputs, widths, strict=True)
         ]
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -248,7 +243,7 @@ class StepNetwork:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, StepNetwork):
             return NotImplemented
-        return self.__reduce__()[1] == other.__reduce__()[1]
+        return bool(self.__reduce__()[1] == other.__reduce__()[1])
 
     def __hash__(self) -> int:
         return hash(self.__reduce__()[1])

@@ -309,8 +309,7 @@ class HammingNeighbors:
         _check_bits("bits", bits)
         if len(bits) < self.n_neighbors:
             raise ValueError(
-                f"bits must hold at least n_neighbors = {self.n_neighbors} samples, "
-                f"got {len(bits)}"
+                f"bits must hold at least n_neighbors = {self.n_neighbors} samples, got {len(bits)}"
             )
         if y is not None:
             labels = as_labels("y", y, len(bits))

@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _philox(c0: int, c1: int, c2: int, c3: int, k0: int, k1: int) -> NDArray[np.uint32]:
     mask = np.uint64(0xFFFFFFFF)
     shift = np.uint64(32)
@@ -51,10 +51,8 @@ def _philox(c0: int, c1: int, c2: int, c3: int, k0: int, k1: int) -> NDArray[np.
     return out
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def _fill_weights(
-    w: NDArray[np.int64], key0: int, key1: int, layer: int, weight_bits: int
-) -> None:
+@njit(cache=True)
+def _fill_weights(w: NDArray[np.int64], key0: int, key1: int, layer: int, weight_bits: int) -> None:
     n_out, n_in = w.shape
     for i in range(n_out):
         group = i // 128
@@ -68,7 +66,7 @@ def _fill_weights(
             w[i, k] = 2 * u - (2**weight_bits - 1)
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _matmul(x: NDArray[np.int64], w: NDArray[np.int64], z: NDArray[np.int64]) -> None:
     for s in range(x.shape[0]):
         for i in range(w.shape[0]):
@@ -97,9 +95,7 @@ def philox4x32_10(counter: Sequence[int], key: Sequence[int]) -> list[int]:
     return [int(word) for word in _philox(c0, c1, c2, c3, k0, k1)]
 
 
-def weights(
-    n_in: int, n_out: int, *, layer: int, weight_bits: int, seed: int
-) -> NDArray[np.int64]:
+def weights(n_in: int, n_out: int, *, layer: int, weight_bits: int, seed: int) -> NDArray[np.int64]:
     """Return the integer weights of one matrix.
 
     Parameters
@@ -242,7 +238,7 @@ def float_propagate(
     return outputs
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _count(
     bits: NDArray[np.uint8],
     codes: NDArray[np.int64],
@@ -311,10 +307,8 @@ def centroid_distances(
     return out
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def _hamming(
-    train: NDArray[np.uint8], queries: NDArray[np.uint8], out: NDArray[np.int64]
-) -> None:
+@njit(cache=True)
+def _hamming(train: NDArray[np.uint8], queries: NDArray[np.uint8], out: NDArray[np.int64]) -> None:
     for q in range(queries.shape[0]):
         for t in range(train.shape[0]):
             total = 0

@@ -183,9 +183,7 @@ def load_idx(
         the number of samples.
     """
     image_path, label_path = Path(images), Path(labels)
-    return _pair(
-        image_path.read_bytes(), str(image_path), label_path.read_bytes(), str(label_path)
-    )
+    return _pair(image_path.read_bytes(), str(image_path), label_path.read_bytes(), str(label_path))
 
 
 LOADERS: dict[str, Callable[[], Dataset]] = {

@@ -59,9 +59,7 @@ def parse(data: bytes, name: str) -> NDArray[np.uint8]:
         )
     start = 4 + 4 * n_dims
     if len(content) < start:
-        raise ValueError(
-            f"{name}: cut short in the header: {len(content)} bytes, expected {start}"
-        )
+        raise ValueError(f"{name}: cut short in the header: {len(content)} bytes, expected {start}")
     shape = struct.unpack(f">{n_dims}I", head[4:start])
     expected = start
     size = 1

@@ -1,0 +1,84 @@
+// The definition, slow and obvious, and inputs for the tests.
+#pragma once
+
+#include <cstdint>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "randprop/bit_matrix.hpp"
+#include "randprop/network.hpp"
+#include "randprop/philox.hpp"
+#include "randprop/simd.hpp"
+
+namespace oracle {
+
+inline std::int64_t weight(const randprop::NetworkSpec& spec, std::size_t matrix, std::size_t unit,
+                           std::size_t input) {
+  std::int64_t u = 0;
+  for (unsigned plane = 0; plane < spec.weight_bits; ++plane) {
+    const auto block = randprop::philox4x32_10(
+        {static_cast<std::uint32_t>(unit / 128), static_cast<std::uint32_t>(input),
+         static_cast<std::uint32_t>(matrix), plane},
+        {static_cast<std::uint32_t>(spec.seed), static_cast<std::uint32_t>(spec.seed >> 32)});
+    u = 2 * u + ((block[unit % 128 / 32] >> (unit % 32)) & 1U);
+  }
+  return 2 * u - ((std::int64_t{1} << spec.weight_bits) - 1);
+}
+
+// Bits behind matrix `matrix` for inputs x as it reads them.
+inline std::vector<std::vector<bool>> layer(const randprop::NetworkSpec& spec, std::size_t matrix,
+                                            const std::vector<std::vector<std::int64_t>>& x) {
+  const std::size_t n_in = matrix == 0 ? spec.n_features : spec.widths[matrix - 1];
+  std::vector<std::vector<bool>> out(x.size(), std::vector<bool>(spec.widths[matrix]));
+  for (std::size_t unit = 0; unit < spec.widths[matrix]; ++unit) {
+    std::vector<std::int64_t> w(n_in);
+    for (std::size_t k = 0; k < n_in; ++k) w[k] = weight(spec, matrix, unit, k);
+    for (std::size_t s = 0; s < x.size(); ++s) {
+      std::int64_t z = 0;
+      for (std::size_t k = 0; k < n_in; ++k) z += x[s][k] * w[k];
+      out[s][unit] = z > 0;
+    }
+  }
+  return out;
+}
+
+inline std::vector<std::uint8_t> random_bytes(std::mt19937_64& random, std::size_t count) {
+  std::vector<std::uint8_t> bytes(count);
+  for (std::uint8_t& byte : bytes) {
+    const std::uint64_t draw = random();
+    byte = draw % 4 == 0 ? 0 : draw % 7 == 0 ? 255 : static_cast<std::uint8_t>(draw >> 32);
+  }
+  return bytes;
+}
+
+inline randprop::BitMatrix random_bits(std::mt19937_64& random, std::size_t n_samples,
+                                       std::size_t n_bits) {
+  randprop::BitMatrix bits(n_samples, n_bits);
+  for (std::size_t s = 0; s < n_samples; ++s) {
+    for (std::size_t j = 0; j < n_bits; ++j) {
+      if (random() % 2 == 0) bits.set(s, j);
+    }
+  }
+  return bits;
+}
+
+inline bool tail_is_zero(const randprop::BitMatrix& bits) {
+  const std::size_t used = bits.n_bits() % 64;
+  for (std::size_t s = 0; used != 0 && s < bits.n_samples(); ++s) {
+    if ((bits.row(s)[bits.n_words() - 1] >> used) != 0) return false;
+  }
+  return true;
+}
+
+// Calls body once for every level that this CPU has, then goes back to the best.
+template <typename Body>
+void at_every_level(const Body& body) {
+  for (const std::string& level : randprop::simd_levels_supported()) {
+    randprop::use_simd_level(level);
+    body(level);
+  }
+  randprop::use_simd_level(randprop::simd_levels_supported().back());
+}
+
+}  // namespace oracle

@@ -1,0 +1,61 @@
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <chrono>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+
+#include "randprop/threads.hpp"
+
+using namespace randprop;
+
+TEST_CASE("every chunk runs once, whatever the number of threads") {
+  for (const int n_threads : {0, 1, 2, 5, 64}) {
+    for (const std::size_t n_chunks : {0U, 1U, 2U, 100U}) {
+      std::vector<std::atomic<int>> runs(n_chunks);
+      const int workers = n_chunks == 0 ? 1 : worker_count(n_chunks, {n_threads, {}});
+      parallel_chunks(n_chunks, {n_threads, {}}, [&](std::size_t chunk, int worker) {
+        ++runs[chunk];
+        if (worker < 0 || worker >= workers) ++runs[chunk];
+      });
+      for (const auto& count : runs) CHECK(count == 1);
+    }
+  }
+}
+
+TEST_CASE("an exception of a body reaches the caller and stops the rest") {
+  std::atomic<int> ran{0};
+  const auto body = [&](std::size_t chunk, int) {
+    ++ran;
+    if (chunk == 3) throw std::out_of_range("three");
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  };
+  CHECK_THROWS_AS(parallel_chunks(100000, {3, {}}, body), std::out_of_range);
+  CHECK(ran < 1000);
+}
+
+TEST_CASE("the callback is asked on the calling thread only, and ends the run") {
+  const auto caller = std::this_thread::get_id();
+  std::atomic<bool> elsewhere{false};
+  RunOptions options;
+  options.n_threads = 3;
+  options.interrupted = [&] {
+    if (std::this_thread::get_id() != caller) elsewhere = true;
+    return true;
+  };
+  const auto slow = [](std::size_t, int) {
+    for (int i = 0; i < 200; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      poll_interrupt();
+    }
+  };
+  const auto start = std::chrono::steady_clock::now();
+  CHECK_THROWS_AS(parallel_chunks(1000, options, slow), Interrupted);
+  CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(5));
+  CHECK_FALSE(elsewhere);
+  CHECK_THROWS_AS(parallel_chunks(1, options, slow), Interrupted);
+  CHECK_NOTHROW(poll_interrupt());
+}
+
+TEST_CASE("there is a CPU") { CHECK(available_cpus() >= 1); }

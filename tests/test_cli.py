@@ -1,0 +1,112 @@
+"""The command line, as a process of its own and in this one."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from randprop import cli, evaluate
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "randprop", *arguments],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+        timeout=120,
+        check=False,
+    )
+
+
+def test_evaluate_prints_a_table_and_writes_json(tmp_path: Path) -> None:
+    out = tmp_path / "out.json"
+    done = run(
+        "evaluate", "--layers", "1", "--dataset", "digits", "--seed", "2", "--json", str(out)
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    expected = evaluate(1, dataset="digits", seed=2)
+    assert f"accuracy                      {expected.accuracy:.4f}" in done.stdout
+    content = json.loads(out.read_text())
+    assert content["confusion_matrix"] == expected.confusion_matrix.tolist()
+    assert [p.name for p in tmp_path.iterdir()] == ["out.json"]
+
+
+def test_evaluate_several_depths(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    out = tmp_path / "out.json"
+    arguments = ["evaluate", "--layers", "0-2,4", "--dataset", "digits", "--width", "96"]
+    assert (
+        cli.main([*arguments, "--weight-bits", "2", "--activation", "sign", "--json", str(out)])
+        == 0
+    )
+    content = json.loads(out.read_text())
+    assert [one["layers"] for one in content] == [0, 1, 2, 4]
+    text = capsys.readouterr().out
+    for one in content:
+        assert f"{one['accuracy']:.4f}" in text
+        assert (one["weight_bits"], one["activation"], one["widths"][-1]) == (2, "sign", 96)
+
+
+@pytest.mark.parametrize(
+    ("text", "depths"), [("3", 3), ("0-3", [0, 1, 2, 3]), ("0,2", [0, 2]), ("4-4", [4])]
+)
+def test_layers(text: str, depths: object) -> None:
+    assert cli._layers(text) == depths
+
+
+@pytest.mark.parametrize("text", ["", "a", "3-", "-3", "1,,2", "5-2", "1.5"])
+def test_bad_layers(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["evaluate", f"--layers={text}"])
+    assert caught.value.code == 2
+    assert "such as 3, 0-15 or 0,1,5-8" in capsys.readouterr().err
+
+
+def test_errors_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["evaluate", "--dataset", "mnits"]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("randprop: dataset must be one of 'mnist'")
+    assert cli.main(["evaluate", "--dataset", "digits", "--threads", "0"]) == 1
+    assert "n_threads must lie in [1, 4096], got 0" in capsys.readouterr().err
+    assert cli.main(["evaluate", "--dataset", "digits", "--json", "/nonexistent/x.json"]) == 1
+    assert "the folder of /nonexistent/x.json does not exist" in capsys.readouterr().err
+
+
+def test_info() -> None:
+    done = run("info", "--json")
+    content = json.loads(done.stdout)
+    assert content["simd_in_use"] == content["simd_supported"][-1]
+    forced = json.loads(run("info", "--json", RANDPROP_SIMD="scalar").stdout)
+    assert forced["simd_in_use"] == "scalar"
+    assert "simd_in_use" in run("info").stdout
+
+
+def test_wrong_environment() -> None:
+    done = run("info", RANDPROP_SIMD="sse9")
+    assert done.returncode == 1
+    assert "RANDPROP_SIMD='sse9' is not a SIMD level of this build; valid: scalar" in done.stderr
+    done = run("evaluate", "--dataset", "digits", RANDPROP_NUM_THREADS="-2")
+    assert done.returncode == 1
+    assert "RANDPROP_NUM_THREADS must lie in [1, 4096], got -2" in done.stderr
+
+
+def test_version_and_help() -> None:
+    import randprop
+
+    assert run("--version").stdout == f"randprop {randprop.__version__}\n"
+    text = run("--help").stdout
+    assert "evaluate" in text
+    assert "info" in text
+    assert run().returncode == 2
+
+
+def test_a_closed_pipe_is_no_error() -> None:
+    command = f"{sys.executable} -m randprop info | true"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert done.stderr == ""

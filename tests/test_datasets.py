@@ -1,0 +1,321 @@
+"""Readers and the finding of files: right data, and a clear error for every wrong file."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import http.server
+import io
+import struct
+import tarfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from randprop import datasets
+from randprop.datasets import _cifar, _fetch, _idx, _sources
+
+MNIST_MD5 = {
+    "train-images": "6bbc9ace898e44ae57da46a324031adb",
+    "train-labels": "a25bea736e30d166cdddb491f175f624",
+    "t10k-images": "2646ac647ad5339dbf082846283269ea",
+    "t10k-labels": "27ae3e4e09519cfbb04c329615203637",
+}
+
+
+def idx_bytes(array: np.ndarray, kind: int = 8) -> bytes:
+    head = struct.pack(f">HBB{array.ndim}I", 0, kind, array.ndim, *array.shape)
+    return head + array.astype(np.uint8).tobytes()
+
+
+def test_mnist_is_the_published_one() -> None:
+    """Rebuilds the raw files from what was loaded and compares the published MD5 sums."""
+    X_train, y_train, X_test, y_test = datasets.load_mnist()
+    assert (X_train.shape, X_test.shape) == ((60_000, 784), (10_000, 784))
+    assert X_train.dtype == y_train.dtype == np.uint8
+    found = {
+        "train-images": idx_bytes(X_train.reshape(-1, 28, 28)),
+        "train-labels": idx_bytes(y_train),
+        "t10k-images": idx_bytes(X_test.reshape(-1, 28, 28)),
+        "t10k-labels": idx_bytes(y_test),
+    }
+    assert {name: hashlib.md5(raw).hexdigest() for name, raw in found.items()} == MNIST_MD5
+
+
+def test_digits() -> None:
+    X_train, y_train, X_test, y_test = datasets.load_digits()
+    assert (X_train.shape, X_test.shape) == ((1437, 64), (360, 64))
+    assert X_train.max() == 16
+    assert set(np.concatenate((y_train, y_test)).tolist()) == set(range(10))
+
+
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=4), st.booleans())
+@settings(max_examples=50, deadline=None)
+def test_idx_round_trip(shape: list[int], compressed: bool) -> None:
+    array = np.arange(np.prod(shape), dtype=np.uint8).reshape(shape)
+    data = idx_bytes(array)
+    np.testing.assert_array_equal(
+        _idx.parse(gzip.compress(data) if compressed else data, "file"), array
+    )
+
+
+def test_load_idx(tmp_path: Path) -> None:
+    images = np.arange(5 * 3 * 2, dtype=np.uint8).reshape(5, 3, 2)
+    labels = np.arange(5, dtype=np.uint8)
+    (tmp_path / "images").write_bytes(idx_bytes(images))
+    (tmp_path / "labels.gz").write_bytes(gzip.compress(idx_bytes(labels)))
+    X, y = datasets.load_idx(tmp_path / "images", str(tmp_path / "labels.gz"))
+    np.testing.assert_array_equal(X, images.reshape(5, 6))
+    np.testing.assert_array_equal(y, labels)
+    with pytest.raises(ValueError, match="labels.gz: expected at least 2 dimensions, got 1"):
+        datasets.load_idx(tmp_path / "labels.gz", tmp_path / "labels.gz")
+    with pytest.raises(ValueError, match="images: expected 1 dimension, got 3"):
+        datasets.load_idx(tmp_path / "images", tmp_path / "images")
+    (tmp_path / "four").write_bytes(idx_bytes(labels[:4]))
+    with pytest.raises(ValueError, match="images holds 5 images, .*four 4 labels"):
+        datasets.load_idx(tmp_path / "images", tmp_path / "four")
+    with pytest.raises(FileNotFoundError):
+        datasets.load_idx(tmp_path / "absent", tmp_path / "four")
+
+
+GOOD = idx_bytes(np.zeros((4, 3), dtype=np.uint8))
+HUGE = struct.pack(">HBB3I", 0, 8, 3, 2**31, 2**31, 2**31)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "0 bytes are too short for an IDX header"),
+        (GOOD[:3], "3 bytes are too short"),
+        (GOOD[:-1], r"cut short: shape \(4, 3\) needs 24 bytes, the file has 23"),
+        (GOOD + b"x", "too long: .* needs 24 bytes, the file has 25"),
+        (GOOD[:9], "cut short in the header: 9 bytes, expected 12"),
+        (b"\x01" + GOOD[1:], "bytes 0 and 1 of an IDX file are 0, got 0x0100"),
+        (GOOD[:2] + b"\x0d" + GOOD[3:], "element type 0x0d, expected 0x08"),
+        (GOOD[:3] + b"\x00" + GOOD[4:], "gives 0 dimensions"),
+        (GOOD[:3] + b"\xff" + GOOD[4:], "gives 255 dimensions"),
+        (HUGE, "cut short: .* the file has 16"),
+        (gzip.compress(GOOD)[:-9], "cut short at byte"),
+        (gzip.compress(GOOD)[:-1], "cut short at byte"),
+        (gzip.compress(GOOD)[:10] + b"\xff" * 8, "not a valid gzip file"),
+        (gzip.compress(GOOD[:-1]), "cut short: shape"),
+        (gzip.compress(GOOD) + b"junk", "not a valid gzip file"),
+    ],
+)
+def test_damaged_idx(data: bytes, message: str) -> None:
+    with pytest.raises(ValueError, match=f"a-file: .*{message}"):
+        _idx.parse(data, "a-file")
+
+
+@given(st.binary(max_size=40), st.integers(0, 40))
+@settings(max_examples=200, deadline=None)
+def test_any_bytes_give_an_array_or_a_value_error(junk: bytes, cut: int) -> None:
+    for data in (junk, GOOD[:cut] + junk, gzip.compress(GOOD)[:cut] + junk):
+        try:
+            assert _idx.parse(data, "junk").dtype == np.uint8
+        except ValueError as error:
+            assert str(error).startswith("junk: ")
+
+
+def packed_file() -> bytes:
+    folder = Path(datasets.__file__).parent.parent / "data" / "mnist"
+    return (folder / "t10k-images-idx3-ubyte.gz").read_bytes()
+
+
+def test_members_side_by_side_equal_the_plain_reader() -> None:
+    data = packed_file()
+    bounds = _idx._member_bounds(data)
+    assert bounds is not None
+    assert len(bounds) == 2
+    assert _idx.gunzip(data, "file").tobytes() == gzip.decompress(data)
+
+
+def test_damaged_members() -> None:
+    data = bytearray(packed_file())
+    bounds = _idx._member_bounds(bytes(data))
+    assert bounds is not None
+    stop = bounds[0][1]
+    wrong_size = bytearray(data)
+    wrong_size[stop - 4] ^= 1  # the length that the first member states
+    with pytest.raises(ValueError, match="file: "):
+        _idx.gunzip(bytes(wrong_size), "file")
+    wrong_content = bytearray(data)
+    wrong_content[stop + 1000] ^= 0xFF
+    with pytest.raises(ValueError, match="file: not a valid gzip file"):
+        _idx.gunzip(bytes(wrong_content), "file")
+    huge = bytearray(data)
+    huge[stop - 4 : stop] = b"\xff\xff\xff\xff"
+    with pytest.raises(ValueError, match="more than its length can hold"):
+        _idx.gunzip(bytes(huge), "file")
+    with pytest.raises(ValueError, match="cut short|not a valid"):
+        _idx.gunzip(bytes(data[:-100]), "file")
+
+
+def cifar_archive(change: dict[str, bytes | None] | None = None) -> bytes:
+    out = io.BytesIO()
+    rng = np.random.default_rng(0)
+    with tarfile.open(fileobj=out, mode="w:gz", compresslevel=1) as archive:
+        for i, name in enumerate((*_cifar._TRAIN, _cifar._TEST)):
+            records = np.zeros((10_000, 3073), dtype=np.uint8)
+            records[:, 0] = rng.integers(0, 10, 10_000)
+            records[:, 1] = i
+            content: bytes | None = records.tobytes()
+            if change and name in change:
+                content = change[name]
+            if content is None:
+                continue
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return out.getvalue()
+
+
+def test_cifar_archive() -> None:
+    X_train, y_train, X_test, y_test = _cifar.read_archive(cifar_archive(), "a")
+    assert (X_train.shape, X_test.shape) == ((50_000, 3072), (10_000, 3072))
+    assert X_train[::10_000, 0].tolist() == [0, 1, 2, 3, 4]
+    assert X_test[0, 0] == 5
+    assert len(y_train) == 50_000
+    assert y_test.max() == 9
+
+
+def test_damaged_cifar() -> None:
+    batch = _cifar._TRAIN[2]
+    with pytest.raises(ValueError, match=r"a: lacks .*data_batch_3\.bin"):
+        _cifar.read_archive(cifar_archive({batch: None}), "a")
+    with pytest.raises(ValueError, match="has 3073 bytes, expected 30730000"):
+        _cifar.read_archive(cifar_archive({batch: bytes(3073)}), "a")
+    with pytest.raises(ValueError, match="not a valid tar.gz archive"):
+        _cifar.read_archive(b"junk", "a")
+    with pytest.raises(ValueError, match=r"not a valid tar\.gz archive"):
+        _cifar.read_archive(cifar_archive()[:5000], "a")
+    with pytest.raises(ValueError, match="b: 3074 bytes are not a whole number .*record 1 is cut"):
+        _cifar.parse_batch(bytes(3074), "b")
+    wrong = bytearray(2 * 3073)
+    wrong[3073] = 10
+    with pytest.raises(ValueError, match="b: record 1 has label 10, expected 0 to 9"):
+        _cifar.parse_batch(bytes(wrong), "b")
+
+
+class Mirror(http.server.BaseHTTPRequestHandler):
+    """Serves `files`; what is missing is 404, what is under ``/cut/`` ends early."""
+
+    files: dict[str, bytes]
+
+    def do_GET(self) -> None:
+        name = self.path.rsplit("/", 1)[-1]
+        if name not in self.files:
+            self.send_error(404)
+            return
+        content = self.files[name]
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content[: len(content) // 2] if "/cut/" in self.path else content)
+
+    def log_message(self, *arguments: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def mirror() -> Iterator[str]:
+    Mirror.files = {}
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Mirror)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def small_source(
+    mirrors: tuple[str, ...], **changes: Any
+) -> tuple[_sources.Source, dict[str, bytes]]:
+    files = {}
+    for part, n in (("train", 6), ("t10k", 4)):
+        X = np.arange(n * 4, dtype=np.uint8).reshape(n, 2, 2)
+        files[f"{part}-images-idx3-ubyte.gz"] = gzip.compress(idx_bytes(X))
+        files[f"{part}-labels-idx1-ubyte.gz"] = gzip.compress(idx_bytes(np.arange(n) % 2))
+    sums = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+    return _sources.Source("small", mirrors, {**sums, **changes}), files
+
+
+def test_download_from_the_first_mirror_that_delivers(mirror: str, tmp_path: Path) -> None:
+    source, Mirror.files = small_source((mirror + "cut/", "http://127.0.0.1:9/", mirror))
+    X_train, _, _, y_test = datasets._load_published(source, tmp_path)
+    assert X_train.shape == (6, 4)
+    assert y_test.tolist() == [0, 1, 0, 1]
+    assert sorted(p.name for p in (tmp_path / "small").iterdir()) == sorted(source.sha256)
+    Mirror.files = {}  # now from the data home alone
+    np.testing.assert_array_equal(datasets._load_published(source, tmp_path).X_train, X_train)
+
+
+def test_no_mirror_delivers(mirror: str, tmp_path: Path) -> None:
+    name = "t10k-labels-idx1-ubyte.gz"
+    source, Mirror.files = small_source((mirror, mirror + "cut/"), **{name: "0" * 64})
+    with pytest.raises(OSError, match="could not be downloaded") as caught:
+        datasets._load_published(source, tmp_path)
+    message = str(caught.value)
+    found = hashlib.sha256(Mirror.files[name]).hexdigest()
+    for part in (str(tmp_path / "small" / name), mirror + name, found, "0" * 64, "by hand"):
+        assert part in message
+    assert not (tmp_path / "small" / name).exists()
+    assert not [p for p in (tmp_path / "small").iterdir() if p.name.startswith(".")]
+
+
+def test_a_wrong_file_in_the_data_home_is_named(tmp_path: Path) -> None:
+    source, files = small_source(())
+    folder = tmp_path / "small"
+    folder.mkdir()
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    (folder / "train-images-idx3-ubyte.gz").write_bytes(b"other")
+    with pytest.raises(ValueError, match="train-images-idx3-ubyte.gz: SHA-256 is .*, expected"):
+        datasets._load_published(source, tmp_path)
+
+
+def test_system_folder(tmp_path: Path) -> None:
+    """A system package's recompressed files are judged by their content."""
+    source, files = small_source(())
+    content = {n: hashlib.sha256(gzip.decompress(data)).hexdigest() for n, data in files.items()}
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(gzip.compress(gzip.decompress(data), 1))
+    system = _sources.Source("small", (), source.sha256, str(tmp_path), content)
+    assert datasets._load_published(system, tmp_path / "home").X_test.shape == (4, 4)
+    wrong = dict.fromkeys(content, "0" * 64)
+    with pytest.raises(ValueError, match="SHA-256 of the content is"):
+        datasets._load_published(
+            _sources.Source("small", (), source.sha256, str(tmp_path), wrong), tmp_path / "home"
+        )
+
+
+def test_data_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert _fetch.data_home_path(tmp_path) == tmp_path
+    monkeypatch.setenv("RANDPROP_DATA", str(tmp_path / "env"))
+    assert _fetch.data_home_path() == tmp_path / "env"
+    monkeypatch.delenv("RANDPROP_DATA")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr("sys.platform", "linux")
+    assert _fetch.data_home_path() == tmp_path / "cache" / "randprop"
+
+
+@pytest.mark.parametrize("name", ["fashion_mnist", "kmnist", "cifar10"])
+def test_published_sums_are_whole(name: str) -> None:
+    source = getattr(_sources, name.upper())
+    sums = list(source.sha256.values()) + list(source.content_sha256.values())
+    assert all(len(value) == 64 and set(value) <= set("0123456789abcdef") for value in sums)
+    assert len(set(sums)) == len(sums)
+    assert source.mirrors
+    assert name in datasets.LOADERS
+
+
+def test_unknown_name() -> None:
+    with pytest.raises(ValueError, match="dataset must be one of 'mnist', .* got 'mnits'"):
+        datasets.load("mnits")
