@@ -9,6 +9,7 @@ namespace kernels {
 namespace {
 
 #include "plain_loops.hpp"
+#include "unroll.hpp"
 
 struct V {
   static constexpr size_t kLanes = 8;
@@ -40,31 +41,34 @@ struct V {
 // 6 rows x 64 units: 24 accumulators, 4 weight vectors and a broadcast fill the 32 registers.
 template <size_t kRows>
 inline void dot_tile(const DotBlock& block, size_t row) {
-  const uint8_t* x = block.x + row * block.x_stride;
+  const size_t x_stride = block.x_stride;
+  const uint8_t* x = block.x + row * x_stride;
+  const int8_t* w = block.w;
   int32_t* out = block.sums + row * kPanelUnits;
   __m512i sums[kRows][4];
-  for (size_t r = 0; r < kRows; ++r)
-    for (size_t v = 0; v < 4; ++v)
+  unroll<kRows>([&](auto r) RANDPROP_STEP {
+    unroll<4>([&](auto v) RANDPROP_STEP {
       sums[r][v] = block.accumulate ? _mm512_loadu_si512(out + r * kPanelUnits + 16 * v)
                                     : _mm512_setzero_si512();
-  for (size_t q = 0; q < block.n_quads; ++q) {
-    const int8_t* w = block.w + q * 4 * kPanelUnits;
-    const __m512i w0 = _mm512_loadu_si512(w);
-    const __m512i w1 = _mm512_loadu_si512(w + 64);
-    const __m512i w2 = _mm512_loadu_si512(w + 128);
-    const __m512i w3 = _mm512_loadu_si512(w + 192);
-    for (size_t r = 0; r < kRows; ++r) {
+    });
+  });
+  for (size_t q = 0; q < block.n_quads; ++q, x += 4, w += 4 * kPanelUnits) {
+    __m512i weights[4];
+    unroll<4>([&](auto v) RANDPROP_STEP { weights[v] = _mm512_loadu_si512(w + 64 * v); });
+    unroll<kRows>([&](auto r) RANDPROP_STEP {
       int32_t quad;
-      __builtin_memcpy(&quad, x + r * block.x_stride + 4 * q, 4);
+      __builtin_memcpy(&quad, x + r * x_stride, 4);
       const __m512i bytes = _mm512_set1_epi32(quad);
-      sums[r][0] = _mm512_dpbusd_epi32(sums[r][0], bytes, w0);
-      sums[r][1] = _mm512_dpbusd_epi32(sums[r][1], bytes, w1);
-      sums[r][2] = _mm512_dpbusd_epi32(sums[r][2], bytes, w2);
-      sums[r][3] = _mm512_dpbusd_epi32(sums[r][3], bytes, w3);
-    }
+      unroll<4>([&](auto v) RANDPROP_STEP {
+        sums[r][v] = _mm512_dpbusd_epi32(sums[r][v], bytes, weights[v]);
+      });
+    });
   }
-  for (size_t r = 0; r < kRows; ++r)
-    for (size_t v = 0; v < 4; ++v) _mm512_storeu_si512(out + r * kPanelUnits + 16 * v, sums[r][v]);
+  unroll<kRows>([&](auto r) RANDPROP_STEP {
+    unroll<4>([&](auto v) RANDPROP_STEP {
+      _mm512_storeu_si512(out + r * kPanelUnits + 16 * v, sums[r][v]);
+    });
+  });
 }
 
 void dot_bytes(const DotBlock& block) {

@@ -16,29 +16,26 @@
 template <size_t kRows, size_t kGroups>
 struct PopcountTile {
   static constexpr size_t kVectors = kGroupUnits / V::kLanes;
-  typename V::Vec sums[kRows][kGroups][kVectors];
+  static constexpr size_t kColumns = kGroups * kVectors;
+  typename V::Vec sums[kRows][kColumns];
 
-  inline __attribute__((always_inline)) void run(const PopcountBlock& block, size_t row,
-                                                 size_t group) {
+  RANDPROP_INLINE void run(const PopcountBlock& block, size_t row, size_t group) {
     const size_t n_words = block.n_words;
     const size_t plane_words = n_words * kGroupUnits;
     const size_t group_words = block.n_planes * plane_words;
-    const uint64_t* x_rows = block.x + row * block.x_stride;
+    const size_t x_stride = block.x_stride;
+    const uint64_t* x_rows = block.x + row * x_stride;
     const uint64_t* w_groups = block.planes + group * group_words;
-    for (size_t r = 0; r < kRows; ++r)
-      for (size_t g = 0; g < kGroups; ++g)
-        for (size_t v = 0; v < kVectors; ++v) sums[r][g][v] = V::zero();
+    typename V::Vec totals[kRows][kColumns];
+    for_all([&](auto r, auto c) RANDPROP_STEP { totals[r][c] = V::zero(); });
 
     // Horner's scheme over the weight 2^d of a pair of planes (j of the input, q of the weights,
     // j + q = d, q = 0 the least significant): double once, then add every pair of that weight.
     const unsigned top = block.n_x_planes + block.n_planes - 2;
     for (unsigned d = top + 1; d-- > 0;) {
-      if (d != top) {
-        for (size_t r = 0; r < kRows; ++r)
-          for (size_t g = 0; g < kGroups; ++g)
-            for (size_t v = 0; v < kVectors; ++v)
-              sums[r][g][v] = V::add(sums[r][g][v], sums[r][g][v]);
-      }
+      for_all([&](auto r, auto c) RANDPROP_STEP {
+        totals[r][c] = V::add(totals[r][c], totals[r][c]);
+      });
       for (unsigned j = 0; j < block.n_x_planes && j <= d; ++j) {
         const unsigned q = d - j;
         if (q >= block.n_planes) continue;
@@ -46,29 +43,35 @@ struct PopcountTile {
         const uint64_t* w = w_groups + (block.n_planes - 1 - q) * plane_words;
         for (size_t start = 0; start < n_words; start += V::kRun) {
           const size_t stop = n_words - start < V::kRun ? n_words : start + V::kRun;
-          typename V::Partial partial[kRows][kGroups][kVectors];
-          for (size_t r = 0; r < kRows; ++r)
-            for (size_t g = 0; g < kGroups; ++g)
-              for (size_t v = 0; v < kVectors; ++v) partial[r][g][v] = V::zero_partial();
+          typename V::Partial partial[kRows][kColumns];
+          for_all([&](auto r, auto c) RANDPROP_STEP { partial[r][c] = V::zero_partial(); });
           for (size_t word = start; word < stop; ++word) {
             typename V::Vec bits[kRows];
-            for (size_t r = 0; r < kRows; ++r) bits[r] = V::broadcast(x[r * block.x_stride + word]);
-            for (size_t g = 0; g < kGroups; ++g) {
-              for (size_t v = 0; v < kVectors; ++v) {
-                const typename V::Vec plane =
-                    V::load(w + g * group_words + word * kGroupUnits + v * V::kLanes);
-                for (size_t r = 0; r < kRows; ++r)
-                  partial[r][g][v] = V::accumulate(partial[r][g][v], bits[r], plane);
-              }
-            }
+            unroll<kRows>([&](auto r) RANDPROP_STEP {
+              bits[r] = V::broadcast(x[r * x_stride + word]);
+            });
+            unroll<kColumns>([&](auto c) RANDPROP_STEP {
+              const typename V::Vec plane = V::load(w + (c / kVectors) * group_words +
+                                                    word * kGroupUnits + c % kVectors * V::kLanes);
+              unroll<kRows>([&](auto r) RANDPROP_STEP {
+                partial[r][c] = V::accumulate(partial[r][c], bits[r], plane);
+              });
+            });
           }
-          for (size_t r = 0; r < kRows; ++r)
-            for (size_t g = 0; g < kGroups; ++g)
-              for (size_t v = 0; v < kVectors; ++v)
-                sums[r][g][v] = V::add(sums[r][g][v], V::reduce(partial[r][g][v]));
+          for_all([&](auto r, auto c) RANDPROP_STEP {
+            totals[r][c] = V::add(totals[r][c], V::reduce(partial[r][c]));
+          });
         }
       }
     }
+    for_all([&](auto r, auto c) RANDPROP_STEP { sums[r][c] = totals[r][c]; });
+  }
+
+  template <typename Step>
+  static RANDPROP_INLINE void for_all(const Step& step) {
+    unroll<kRows>([&](auto r) RANDPROP_STEP {
+      unroll<kColumns>([&](auto c) RANDPROP_STEP { step(r, c); });
+    });
   }
 };
 
@@ -79,18 +82,20 @@ struct ThresholdOutput {
   size_t out_stride;
 
   template <size_t kRows, size_t kGroups>
-  inline __attribute__((always_inline)) void write(const PopcountTile<kRows, kGroups>& tile,
-                                                   size_t row, size_t group) const {
-    for (size_t r = 0; r < kRows; ++r) {
-      for (size_t g = 0; g < kGroups; ++g) {
+  RANDPROP_INLINE void write(const PopcountTile<kRows, kGroups>& tile, size_t row,
+                             size_t group) const {
+    constexpr size_t kVectors = PopcountTile<kRows, kGroups>::kVectors;
+    unroll<kRows>([&](auto r) RANDPROP_STEP {
+      unroll<kGroups>([&](auto g) RANDPROP_STEP {
         unsigned byte = 0;
-        for (size_t v = 0; v < kGroupUnits / V::kLanes; ++v) {
+        unroll<kVectors>([&](auto v) RANDPROP_STEP {
           const int64_t* terms = unit_terms + (group + g) * kGroupUnits + v * V::kLanes;
-          byte |= V::above(tile.sums[r][g][v], row_terms[row + r], terms) << (v * V::kLanes);
-        }
+          byte |= V::above(tile.sums[r][g * kVectors + v], row_terms[row + r], terms)
+                  << (v * V::kLanes);
+        });
         out[(row + r) * out_stride + group + g] = static_cast<uint8_t>(byte);
-      }
-    }
+      });
+    });
   }
 };
 
@@ -99,13 +104,12 @@ struct SumsOutput {
   size_t sums_stride;
 
   template <size_t kRows, size_t kGroups>
-  inline __attribute__((always_inline)) void write(const PopcountTile<kRows, kGroups>& tile,
-                                                   size_t row, size_t group) const {
-    for (size_t r = 0; r < kRows; ++r)
-      for (size_t g = 0; g < kGroups; ++g)
-        for (size_t v = 0; v < kGroupUnits / V::kLanes; ++v)
-          V::store(sums + (row + r) * sums_stride + (group + g) * kGroupUnits + v * V::kLanes,
-                   tile.sums[r][g][v]);
+  RANDPROP_INLINE void write(const PopcountTile<kRows, kGroups>& tile, size_t row,
+                             size_t group) const {
+    PopcountTile<kRows, kGroups>::for_all([&](auto r, auto c) RANDPROP_STEP {
+      V::store(sums + (row + r) * sums_stride + group * kGroupUnits + c * V::kLanes,
+               tile.sums[r][c]);
+    });
   }
 };
 

@@ -6,6 +6,7 @@ namespace kernels {
 namespace {
 
 #include "plain_loops.hpp"
+#include "unroll.hpp"
 
 struct V {
   static constexpr size_t kLanes = 8;
