@@ -13,7 +13,7 @@ import pytest
 from randprop import _core
 
 ALL_LEVELS = ("scalar", "avx2", "avx512", "amx", "neon")
-KERNELS = ("popcount", "dot")
+KERNELS = ("popcount", "dot", "lut")
 
 
 def pytest_report_header() -> str:

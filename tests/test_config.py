@@ -14,7 +14,7 @@ def test_show_config(capsys: pytest.CaptureFixture[str]) -> None:
     assert config["simd_in_use"] in config["simd_supported"]
     assert set(config["simd_supported"]) <= set(config["simd_built"])
     assert "scalar" in config["simd_supported"]
-    assert len(config["kernels"]) == 10
+    assert len(config["kernels"]) == 20
     assert randprop.show_config() is None
     text = capsys.readouterr().out
     for name in ("randprop", "simd_built", "simd_in_use", "kernel for 8-bit weights, bits in"):

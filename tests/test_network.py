@@ -64,7 +64,7 @@ def cases(draw: st.DrawFn) -> dict[str, Any]:
     length = st.one_of(st.sampled_from(TAILS), st.integers(1, 300))
     n_matrices = draw(st.integers(1, 3))
     return {
-        "n_samples": draw(st.sampled_from([0, 1, 2, 3, 5, 6, 7, 97])),
+        "n_samples": draw(st.sampled_from([0, 1, 2, 3, 5, 6, 7, 63, 64, 65, 130])),
         "n_features": draw(length),
         "widths": [draw(length) for _ in range(n_matrices)],
         "weight_bits": draw(st.sampled_from(WEIGHT_BITS)),
@@ -136,10 +136,16 @@ def test_no_overflow_of_bits(level: str, kernel: str, weight_bits: int) -> None:
         np.testing.assert_array_equal(found.to_array(), expected)
 
 
-def test_wide_input_needs_popcount(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RANDPROP_KERNEL", "dot")
-    with pytest.raises(ValueError, match="serves up to 65536 inputs, got 65537"):
-        StepNetwork(65_537, width=1).propagate(np.zeros((1, 65_537), dtype=np.uint8))
+def test_a_forced_kernel_serves_only_what_it_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, case, other in (
+        ("dot", (8, False, 65_537, 9), "popcount"),
+        ("lut", (8, True, 784, 9999), "dot"),
+        ("lut", (8, False, 4097, 9999), "dot"),
+        ("popcount", (8, True, 784, 9), "popcount"),
+        ("dot", (1, False, 784, 9), "dot"),
+    ):
+        monkeypatch.setenv("RANDPROP_KERNEL", name)
+        assert _core.kernel_choice(*case) == other
 
 
 def test_zero_preactivation_gives_zero(level: str, kernel: str) -> None:

@@ -15,7 +15,7 @@ void register_config(py::module_& module) {
   module.def("use_simd_level", &use_simd_level, py::arg("name"));
   module.def("available_cpus", &available_cpus);
   module.def("kernel_choice", &kernel_choice, py::arg("weight_bits"), py::arg("bytes_input"),
-             py::arg("n_inputs"));
+             py::arg("n_inputs"), py::arg("n_samples"));
   module.def("compiler", [] { return std::string(RANDPROP_COMPILER); });
   module.def("philox4x32_10", &philox4x32_10, py::arg("counter"), py::arg("key"));
   module.def(

@@ -158,10 +158,58 @@ void threshold_sums(const int32_t* sums, size_t n_rows, const int32_t* row_terms
   }
 }
 
+struct T {
+  static constexpr size_t kLanes = 32;
+  static constexpr size_t kInputs = 4;
+  static constexpr size_t kTableBytes = 16;
+  static constexpr size_t kUnits = 2;
+  static constexpr size_t kBlocks = 1;
+  using Vec = __m256i;
+
+  static Vec zero() { return _mm256_setzero_si256(); }
+  static Vec load(const void* p) { return load256(p); }
+  static Vec load_table(const uint8_t* p) {
+    return _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+  }
+  static void store(void* p, Vec v) { _mm256_storeu_si256(static_cast<__m256i*>(p), v); }
+  static Vec lookup(Vec table, Vec index) { return _mm256_shuffle_epi8(table, index); }
+  static Vec add8(Vec a, Vec b) { return _mm256_add_epi8(a, b); }
+  static Vec add16(Vec a, Vec b) { return _mm256_add_epi16(a, b); }
+  static Vec high_bytes(Vec v) { return _mm256_srli_epi16(v, 8); }
+  static Vec subtract_shifted(Vec all, Vec high) {
+    return _mm256_sub_epi16(all, _mm256_slli_epi16(high, 8));
+  }
+  static void word_tables(const uint8_t* u, unsigned shift, size_t n_groups, uint8_t* out,
+                          size_t stride) {
+    word_tables4(u, shift, n_groups, out, stride);
+  }
+  static uint64_t above(const uint16_t* sums, const uint16_t* low_nibbles, const int32_t* row_terms,
+                        int32_t unit_term) {
+    uint64_t mask = 0;
+    for (size_t v = 0; v < 8; ++v) {
+      __m256i sum = widen(sums + 8 * v);
+      if (low_nibbles != nullptr) {
+        sum = _mm256_add_epi32(_mm256_slli_epi32(sum, 4), widen(low_nibbles + 8 * v));
+      }
+      const __m256i bound =
+          _mm256_add_epi32(load256(row_terms + 8 * v), _mm256_set1_epi32(unit_term));
+      const __m256i above = _mm256_cmpgt_epi32(_mm256_slli_epi32(sum, 2), bound);
+      const int bits = _mm256_movemask_ps(_mm256_castsi256_ps(above));
+      mask |= static_cast<uint64_t>(static_cast<unsigned>(bits)) << (8 * v);
+    }
+    return mask;
+  }
+  static __m256i widen(const uint16_t* p) {
+    return _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+  }
+};
+
+#include "lut_tiles.hpp"
+
 const Kernels kTable = {
-    "avx2",         philox_batch,  transpose64,    popcount_threshold, popcount_sums,
-    dot_bytes,      dot_bits,      threshold_sums, unpack_bits,        slice_bytes,
-    popcount_words, hamming_words, sum_bytes,      count_columns,
+    "avx2",      philox_batch,   transpose64,    popcount_threshold, popcount_sums, dot_bytes,
+    dot_bits,    threshold_sums, lut_panel,      lut_index,          lut_groups,    lut_table_bytes,
+    unpack_bits, slice_bytes,    popcount_words, hamming_words,      sum_bytes,     count_columns,
 };
 
 }  // namespace

@@ -1,7 +1,7 @@
-// Level "avx512": F, BW, DQ, VL, VPOPCNTDQ and VNNI.
+// Level "avx512": F, BW, DQ, VL, VBMI, VPOPCNTDQ and VNNI.
 #include "kernels.hpp"
 
-#if defined(__AVX512VPOPCNTDQ__) && defined(__AVX512VNNI__)
+#if defined(__AVX512VPOPCNTDQ__) && defined(__AVX512VNNI__) && defined(__AVX512VBMI__)
 #include <immintrin.h>
 
 namespace randprop {
@@ -128,10 +128,95 @@ void slice_bytes_wide(const uint8_t* bytes, size_t n_bytes, uint64_t* out, size_
   }
 }
 
+struct T {
+  static constexpr size_t kLanes = 64;
+  static constexpr size_t kInputs = 6;
+  static constexpr size_t kTableBytes = 64;
+  static constexpr size_t kUnits = 4;
+  static constexpr size_t kBlocks = 2;
+  using Vec = __m512i;
+
+  static Vec zero() { return _mm512_setzero_si512(); }
+  static Vec load(const void* p) { return _mm512_loadu_si512(p); }
+  static Vec load_table(const uint8_t* p) {
+    __m512i table = _mm512_loadu_si512(p);
+    // Else GCC folds the load into every look-up, and loads become the limit.
+    __asm__("" : "+v"(table));
+    return table;
+  }
+  static void store(void* p, Vec v) { _mm512_storeu_si512(p, v); }
+  static Vec lookup(Vec table, Vec index) { return _mm512_permutexvar_epi8(index, table); }
+  static Vec add8(Vec a, Vec b) { return _mm512_add_epi8(a, b); }
+  static Vec add16(Vec a, Vec b) { return _mm512_add_epi16(a, b); }
+  static Vec high_bytes(Vec v) { return _mm512_srli_epi16(v, 8); }
+  static Vec subtract_shifted(Vec all, Vec high) {
+    return _mm512_sub_epi16(all, _mm512_slli_epi16(high, 8));
+  }
+  // Eight tables at a time: byte j of lane g of `low` is the sum of the first three weights of
+  // group g over the subset j, of `high` that of the last three; entry 8 i + j of a table is byte
+  // j of low plus byte i of high.
+  static void word_tables(const uint8_t* u, unsigned shift, size_t n_groups, uint8_t* out,
+                          size_t stride) {
+    const __m512i nibbles =
+        _mm512_and_si512(_mm512_srli_epi16(_mm512_loadu_si512(u), shift), _mm512_set1_epi8(15));
+    // 6 g in every byte of lane g.
+    const __m512i six = _mm512_set_epi64(0x2A2A2A2A2A2A2A2A, 0x2424242424242424, 0x1E1E1E1E1E1E1E1E,
+                                         0x1818181818181818, 0x1212121212121212, 0x0C0C0C0C0C0C0C0C,
+                                         0x0606060606060606, 0);
+    // Subsets j that hold the first, second, third of three inputs.
+    constexpr __mmask64 kHolds[3] = {0xAAAAAAAAAAAAAAAA, 0xCCCCCCCCCCCCCCCC, 0xF0F0F0F0F0F0F0F0};
+    const __m512i repeat = _mm512_set_epi64(
+        0x0707070707070707, 0x0606060606060606, 0x0505050505050505, 0x0404040404040404,
+        0x0303030303030303, 0x0202020202020202, 0x0101010101010101, 0);
+    for (size_t first = 0; first < n_groups; first += 8) {
+      // The last group of a word has 4 inputs; 64 and 65 would wrap to 0 and 1.
+      const __mmask64 inside = first == 0 ? ~__mmask64{0} : 0xFFFF;
+      alignas(64) uint64_t low[8], high[8];
+      __m512i sums[2] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
+      for (size_t i = 0; i < 6; ++i) {
+        const __m512i source =
+            _mm512_add_epi8(six, _mm512_set1_epi8(static_cast<char>(6 * first + i)));
+        const __mmask64 holds = kHolds[i % 3] & (i < 4 ? ~__mmask64{0} : inside);
+        sums[i / 3] =
+            _mm512_add_epi8(sums[i / 3], _mm512_maskz_permutexvar_epi8(holds, source, nibbles));
+      }
+      _mm512_store_si512(low, sums[0]);
+      _mm512_store_si512(high, sums[1]);
+      for (size_t g = first; g < n_groups && g < first + 8; ++g, out += stride) {
+        const __m512i each =
+            _mm512_shuffle_epi8(_mm512_set1_epi64(static_cast<long long>(high[g - first])), repeat);
+        _mm512_storeu_si512(
+            out, _mm512_add_epi8(each, _mm512_set1_epi64(static_cast<long long>(low[g - first]))));
+      }
+    }
+  }
+  static uint64_t above(const uint16_t* sums, const uint16_t* low_nibbles, const int32_t* row_terms,
+                        int32_t unit_term) {
+    uint64_t mask = 0;
+    for (size_t v = 0; v < 4; ++v) {
+      __m512i sum = _mm512_cvtepu16_epi32(
+          _mm256_loadu_si256(reinterpret_cast<const __m256i*>(sums + 16 * v)));
+      if (low_nibbles != nullptr) {
+        sum = _mm512_add_epi32(_mm512_slli_epi32(sum, 4),
+                               _mm512_cvtepu16_epi32(_mm256_loadu_si256(
+                                   reinterpret_cast<const __m256i*>(low_nibbles + 16 * v))));
+      }
+      const __m512i bound =
+          _mm512_add_epi32(_mm512_loadu_si512(row_terms + 16 * v), _mm512_set1_epi32(unit_term));
+      const __mmask16 above = _mm512_cmpgt_epi32_mask(_mm512_slli_epi32(sum, 2), bound);
+      mask |= static_cast<uint64_t>(above) << (16 * v);
+    }
+    return mask;
+  }
+};
+
+#include "lut_tiles.hpp"
+
 const Kernels kTable = {
-    "avx512",       philox_batch,  transpose64,    popcount_threshold, popcount_sums,
-    dot_bytes,      dot_bytes,     threshold_sums, unpack_bits_wide,   slice_bytes_wide,
-    popcount_words, hamming_words, sum_bytes,      count_columns,
+    "avx512",      philox_batch,    transpose64,      popcount_threshold, popcount_sums,
+    dot_bytes,     dot_bytes,       threshold_sums,   lut_panel,          lut_index,
+    lut_groups,    lut_table_bytes, unpack_bits_wide, slice_bytes_wide,   popcount_words,
+    hamming_words, sum_bytes,       count_columns,
 };
 
 }  // namespace

@@ -49,8 +49,8 @@ CpuFeatures detect() {
   cpu.avx2 = os_avx && popcnt && fma && bmi && bit(b7, 5);
   cpu.avx_vnni = cpu.avx2 && bit(a71, 4);
   cpu.avx512 = cpu.avx2 && os_avx512 && bit(b7, 16) && bit(b7, 17) && bit(b7, 30) &&
-               bit(b7, 31) &&               // F, DQ, BW, VL
-               bit(c7, 11) && bit(c7, 14);  // VNNI, VPOPCNTDQ
+               bit(b7, 31) &&                             // F, DQ, BW, VL
+               bit(c7, 1) && bit(c7, 11) && bit(c7, 14);  // VBMI, VNNI, VPOPCNTDQ
 #elif defined(__aarch64__)
   cpu.neon = true;
 #if defined(__linux__)

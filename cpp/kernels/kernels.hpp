@@ -46,6 +46,27 @@ struct DotBlock {
   bool accumulate;   // add to sums in place of replacing them
 };
 
+// The bits of 64 units of a panel for n_blocks blocks of 64 samples, by look-up (lut_tiles.hpp).
+struct LutBlock {
+  const uint8_t* index;       // from lut_index, block b at index + b * 64 * n_groups
+  size_t n_blocks;            //
+  size_t n_groups;            // lut_groups(n_inputs)
+  size_t n_inputs;            // at most kMaxLutInputs
+  const uint8_t* weights;     // u of unit i, input k: weights[i * weight_stride + k], i < 64
+  size_t weight_stride;       // at least n_inputs rounded up to 64; zero past n_inputs
+  unsigned weight_bits;       // at most 8
+  size_t n_units;             // units of the panel that are there
+  const int32_t* row_terms;   // one a sample
+  const int32_t* unit_terms;  // one a unit
+  uint8_t* tables;            // scratch of lut_table_bytes(n_groups)
+  // Block b, unit i: bit s of masks[b * 64 + i] is 4 * S > row_terms[64 * b + s] + unit_terms[i]
+  // with S the sum of u over the set inputs; 0 where i >= n_units.
+  uint64_t* masks;
+};
+
+// Sums of nibbles of 15 stay in 16 bits.
+constexpr size_t kMaxLutInputs = 4096;
+
 struct Kernels {
   const char* name;
 
@@ -69,6 +90,13 @@ struct Kernels {
   // Bit u of out[r * out_stride]: sums[r * 64 + u] > (unit_terms[u] - row_terms[r]) >> 2.
   void (*threshold_sums)(const int32_t* sums, size_t n_rows, const int32_t* row_terms,
                          const int32_t* unit_terms, uint64_t* out, size_t out_stride);
+
+  // Null where the level has no look-up path.
+  void (*lut_panel)(const LutBlock& block);
+  // Indices of 64 rows of n_bits bits; rows past n_rows read as zero.
+  void (*lut_index)(const uint64_t* x, size_t x_stride, size_t n_rows, size_t n_bits, uint8_t* out);
+  size_t (*lut_groups)(size_t n_bits);
+  size_t (*lut_table_bytes)(size_t n_groups);
 
   // 64 * n_words bytes of 0 or 1 from n_words words.
   void (*unpack_bits)(const uint64_t* words, size_t n_words, uint8_t* out);

@@ -84,10 +84,57 @@ void threshold_sums(const int32_t* sums, size_t n_rows, const int32_t* row_terms
   }
 }
 
+struct T {
+  static constexpr size_t kLanes = 16;
+  static constexpr size_t kInputs = 4;
+  static constexpr size_t kTableBytes = 16;
+  static constexpr size_t kUnits = 2;
+  static constexpr size_t kBlocks = 1;
+  using Vec = uint8x16_t;
+
+  static Vec zero() { return vdupq_n_u8(0); }
+  static Vec load(const uint8_t* p) { return vld1q_u8(p); }
+  static Vec load_table(const uint8_t* p) { return vld1q_u8(p); }
+  static void store(uint16_t* p, Vec v) { vst1q_u16(p, vreinterpretq_u16_u8(v)); }
+  static Vec lookup(Vec table, Vec index) { return vqtbl1q_u8(table, index); }
+  static Vec add8(Vec a, Vec b) { return vaddq_u8(a, b); }
+  static Vec add16(Vec a, Vec b) {
+    return vreinterpretq_u8_u16(vaddq_u16(vreinterpretq_u16_u8(a), vreinterpretq_u16_u8(b)));
+  }
+  static Vec high_bytes(Vec v) {
+    return vreinterpretq_u8_u16(vshrq_n_u16(vreinterpretq_u16_u8(v), 8));
+  }
+  static Vec subtract_shifted(Vec all, Vec high) {
+    return vreinterpretq_u8_u16(
+        vsubq_u16(vreinterpretq_u16_u8(all), vshlq_n_u16(vreinterpretq_u16_u8(high), 8)));
+  }
+  static void word_tables(const uint8_t* u, unsigned shift, size_t n_groups, uint8_t* out,
+                          size_t stride) {
+    word_tables4(u, shift, n_groups, out, stride);
+  }
+  static uint64_t above(const uint16_t* sums, const uint16_t* low_nibbles, const int32_t* row_terms,
+                        int32_t unit_term) {
+    const uint32x4_t weights = {1, 2, 4, 8};
+    uint64_t mask = 0;
+    for (size_t v = 0; v < 16; ++v) {
+      uint32x4_t sum = vmovl_u16(vld1_u16(sums + 4 * v));
+      if (low_nibbles != nullptr) {
+        sum = vaddw_u16(vshlq_n_u32(sum, 4), vld1_u16(low_nibbles + 4 * v));
+      }
+      const int32x4_t bound = vaddq_s32(vld1q_s32(row_terms + 4 * v), vdupq_n_s32(unit_term));
+      const uint32x4_t above = vcgtq_s32(vreinterpretq_s32_u32(vshlq_n_u32(sum, 2)), bound);
+      mask |= static_cast<uint64_t>(vaddvq_u32(vandq_u32(above, weights))) << (4 * v);
+    }
+    return mask;
+  }
+};
+
+#include "lut_tiles.hpp"
+
 const Kernels kTable = {
-    "neon",         philox_batch,  transpose64,    popcount_threshold, popcount_sums,
-    dot_bytes,      dot_bytes,     threshold_sums, unpack_bits,        slice_bytes,
-    popcount_words, hamming_words, sum_bytes,      count_columns,
+    "neon",      philox_batch,   transpose64,    popcount_threshold, popcount_sums, dot_bytes,
+    dot_bytes,   threshold_sums, lut_panel,      lut_index,          lut_groups,    lut_table_bytes,
+    unpack_bits, slice_bytes,    popcount_words, hamming_words,      sum_bytes,     count_columns,
 };
 
 }  // namespace

@@ -198,3 +198,22 @@ inline void count_columns(const uint64_t* const* rows, size_t n_rows, size_t n_w
     flush_counts(planes, width, counts + 64 * first);
   }
 }
+
+// Subset sums of 3 inputs as the bytes of a word: byte j holds the sum over the set bits of j.
+inline uint64_t subset_sums3(uint64_t a, uint64_t b, uint64_t c) {
+  return a * 0x0100010001000100U + b * 0x0101000001010000U + c * 0x0101010100000000U;
+}
+
+// Tables of 16 entries, each for 4 inputs: entries 0 to 7 without the fourth, 8 to 15 with it.
+inline void word_tables4(const uint8_t* u, unsigned shift, size_t n_groups, uint8_t* out,
+                         size_t stride) {
+  for (size_t g = 0; g < n_groups; ++g, out += stride) {
+    uint32_t quad;
+    __builtin_memcpy(&quad, u + 4 * g, 4);
+    quad = (quad >> shift) & 0x0F0F0F0FU;
+    const uint64_t without = subset_sums3(quad & 0xFF, (quad >> 8) & 0xFF, (quad >> 16) & 0xFF);
+    const uint64_t with = without + 0x0101010101010101U * (quad >> 24);
+    __builtin_memcpy(out, &without, 8);
+    __builtin_memcpy(out + 8, &with, 8);
+  }
+}

@@ -33,9 +33,8 @@ struct PopcountTile {
     // j + q = d, q = 0 the least significant): double once, then add every pair of that weight.
     const unsigned top = block.n_x_planes + block.n_planes - 2;
     for (unsigned d = top + 1; d-- > 0;) {
-      for_all([&](auto r, auto c) RANDPROP_STEP {
-        totals[r][c] = V::add(totals[r][c], totals[r][c]);
-      });
+      for_all([&](auto r, auto c)
+                  RANDPROP_STEP { totals[r][c] = V::add(totals[r][c], totals[r][c]); });
       for (unsigned j = 0; j < block.n_x_planes && j <= d; ++j) {
         const unsigned q = d - j;
         if (q >= block.n_planes) continue;
@@ -47,9 +46,8 @@ struct PopcountTile {
           for_all([&](auto r, auto c) RANDPROP_STEP { partial[r][c] = V::zero_partial(); });
           for (size_t word = start; word < stop; ++word) {
             typename V::Vec bits[kRows];
-            unroll<kRows>([&](auto r) RANDPROP_STEP {
-              bits[r] = V::broadcast(x[r * x_stride + word]);
-            });
+            unroll<kRows>([&](auto r)
+                              RANDPROP_STEP { bits[r] = V::broadcast(x[r * x_stride + word]); });
             unroll<kColumns>([&](auto c) RANDPROP_STEP {
               const typename V::Vec plane = V::load(w + (c / kVectors) * group_words +
                                                     word * kGroupUnits + c % kVectors * V::kLanes);
@@ -69,9 +67,8 @@ struct PopcountTile {
 
   template <typename Step>
   static RANDPROP_INLINE void for_all(const Step& step) {
-    unroll<kRows>([&](auto r) RANDPROP_STEP {
-      unroll<kColumns>([&](auto c) RANDPROP_STEP { step(r, c); });
-    });
+    unroll<kRows>(
+        [&](auto r) RANDPROP_STEP { unroll<kColumns>([&](auto c) RANDPROP_STEP { step(r, c); }); });
   }
 };
 

@@ -92,9 +92,11 @@ void threshold_sums(const int32_t* sums, size_t n_rows, const int32_t* row_terms
 }
 
 const Kernels kTable = {
-    "scalar",       philox_batch,  transpose64,    popcount_threshold, popcount_sums,
-    dot_bytes,      dot_bytes,     threshold_sums, unpack_bits,        slice_bytes,
-    popcount_words, hamming_words, sum_bytes,      count_columns,
+    "scalar",      philox_batch,  transpose64,    popcount_threshold,
+    popcount_sums, dot_bytes,     dot_bytes,      threshold_sums,
+    nullptr,       nullptr,       nullptr,        nullptr,
+    unpack_bits,   slice_bytes,   popcount_words, hamming_words,
+    sum_bytes,     count_columns,
 };
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "../kernels/kernels.hpp"
+#include "choice.hpp"
 #include "prepared.hpp"
 
 namespace randprop {
@@ -21,7 +22,10 @@ constexpr std::size_t min_parallel_work = std::size_t{8} << 20;
 // Rows of a block: their packed words or widened bytes, and the sums of one panel, stay in the
 // second-level cache together with the weights of a panel. 96 is a multiple of every row tile.
 constexpr std::size_t block_rows = 96;
-constexpr std::size_t scratch_bytes = std::size_t{1} << 20;
+constexpr std::size_t scratch_bytes = std::size_t{2} << 20;
+// Blocks of 64 rows that a set of tables serves: many, since making the tables costs as much as
+// some 5 blocks of looking up.
+constexpr std::size_t lut_blocks = 64;
 // Inputs of one pass over a panel: 512 quads x 256 bytes of weights, 128 KB.
 constexpr std::size_t pass_quads = 512;
 
@@ -226,6 +230,95 @@ class DotRun {
   AlignedArray<std::int32_t> sums_;
 };
 
+// Bits by table look-up: see kernels/lut_tiles.hpp. Reads the weights in the dot layout.
+class LutRun {
+ public:
+  LutRun(const PreparedMatrix& m, const kernels::Kernels& k, bool /*bytes_input*/)
+      : m_(m),
+        k_(k),
+        n_groups_(k.lut_groups(m.n_inputs)),
+        stride_(round_up(m.n_inputs, 64)),
+        blocks_(std::clamp<std::size_t>(scratch_bytes / (64 * n_groups_), 1, lut_blocks)) {}
+  std::size_t rows() const { return 64 * blocks_; }
+  void reserve() {
+    index_ = AlignedArray<std::uint8_t>(blocks_ * 64 * n_groups_);
+    weights_ = AlignedArray<std::uint8_t>(kernels::kPanelUnits * stride_);
+    tables_ = AlignedArray<std::uint8_t>(k_.lut_table_bytes(n_groups_));
+    masks_ = AlignedArray<std::uint64_t>(blocks_ * 64);
+    row_terms_ = AlignedArray<std::int32_t>(blocks_ * 64);
+    weights_.fill_zero();
+    row_terms_.fill_zero();
+  }
+
+  void operator()(const BitView& x, const OutputBlock& block, BitMatrix& out) {
+    const std::int32_t scale = (std::int32_t{2} << m_.weight_bits) - 2;
+    for (std::size_t r = 0; r < block.n_rows; ++r) {
+      row_terms_[r] =
+          scale * static_cast<std::int32_t>(k_.popcount_words(x.row(block.row0 + r), x.n_words()));
+    }
+    kernels::LutBlock job;
+    job.n_blocks = (block.n_rows + 63) / 64;
+    for (std::size_t b = 0; b < job.n_blocks; ++b) {
+      k_.lut_index(x.row(block.row0 + 64 * b), x.n_words(),
+                   std::min<std::size_t>(64, block.n_rows - 64 * b), x.n_bits,
+                   index_.data() + b * 64 * n_groups_);
+    }
+    job.index = index_.data();
+    job.n_groups = n_groups_;
+    job.n_inputs = m_.n_inputs;
+    job.weights = weights_.data();
+    job.weight_stride = stride_;
+    job.weight_bits = m_.weight_bits;
+    job.row_terms = row_terms_.data();
+    job.tables = tables_.data();
+    job.masks = masks_.data();
+    for (std::size_t panel = block.word0; panel < block.word1; ++panel) {
+      poll_interrupt();
+      place_weights(panel);
+      job.n_units = std::min(kernels::kPanelUnits, m_.n_units - panel * kernels::kPanelUnits);
+      job.unit_terms = m_.unit_terms32.data() + panel * kernels::kPanelUnits;
+      k_.lut_panel(job);
+      for (std::size_t b = 0; b < job.n_blocks; ++b) {
+        std::uint64_t* masks = masks_.data() + 64 * b;
+        k_.transpose64(masks);
+        const std::size_t n_rows = std::min<std::size_t>(64, block.n_rows - 64 * b);
+        for (std::size_t r = 0; r < n_rows; ++r) {
+          out.row(block.row0 + 64 * b + r)[panel] = masks[r];
+        }
+      }
+    }
+  }
+
+ private:
+  // Unsigned weights of the 64 units of a panel, one row a unit.
+  void place_weights(std::size_t panel) {
+    const std::size_t quad_bytes = 4 * kernels::kPanelUnits;
+    const std::int8_t* w = m_.bytes.data() + panel * m_.n_quads * quad_bytes;
+    const std::uint32_t offset = 0x01010101U << (m_.weight_bits - 1);
+    for (std::size_t unit = 0; unit < kernels::kPanelUnits; ++unit) {
+      std::uint8_t* row = weights_.data() + unit * stride_;
+      for (std::size_t q = 0; q < m_.n_quads; ++q) {
+        std::uint32_t quad = 0;
+        std::memcpy(&quad, w + q * quad_bytes + 4 * unit, 4);
+        // u = v + 2^(b - 1) in each byte: v < 2^(b - 1), so the sum's low b bits are an
+        // exclusive or with the sign bits extended away.
+        quad = (quad ^ offset) & (0x01010101U * ((1U << m_.weight_bits) - 1));
+        std::memcpy(row + 4 * q, &quad, 4);
+      }
+      std::memset(row + m_.n_inputs, 0, 4 * m_.n_quads - m_.n_inputs);
+    }
+  }
+
+  const PreparedMatrix& m_;
+  const kernels::Kernels& k_;
+  std::size_t n_groups_;
+  std::size_t stride_;
+  std::size_t blocks_;
+  AlignedArray<std::uint8_t> index_, weights_, tables_;
+  AlignedArray<std::uint64_t> masks_;
+  AlignedArray<std::int32_t> row_terms_;
+};
+
 template <typename Run, typename View>
 BitMatrix run_matrix(const PreparedMatrix& m, const View& x, const RunOptions& options) {
   const kernels::Kernels& k = kernels::active();
@@ -248,10 +341,18 @@ BitMatrix run_matrix(const PreparedMatrix& m, const View& x, const RunOptions& o
   return out;
 }
 
+WeightLayout layout_of(KernelPath path) {
+  return path == KernelPath::popcount ? WeightLayout::planes : WeightLayout::bytes;
+}
+
 template <typename View>
-BitMatrix apply(const PreparedMatrix& m, const View& x, const RunOptions& options) {
-  return m.path == KernelPath::popcount ? run_matrix<PopcountRun>(m, x, options)
-                                        : run_matrix<DotRun>(m, x, options);
+BitMatrix apply(KernelPath path, const PreparedMatrix& m, const View& x,
+                const RunOptions& options) {
+  if (path == KernelPath::popcount) return run_matrix<PopcountRun>(m, x, options);
+  if constexpr (std::is_same<View, BitView>::value) {
+    if (path == KernelPath::lut) return run_matrix<LutRun>(m, x, options);
+  }
+  return run_matrix<DotRun>(m, x, options);
 }
 
 void require(bool condition, const std::string& message) {
@@ -280,7 +381,7 @@ Network::Network(NetworkSpec spec) : spec_(std::move(spec)) {
           "weight_bits must be 1, 2, 4, 8 or 24, got " + std::to_string(b));
   std::size_t total = 0;
   for (std::size_t m = 0; m < n_matrices() && total <= max_kept_bytes; ++m) {
-    total += PreparedMatrix::estimate(KernelPath::dot, n_inputs(m), spec_.widths[m], b);
+    total += PreparedMatrix::estimate(WeightLayout::bytes, n_inputs(m), spec_.widths[m], b);
   }
   keep_prepared_ = total <= max_kept_bytes;
   slots_ = std::make_unique<Slot[]>(n_matrices());
@@ -292,16 +393,15 @@ Network::~Network() {
   }
 }
 
-std::shared_ptr<const PreparedMatrix> Network::prepared(std::size_t matrix, bool bytes_input,
-                                                        std::size_t n_samples,
+std::shared_ptr<const PreparedMatrix> Network::prepared(std::size_t matrix, int layout_index,
                                                         const RunOptions& options) const {
-  const KernelPath path = choose_path(spec_.weight_bits, bytes_input, n_inputs(matrix), n_samples);
-  auto& layout = slots_[matrix].layouts[path == KernelPath::popcount ? 0 : 1];
+  const auto wanted = static_cast<WeightLayout>(layout_index);
+  auto& layout = slots_[matrix].layouts[layout_index];
   const PreparedMatrix* kept = layout.load(std::memory_order_acquire);
   if (kept == nullptr) {
     const bool signed_inputs = matrix > 0 && spec_.activation == Activation::sign;
     auto made = std::make_unique<const PreparedMatrix>(
-        prepare_matrix(spec_, matrix, path, signed_inputs, options));
+        prepare_matrix(spec_, matrix, wanted, signed_inputs, options));
     if (!keep_prepared_) return made;
     if (layout.compare_exchange_strong(kept, made.get(), std::memory_order_acq_rel)) {
       kept = made.release();
@@ -323,9 +423,14 @@ std::vector<BitMatrix> Network::propagate_any(View x, std::size_t first, std::si
   require(!bytes_input || first == 0, "matrix " + std::to_string(first) + " reads bits, got bytes");
 
   std::vector<BitMatrix> outputs;
-  BitMatrix current = apply(*prepared(first, bytes_input, x.n_samples, options), x, options);
+  const auto through = [&](std::size_t m, const auto& input) {
+    constexpr bool bytes = std::is_same<std::decay_t<decltype(input)>, ByteView>::value;
+    const KernelPath path = choose_path(spec_.weight_bits, bytes, n_inputs(m), input.n_samples);
+    return apply(path, *prepared(m, static_cast<int>(layout_of(path)), options), input, options);
+  };
+  BitMatrix current = through(first, x);
   for (std::size_t m = first + 1; m < last; ++m) {
-    BitMatrix next = apply(*prepared(m, false, x.n_samples, options), current.view(), options);
+    BitMatrix next = through(m, current.view());
     if (all) outputs.push_back(std::move(current));
     current = std::move(next);
   }
@@ -373,7 +478,7 @@ void Network::prepare(std::size_t matrix, bool bytes_input, const RunOptions& op
                                      "), got " + std::to_string(matrix));
   const bool signed_inputs = matrix > 0 && spec_.activation == Activation::sign;
   prepare_matrix(spec_, matrix,
-                 choose_path(spec_.weight_bits, bytes_input, n_inputs(matrix), 1 << 20),
+                 layout_of(choose_path(spec_.weight_bits, bytes_input, n_inputs(matrix), 1 << 20)),
                  signed_inputs, options);
 }
 

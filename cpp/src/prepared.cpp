@@ -1,10 +1,7 @@
 #include "prepared.hpp"
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
-#include <stdexcept>
-#include <string>
 
 #include "../kernels/kernels.hpp"
 
@@ -98,28 +95,28 @@ void place_bytes(const WeightTile& tile, PreparedMatrix& m, const kernels::Kerne
 
 }  // namespace
 
-std::size_t PreparedMatrix::estimate(KernelPath path, std::size_t n_inputs, std::size_t n_units,
+std::size_t PreparedMatrix::estimate(WeightLayout layout, std::size_t n_inputs, std::size_t n_units,
                                      unsigned weight_bits) noexcept {
-  if (path == KernelPath::popcount) {
+  if (layout == WeightLayout::planes) {
     return (n_units + 7) / 8 * 64 * (words_for_bits(n_inputs) * weight_bits + 1);
   }
   const std::size_t limbs = weight_bits > 8 ? weight_bits / 8 : 1;
   return (n_units + 63) / 64 * 64 * ((n_inputs + 3) / 4 * 4 * limbs + 4);
 }
 
-PreparedMatrix prepare_matrix(const NetworkSpec& spec, std::size_t matrix, KernelPath path,
+PreparedMatrix prepare_matrix(const NetworkSpec& spec, std::size_t matrix, WeightLayout layout,
                               bool signed_inputs, const RunOptions& options) {
   PreparedMatrix m;
-  m.path = path;
+  m.layout = layout;
   m.n_inputs = matrix == 0 ? spec.n_features : spec.widths[matrix - 1];
   m.n_units = spec.widths[matrix];
   m.weight_bits = spec.weight_bits;
   const kernels::Kernels& k = kernels::active();
 
-  const std::size_t padded_units = path == KernelPath::popcount
+  const std::size_t padded_units = layout == WeightLayout::planes
                                        ? m.n_groups() * kernels::kGroupUnits
                                        : m.n_panels() * kernels::kPanelUnits;
-  if (path == KernelPath::popcount) {
+  if (layout == WeightLayout::planes) {
     m.planes =
         AlignedArray<std::uint64_t>(padded_units * words_for_bits(m.n_inputs) * m.weight_bits);
   } else {
@@ -135,7 +132,7 @@ PreparedMatrix prepare_matrix(const NetworkSpec& spec, std::size_t matrix, Kerne
     m.unit_terms[unit] = unit < m.n_units ? 0 : never;
   }
   // The last group or panel may have units that no tile fills.
-  if (path == KernelPath::popcount) {
+  if (layout == WeightLayout::planes) {
     const std::size_t group = m.weight_bits * words_for_bits(m.n_inputs) * kernels::kGroupUnits;
     std::fill_n(m.planes.data() + m.planes.size() - group, group, std::uint64_t{0});
   } else {
@@ -152,7 +149,7 @@ PreparedMatrix prepare_matrix(const NetworkSpec& spec, std::size_t matrix, Kerne
     std::int64_t sums[block_units] = {};
     generate_tiles(spec.seed, matrix, m.n_inputs, m.n_units, m.weight_bits, block,
                    [&](const WeightTile& tile) {
-                     if (path == KernelPath::popcount) {
+                     if (layout == WeightLayout::planes) {
                        place_planes(tile, m);
                      } else {
                        place_bytes(tile, m, k);
@@ -174,41 +171,13 @@ PreparedMatrix prepare_matrix(const NetworkSpec& spec, std::size_t matrix, Kerne
       m.unit_terms[block * block_units + unit] = sums[unit] - offset;
     }
   });
-  if (path == KernelPath::dot) {
+  if (layout == WeightLayout::bytes) {
     for (std::size_t unit = 0; unit < padded_units; ++unit) {
       m.unit_terms32[unit] =
           static_cast<std::int32_t>(std::min<std::int64_t>(m.unit_terms[unit], 0x7FFFFFFF));
     }
   }
   return m;
-}
-
-KernelPath choose_path(unsigned weight_bits, bool bytes_input, std::size_t n_inputs,
-                       std::size_t /*n_samples*/) {
-  const char* forced = std::getenv("RANDPROP_KERNEL");
-  if (forced != nullptr && *forced != '\0') {
-    const std::string name = forced;
-    if (name == "popcount") return KernelPath::popcount;
-    if (name != "dot") {
-      throw std::invalid_argument("RANDPROP_KERNEL='" + name +
-                                  "' is not a kernel; valid: popcount, dot");
-    }
-    if (n_inputs > max_dot_inputs) {
-      throw std::invalid_argument("RANDPROP_KERNEL='dot' serves up to " +
-                                  std::to_string(max_dot_inputs) + " inputs, got " +
-                                  std::to_string(n_inputs));
-    }
-    return KernelPath::dot;
-  }
-  if (n_inputs > max_dot_inputs) return KernelPath::popcount;
-  // A byte input costs the popcount path eight planes.
-  if (bytes_input) return KernelPath::dot;
-  return weight_bits <= 2 ? KernelPath::popcount : KernelPath::dot;
-}
-
-std::string kernel_choice(unsigned weight_bits, bool bytes_input, std::size_t n_inputs) {
-  return choose_path(weight_bits, bytes_input, n_inputs, 1) == KernelPath::popcount ? "popcount"
-                                                                                    : "dot";
 }
 
 }  // namespace randprop

@@ -11,25 +11,22 @@
 
 namespace randprop {
 
-enum class KernelPath { popcount, dot };
-
-// The largest number of inputs whose 8-bit dot product cannot leave 32 bits: 255 * 128 * 65536 is
-// below 2^31.
-constexpr std::size_t max_dot_inputs = 65536;
+// planes: what the popcount kernels read. bytes: what the dot product and the look-up read.
+enum class WeightLayout { planes, bytes };
 
 // One matrix, in one layout; see kernels.hpp for both.
 struct PreparedMatrix {
-  KernelPath path = KernelPath::popcount;
+  WeightLayout layout = WeightLayout::planes;
   std::size_t n_inputs = 0;
   std::size_t n_units = 0;
   unsigned weight_bits = 0;
 
-  // popcount: groups of 8 units. unit_terms: the sum of a unit's weights where inputs are read as
+  // planes: groups of 8 units. unit_terms: the sum of a unit's weights where inputs are read as
   // -1 and +1, else 0; past n_units a number that no sum exceeds.
   AlignedArray<std::uint64_t> planes;
   AlignedArray<std::int64_t> unit_terms;
 
-  // dot: panels of 64 units, one after the other, each limb of each a run of quads. A limb is
+  // bytes: panels of 64 units, one after the other, each limb of each a run of quads. A limb is
   // a byte of u less 128 (24-bit weights have three, most significant first), and for fewer than 8
   // bits u less 2^(bits - 1).
   AlignedArray<std::int8_t> bytes;
@@ -43,18 +40,13 @@ struct PreparedMatrix {
     return planes.bytes() + unit_terms.bytes() + bytes.bytes() + unit_terms32.bytes();
   }
   // Bytes that a matrix of this shape will hold.
-  static std::size_t estimate(KernelPath path, std::size_t n_inputs, std::size_t n_units,
+  static std::size_t estimate(WeightLayout layout, std::size_t n_inputs, std::size_t n_units,
                               unsigned weight_bits) noexcept;
 };
 
 // signed_inputs: the matrix reads bits as -1 and +1.
-PreparedMatrix prepare_matrix(const NetworkSpec& spec, std::size_t matrix, KernelPath path,
+PreparedMatrix prepare_matrix(const NetworkSpec& spec, std::size_t matrix, WeightLayout layout,
                               bool signed_inputs, const RunOptions& options);
-
-// The path for a case at the level in use; RANDPROP_KERNEL overrides it. Throws
-// std::invalid_argument when that names none, or one that cannot serve the case.
-KernelPath choose_path(unsigned weight_bits, bool bytes_input, std::size_t n_inputs,
-                       std::size_t n_samples);
 
 // 64 inputs x 128 units of bit-planes: plane p, unit u: bits[p * 128 + u], bit t for input
 // 64 * batch + t; inputs past n_inputs are 0.

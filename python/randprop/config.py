@@ -17,9 +17,12 @@ def _config() -> dict[str, Any]:
     built = _core.simd_levels_built()
     supported = _core.simd_levels_supported()
     kernels = {
-        f"{bits}-bit weights, {kind} in": _core.kernel_choice(bits, kind == "bytes", 784)
+        f"{bits}-bit weights, {kind} in, {size}": _core.kernel_choice(
+            bits, kind == "bytes", 784, n_samples
+        )
         for kind in ("bits", "bytes")
         for bits in (1, 2, 4, 8, 24)
+        for size, n_samples in (("1 sample", 1), ("many samples", 10_000))
     }
     return {
         "randprop": _core.__version__,
@@ -66,8 +69,8 @@ def show_config(mode: str = "stdout") -> dict[str, Any] | None:
     for name, value in config.items():
         if isinstance(value, dict):
             for case, kernel in value.items():
-                print(f"{'kernel for ' + case:<36} {kernel}")
+                print(f"{'kernel for ' + case:<50} {kernel}")
         else:
             text = ", ".join(value) if isinstance(value, list) else value
-            print(f"{name:<36} {text}")
+            print(f"{name:<50} {text}")
     return None

@@ -27,9 +27,12 @@ TEST_CASE("levels") {
 TEST_CASE("a kernel is named for every case") {
   for (const unsigned weight_bits : {1U, 2U, 4U, 8U, 24U}) {
     for (const bool bytes : {false, true}) {
-      const std::string name = kernel_choice(weight_bits, bytes, 784);
-      CHECK((name == "popcount" || name == "dot"));
+      for (const std::size_t n_samples : {1U, 10000U}) {
+        const std::string name = kernel_choice(weight_bits, bytes, 784, n_samples);
+        CHECK((name == "popcount" || name == "dot" || name == "lut"));
+        CHECK_FALSE((name == "lut" && (bytes || n_samples == 1 || weight_bits == 24)));
+      }
     }
   }
-  CHECK(kernel_choice(8, false, 65537) == "popcount");
+  CHECK(kernel_choice(8, false, 65537, 1000) == "popcount");
 }

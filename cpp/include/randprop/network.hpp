@@ -75,8 +75,8 @@ class Network {
 
  private:
   struct Slot;
-  std::shared_ptr<const PreparedMatrix> prepared(std::size_t matrix, bool bytes_input,
-                                                 std::size_t n_samples,
+  // layout_index: a WeightLayout of the library's own headers.
+  std::shared_ptr<const PreparedMatrix> prepared(std::size_t matrix, int layout_index,
                                                  const RunOptions& options) const;
   template <typename View>
   std::vector<BitMatrix> propagate_any(View x, std::size_t first, std::size_t last, bool all,
@@ -87,7 +87,9 @@ class Network {
   std::unique_ptr<Slot[]> slots_;
 };
 
-// Which kernel a case uses: "popcount" or "dot". RANDPROP_KERNEL forces one.
-std::string kernel_choice(unsigned weight_bits, bool bytes_input, std::size_t n_inputs);
+// Which kernel a case uses at the SIMD level in use: "popcount", "dot" or "lut". RANDPROP_KERNEL
+// names one to be used wherever it can serve the case.
+std::string kernel_choice(unsigned weight_bits, bool bytes_input, std::size_t n_inputs,
+                          std::size_t n_samples);
 
 }  // namespace randprop
