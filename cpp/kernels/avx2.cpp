@@ -164,6 +164,8 @@ struct T {
   static constexpr size_t kTableBytes = 16;
   static constexpr size_t kUnits = 2;
   static constexpr size_t kBlocks = 1;
+  static constexpr size_t kPassWords =
+      64;  // 1,024 groups x 2 units x 16 bytes: 32 KB at the most inputs there are
   using Vec = __m256i;
 
   static Vec zero() { return _mm256_setzero_si256(); }
@@ -207,9 +209,10 @@ struct T {
 #include "lut_tiles.hpp"
 
 const Kernels kTable = {
-    "avx2",      philox_batch,   transpose64,    popcount_threshold, popcount_sums, dot_bytes,
-    dot_bits,    threshold_sums, lut_panel,      lut_index,          lut_groups,    lut_table_bytes,
-    unpack_bits, slice_bytes,    popcount_words, hamming_words,      sum_bytes,     count_columns,
+    "avx2",        philox_batch,      transpose64,    popcount_threshold, popcount_sums,
+    dot_bytes,     dot_bits,          threshold_sums, lut_panel,          lut_index,
+    lut_groups,    lut_scratch_bytes, unpack_bits,    slice_bytes,        popcount_words,
+    hamming_words, sum_bytes,         count_columns,
 };
 
 }  // namespace

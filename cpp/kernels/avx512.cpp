@@ -134,6 +134,7 @@ struct T {
   static constexpr size_t kTableBytes = 64;
   static constexpr size_t kUnits = 4;
   static constexpr size_t kBlocks = 2;
+  static constexpr size_t kPassWords = 5;  // 55 groups x 4 units x 64 bytes: 14 KB
   using Vec = __m512i;
 
   static Vec zero() { return _mm512_setzero_si512(); }
@@ -213,10 +214,10 @@ struct T {
 #include "lut_tiles.hpp"
 
 const Kernels kTable = {
-    "avx512",      philox_batch,    transpose64,      popcount_threshold, popcount_sums,
-    dot_bytes,     dot_bytes,       threshold_sums,   lut_panel,          lut_index,
-    lut_groups,    lut_table_bytes, unpack_bits_wide, slice_bytes_wide,   popcount_words,
-    hamming_words, sum_bytes,       count_columns,
+    "avx512",      philox_batch,      transpose64,      popcount_threshold, popcount_sums,
+    dot_bytes,     dot_bytes,         threshold_sums,   lut_panel,          lut_index,
+    lut_groups,    lut_scratch_bytes, unpack_bits_wide, slice_bytes_wide,   popcount_words,
+    hamming_words, sum_bytes,         count_columns,
 };
 
 }  // namespace

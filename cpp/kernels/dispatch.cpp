@@ -12,6 +12,10 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 #elif defined(__aarch64__) && defined(__linux__)
 #include <sys/auxv.h>
 #endif
@@ -24,9 +28,22 @@ struct CpuFeatures {
   bool avx2 = false;
   bool avx_vnni = false;
   bool avx512 = false;
+  bool amx = false;
   bool neon = false;
   bool neon_dotprod = false;
 };
+
+#if defined(__x86_64__)
+bool may_use_tiles() {
+#if defined(__linux__)
+  constexpr long request_permission = 0x1023;  // ARCH_REQ_XCOMP_PERM
+  constexpr long tile_data = 18;               // XFEATURE_XTILEDATA
+  return syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
+#else
+  return false;
+#endif
+}
+#endif
 
 CpuFeatures detect() {
   CpuFeatures cpu;
@@ -51,6 +68,9 @@ CpuFeatures detect() {
   cpu.avx512 = cpu.avx2 && os_avx512 && bit(b7, 16) && bit(b7, 17) && bit(b7, 30) &&
                bit(b7, 31) &&                             // F, DQ, BW, VL
                bit(c7, 1) && bit(c7, 11) && bit(c7, 14);  // VBMI, VNNI, VPOPCNTDQ
+  // The tiles' state is 8 KB a thread, which Linux saves only for a process that asked for it.
+  const bool os_tiles = (xcr0_low & 0x60000U) == 0x60000U;
+  cpu.amx = cpu.avx512 && os_tiles && bit(d7, 24) && bit(d7, 25) && may_use_tiles();
 #elif defined(__aarch64__)
   cpu.neon = true;
 #if defined(__linux__)
@@ -88,7 +108,15 @@ const std::vector<Level>& levels() {
       }
       found.push_back(level);
     }
-    if (const Kernels* table = avx512_kernels()) found.push_back({*table, cpu.avx512});
+    if (const Kernels* table = avx512_kernels()) {
+      found.push_back({*table, cpu.avx512});
+      if (DotKernel dot = amx_dot()) {
+        Level level{*table, cpu.amx};
+        level.kernels.name = "amx";
+        level.kernels.dot_bytes = level.kernels.dot_bits = dot;
+        found.push_back(level);
+      }
+    }
     return found;
   }();
   return result;

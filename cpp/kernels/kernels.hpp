@@ -37,13 +37,16 @@ struct PopcountBlock {
 
 // Sums D[row, unit] = sum over k of x[row, k] * w[k, unit] for the 64 units of a panel.
 struct DotBlock {
-  const uint8_t* x;  // row r, input k: x[r * x_stride + k], zero from the last input to 4 * n_quads
-  size_t x_stride;   // in bytes
-  size_t n_rows;     //
-  const int8_t* w;   // quad q, unit u, k = 4 q + i: w[q * 256 + u * 4 + i]
-  size_t n_quads;    //
-  int32_t* sums;     // row r, unit u: sums[r * 64 + u]
-  bool accumulate;   // add to sums in place of replacing them
+  // Row r, input k: x[r * x_stride + k]. Readable, and zero past the last input, up to 4 * n_quads
+  // rounded up to 64.
+  const uint8_t* x;
+  size_t x_stride;  // in bytes
+  size_t n_rows;    //
+  // Quad q, unit u, k = 4 q + i: w[q * 256 + u * 4 + i]. Readable up to n_quads rounded up to 16.
+  const int8_t* w;
+  size_t n_quads;   //
+  int32_t* sums;    // row r, unit u: sums[r * 64 + u]
+  bool accumulate;  // add to sums in place of replacing them
 };
 
 // The bits of 64 units of a panel for n_blocks blocks of 64 samples, by look-up (lut_tiles.hpp).
@@ -58,7 +61,7 @@ struct LutBlock {
   size_t n_units;             // units of the panel that are there
   const int32_t* row_terms;   // one a sample
   const int32_t* unit_terms;  // one a unit
-  uint8_t* tables;            // scratch of lut_table_bytes(n_groups)
+  uint8_t* scratch;           // aligned,  of lut_scratch_bytes(n_blocks)
   // Block b, unit i: bit s of masks[b * 64 + i] is 4 * S > row_terms[64 * b + s] + unit_terms[i]
   // with S the sum of u over the set inputs; 0 where i >= n_units.
   uint64_t* masks;
@@ -96,7 +99,7 @@ struct Kernels {
   // Indices of 64 rows of n_bits bits; rows past n_rows read as zero.
   void (*lut_index)(const uint64_t* x, size_t x_stride, size_t n_rows, size_t n_bits, uint8_t* out);
   size_t (*lut_groups)(size_t n_bits);
-  size_t (*lut_table_bytes)(size_t n_groups);
+  size_t (*lut_scratch_bytes)(size_t n_groups);
 
   // 64 * n_words bytes of 0 or 1 from n_words words.
   void (*unpack_bits)(const uint64_t* words, size_t n_words, uint8_t* out);
@@ -120,6 +123,8 @@ const Kernels* neon_kernels();
 using DotKernel = void (*)(const DotBlock&);
 DotKernel avx_vnni_dot();
 DotKernel neon_dotprod_dot();
+// Makes level "amx" out of level "avx512"; null where not built.
+DotKernel amx_dot();
 
 // The table in use (see simd.hpp for how it is chosen). Throws std::invalid_argument when
 // RANDPROP_SIMD names a level that is not there.

@@ -4,6 +4,8 @@
 //   T::kInputs        inputs of a group: a table has 2^kInputs entries of one byte
 //   T::kTableBytes    bytes that a stored table takes
 //   T::kUnits, T::kBlocks   units and blocks of 64 samples of a register tile
+//   T::kPassWords     words of inputs whose tables are in use at a time: as many as leave the
+//                     tables of a tile in the first-level cache while all samples pass by
 //   T::Vec, zero, load, store, load_table, lookup, add8, add16, high_bytes (of 16-bit lanes),
 //   subtract_shifted (all - 256 * high), above (the mask of 64 samples), and word_tables, which
 //   makes the tables of the first n_groups groups of 64 inputs from the nibbles (u >> shift) & 15
@@ -52,22 +54,12 @@ void lut_index(const uint64_t* x, size_t x_stride, size_t n_rows, size_t n_bits,
   }
 }
 
-// Tables of one unit and one nibble: table g at out + g * stride.
-inline void lut_tables(const uint8_t* u, size_t n_inputs, unsigned shift, uint8_t* out,
-                       size_t stride) {
-  size_t n_groups = lut_groups(n_inputs);
-  for (size_t first = 0; first < n_inputs; first += 64) {
-    // A group ends with its word; the weights of inputs past the last are zero.
-    const size_t here = n_groups < lut_groups_of_word() ? n_groups : lut_groups_of_word();
-    T::word_tables(u + first, shift, here, out, stride);
-    out += here * stride;
-    n_groups -= here;
-  }
-}
-
+// Adds the look-ups of one pass to the sums of a tile: sums[u * n_samples + sample]. Bytes take
+// `run` look-ups before they must be widened.
 template <size_t kUnits, size_t kBlocks>
 inline void lut_sums(const uint8_t* index, size_t block_bytes, const uint8_t* tables,
-                     size_t n_groups, size_t run, uint16_t* sums) {
+                     size_t n_groups, size_t run, uint16_t* sums, size_t n_samples,
+                     bool accumulate) {
   constexpr size_t kVectors = 64 / T::kLanes;
   constexpr size_t kColumns = kBlocks * kVectors;
   typename T::Vec all[kUnits][kColumns], high[kUnits][kColumns];
@@ -76,94 +68,109 @@ inline void lut_sums(const uint8_t* index, size_t block_bytes, const uint8_t* ta
         [&](auto u) RANDPROP_STEP { unroll<kColumns>([&](auto c) RANDPROP_STEP { step(u, c); }); });
   };
   for_all([&](auto u, auto c) RANDPROP_STEP { all[u][c] = high[u][c] = T::zero(); });
+  const auto look_up = [&](size_t group, const auto& take) RANDPROP_STEP {
+    typename T::Vec indices[kColumns];
+    unroll<kColumns>([&](auto c) RANDPROP_STEP {
+      indices[c] =
+          T::load(index + c / kVectors * block_bytes + 64 * group + c % kVectors * T::kLanes);
+    });
+    unroll<kUnits>([&](auto u) RANDPROP_STEP {
+      const typename T::Vec table = T::load_table(tables + (group * kUnits + u) * T::kTableBytes);
+      unroll<kColumns>([&](auto c) RANDPROP_STEP { take(u, c, T::lookup(table, indices[c])); });
+    });
+  };
+  typename T::Vec part[kUnits][kColumns];
+  const auto put = [&](auto u, auto c, typename T::Vec found) RANDPROP_STEP { part[u][c] = found; };
+  const auto add = [&](auto u, auto c, typename T::Vec found)
+                       RANDPROP_STEP { part[u][c] = T::add8(part[u][c], found); };
+  const auto widen = [&](auto u, auto c) RANDPROP_STEP {
+    all[u][c] = T::add16(all[u][c], part[u][c]);
+    high[u][c] = T::add16(high[u][c], T::high_bytes(part[u][c]));
+  };
   for (size_t start = 0; start < n_groups; start += run) {
     const size_t stop = n_groups - start < run ? n_groups : start + run;
-    typename T::Vec part[kUnits][kColumns];
-    const auto look_up = [&](size_t group, const auto& take) RANDPROP_STEP {
-      typename T::Vec indices[kColumns];
-      unroll<kColumns>([&](auto c) RANDPROP_STEP {
-        indices[c] =
-            T::load(index + c / kVectors * block_bytes + 64 * group + c % kVectors * T::kLanes);
-      });
-      unroll<kUnits>([&](auto u) RANDPROP_STEP {
-        const typename T::Vec table = T::load_table(tables + (group * kUnits + u) * T::kTableBytes);
-        unroll<kColumns>([&](auto c) RANDPROP_STEP { take(u, c, T::lookup(table, indices[c])); });
-      });
-    };
-    look_up(start,
-            [&](auto u, auto c, typename T::Vec found) RANDPROP_STEP { part[u][c] = found; });
-    for (size_t group = start + 1; group < stop; ++group) {
-      look_up(group, [&](auto u, auto c, typename T::Vec found)
-                         RANDPROP_STEP { part[u][c] = T::add8(part[u][c], found); });
-    }
-    for_all([&](auto u, auto c) RANDPROP_STEP {
-      all[u][c] = T::add16(all[u][c], part[u][c]);
-      high[u][c] = T::add16(high[u][c], T::high_bytes(part[u][c]));
-    });
+    look_up(start, put);
+    for (size_t group = start + 1; group < stop; ++group) look_up(group, add);
+    for_all(widen);
   }
   for_all([&](auto u, auto c) RANDPROP_STEP {
-    uint16_t* out = sums + (u * kColumns + c) * T::kLanes;
-    T::store(out, T::subtract_shifted(all[u][c], high[u][c]));
-    T::store(out + T::kLanes / 2, high[u][c]);
+    uint16_t* out = sums + u * n_samples + c * T::kLanes;
+    typename T::Vec first = T::subtract_shifted(all[u][c], high[u][c]);
+    typename T::Vec second = high[u][c];
+    if (accumulate) {
+      first = T::add16(first, T::load(out));
+      second = T::add16(second, T::load(out + T::kLanes / 2));
+    }
+    T::store(out, first);
+    T::store(out + T::kLanes / 2, second);
   });
 }
 
-template <size_t kUnits, size_t kBlocks>
-inline void lut_tile(const LutBlock& block, size_t unit, size_t first, size_t n_nibbles,
-                     size_t run) {
-  constexpr size_t kSamples = kBlocks * 64;
-  const size_t block_bytes = 64 * block.n_groups;
-  const size_t table_set = block.n_groups * kUnits * T::kTableBytes;
-  alignas(64) uint16_t sums[2][kUnits * kSamples];
-  for (size_t nibble = 0; nibble < n_nibbles; ++nibble) {
-    lut_sums<kUnits, kBlocks>(block.index + first * block_bytes, block_bytes,
-                              block.tables + nibble * table_set, block.n_groups, run, sums[nibble]);
-  }
+// One pass of one nibble over all samples.
+inline void lut_pass(const LutBlock& block, size_t unit, size_t first_word, unsigned shift,
+                     size_t run, uint16_t* sums) {
+  constexpr size_t kUnits = T::kUnits;
+  const size_t groups_before = first_word * lut_groups_of_word();
+  const size_t groups_left = block.n_groups - groups_before;
+  const size_t most = T::kPassWords * lut_groups_of_word();
+  const size_t n_groups = groups_left < most ? groups_left : most;
   for (size_t u = 0; u < kUnits; ++u) {
-    for (size_t b = 0; b < kBlocks; ++b) {
-      if (unit + u >= block.n_units) {
-        block.masks[(first + b) * 64 + unit + u] = 0;
-        continue;
-      }
-      const size_t at = u * kSamples + 64 * b;
-      block.masks[(first + b) * 64 + unit + u] =
-          T::above(sums[0] + at, n_nibbles == 2 ? sums[1] + at : nullptr,
-                   block.row_terms + 64 * (first + b), block.unit_terms[unit + u]);
+    const uint8_t* weights = block.weights + (unit + u) * block.weight_stride + 64 * first_word;
+    uint8_t* out = block.scratch + u * T::kTableBytes;
+    for (size_t done = 0; done < n_groups; done += lut_groups_of_word(), weights += 64) {
+      // A group ends with its word; the weights of inputs past the last are zero.
+      const size_t here =
+          n_groups - done < lut_groups_of_word() ? n_groups - done : lut_groups_of_word();
+      T::word_tables(weights, shift, here, out, kUnits * T::kTableBytes);
+      out += here * kUnits * T::kTableBytes;
     }
   }
+  const size_t block_bytes = 64 * block.n_groups;
+  const uint8_t* index = block.index + 64 * groups_before;
+  const size_t n_samples = 64 * block.n_blocks;
+  size_t b = 0;
+  for (; b + T::kBlocks <= block.n_blocks; b += T::kBlocks)
+    lut_sums<kUnits, T::kBlocks>(index + b * block_bytes, block_bytes, block.scratch, n_groups, run,
+                                 sums + 64 * b, n_samples, first_word != 0);
+  for (; b < block.n_blocks; ++b)
+    lut_sums<kUnits, 1>(index + b * block_bytes, block_bytes, block.scratch, n_groups, run,
+                        sums + 64 * b, n_samples, first_word != 0);
 }
 
-template <size_t kUnits>
-inline void lut_units(const LutBlock& block, size_t unit) {
-  const size_t n_nibbles = block.weight_bits > kNibbleBits ? 2 : 1;
-  const unsigned nibble_bits =
-      static_cast<unsigned>(block.weight_bits > kNibbleBits ? kNibbleBits : block.weight_bits);
-  const size_t largest = T::kInputs * ((1U << nibble_bits) - 1);
-  const size_t table_set = block.n_groups * kUnits * T::kTableBytes;
-  for (size_t nibble = 0; nibble < n_nibbles; ++nibble) {
-    for (size_t u = 0; u < kUnits; ++u) {
-      // The more significant nibble first.
-      lut_tables(block.weights + (unit + u) * block.weight_stride, block.n_inputs,
-                 static_cast<unsigned>((n_nibbles - 1 - nibble) * kNibbleBits),
-                 block.tables + nibble * table_set + u * T::kTableBytes, kUnits * T::kTableBytes);
-    }
-  }
-  size_t first = 0;
-  for (; first + T::kBlocks <= block.n_blocks; first += T::kBlocks)
-    lut_tile<kUnits, T::kBlocks>(block, unit, first, n_nibbles, 255 / largest);
-  for (; first < block.n_blocks; ++first)
-    lut_tile<kUnits, 1>(block, unit, first, n_nibbles, 255 / largest);
+inline size_t lut_table_area() {
+  return T::kPassWords * lut_groups_of_word() * T::kUnits * T::kTableBytes;
+}
+
+size_t lut_scratch_bytes(size_t n_blocks) {
+  return lut_table_area() + 2 * T::kUnits * 64 * n_blocks * sizeof(uint16_t);
 }
 
 void lut_panel(const LutBlock& block) {
+  const size_t n_samples = 64 * block.n_blocks;
+  const size_t n_nibbles = block.weight_bits > kNibbleBits ? 2 : 1;
+  const unsigned nibble_bits =
+      block.weight_bits > kNibbleBits ? static_cast<unsigned>(kNibbleBits) : block.weight_bits;
+  const size_t run = 255 / (T::kInputs * ((1U << nibble_bits) - 1));
+  uint16_t* sums[2];
+  sums[0] = reinterpret_cast<uint16_t*>(block.scratch + lut_table_area());
+  sums[1] = sums[0] + T::kUnits * n_samples;
   for (size_t unit = 0; unit < kPanelUnits; unit += T::kUnits) {
-    if (unit < block.n_units) {
-      lut_units<T::kUnits>(block, unit);
-    } else {
-      for (size_t b = 0; b < block.n_blocks; ++b)
-        for (size_t u = 0; u < T::kUnits; ++u) block.masks[b * 64 + unit + u] = 0;
+    for (size_t nibble = 0; nibble < n_nibbles && unit < block.n_units; ++nibble) {
+      // The more significant nibble first.
+      const auto shift = static_cast<unsigned>((n_nibbles - 1 - nibble) * kNibbleBits);
+      for (size_t word = 0; 64 * word < block.n_inputs; word += T::kPassWords) {
+        lut_pass(block, unit, word, shift, run, sums[nibble]);
+      }
+    }
+    for (size_t u = 0; u < T::kUnits; ++u) {
+      for (size_t b = 0; b < block.n_blocks; ++b) {
+        const size_t at = u * n_samples + 64 * b;
+        block.masks[b * 64 + unit + u] =
+            unit + u >= block.n_units
+                ? 0
+                : T::above(sums[0] + at, n_nibbles == 2 ? sums[1] + at : nullptr,
+                           block.row_terms + 64 * b, block.unit_terms[unit + u]);
+      }
     }
   }
 }
-
-size_t lut_table_bytes(size_t n_groups) { return 2 * T::kUnits * n_groups * T::kTableBytes; }

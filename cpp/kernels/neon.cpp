@@ -90,10 +90,13 @@ struct T {
   static constexpr size_t kTableBytes = 16;
   static constexpr size_t kUnits = 2;
   static constexpr size_t kBlocks = 1;
+  static constexpr size_t kPassWords =
+      64;  // 1,024 groups x 2 units x 16 bytes: 32 KB at the most inputs there are
   using Vec = uint8x16_t;
 
   static Vec zero() { return vdupq_n_u8(0); }
   static Vec load(const uint8_t* p) { return vld1q_u8(p); }
+  static Vec load(const uint16_t* p) { return vreinterpretq_u8_u16(vld1q_u16(p)); }
   static Vec load_table(const uint8_t* p) { return vld1q_u8(p); }
   static void store(uint16_t* p, Vec v) { vst1q_u16(p, vreinterpretq_u16_u8(v)); }
   static Vec lookup(Vec table, Vec index) { return vqtbl1q_u8(table, index); }
@@ -132,9 +135,10 @@ struct T {
 #include "lut_tiles.hpp"
 
 const Kernels kTable = {
-    "neon",      philox_batch,   transpose64,    popcount_threshold, popcount_sums, dot_bytes,
-    dot_bytes,   threshold_sums, lut_panel,      lut_index,          lut_groups,    lut_table_bytes,
-    unpack_bits, slice_bytes,    popcount_words, hamming_words,      sum_bytes,     count_columns,
+    "neon",        philox_batch,      transpose64,    popcount_threshold, popcount_sums,
+    dot_bytes,     dot_bytes,         threshold_sums, lut_panel,          lut_index,
+    lut_groups,    lut_scratch_bytes, unpack_bits,    slice_bytes,        popcount_words,
+    hamming_words, sum_bytes,         count_columns,
 };
 
 }  // namespace

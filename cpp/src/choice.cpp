@@ -35,10 +35,8 @@ constexpr KernelPath P = KernelPath::popcount;
 constexpr KernelPath D = KernelPath::dot;
 constexpr KernelPath L = KernelPath::lut;
 constexpr Choice choices[] = {
-    {"scalar", {P, P, P, P, D}},
-    {"avx2", {L, L, L, L, D}},
-    {"avx512", {L, L, L, L, P}},
-    {"neon", {P, P, D, D, D}},
+    {"scalar", {P, P, P, P, D}}, {"avx2", {L, L, L, L, D}}, {"avx512", {L, L, L, L, P}},
+    {"amx", {D, D, D, D, D}},    {"neon", {P, P, D, D, D}},
 };
 // Below this many rows the tables of a look-up are not worth their making.
 constexpr std::size_t min_lut_samples = 512;

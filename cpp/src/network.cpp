@@ -243,7 +243,7 @@ class LutRun {
   void reserve() {
     index_ = AlignedArray<std::uint8_t>(blocks_ * 64 * n_groups_);
     weights_ = AlignedArray<std::uint8_t>(kernels::kPanelUnits * stride_);
-    tables_ = AlignedArray<std::uint8_t>(k_.lut_table_bytes(n_groups_));
+    scratch_ = AlignedArray<std::uint8_t>(k_.lut_scratch_bytes(blocks_));
     masks_ = AlignedArray<std::uint64_t>(blocks_ * 64);
     row_terms_ = AlignedArray<std::int32_t>(blocks_ * 64);
     weights_.fill_zero();
@@ -270,7 +270,7 @@ class LutRun {
     job.weight_stride = stride_;
     job.weight_bits = m_.weight_bits;
     job.row_terms = row_terms_.data();
-    job.tables = tables_.data();
+    job.scratch = scratch_.data();
     job.masks = masks_.data();
     for (std::size_t panel = block.word0; panel < block.word1; ++panel) {
       poll_interrupt();
@@ -314,7 +314,7 @@ class LutRun {
   std::size_t n_groups_;
   std::size_t stride_;
   std::size_t blocks_;
-  AlignedArray<std::uint8_t> index_, weights_, tables_;
+  AlignedArray<std::uint8_t> index_, weights_, scratch_;
   AlignedArray<std::uint64_t> masks_;
   AlignedArray<std::int32_t> row_terms_;
 };

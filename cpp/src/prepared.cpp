@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::size_t block_units = 128;  // units of one Philox block
 constexpr unsigned max_weight_bits = 24;
+constexpr std::size_t tail_bytes = std::size_t{15} * 4 * kernels::kPanelUnits;
 
 }  // namespace
 
@@ -122,7 +123,8 @@ PreparedMatrix prepare_matrix(const NetworkSpec& spec, std::size_t matrix, Weigh
   } else {
     m.n_limbs = m.weight_bits > 8 ? m.weight_bits / 8 : 1;
     m.n_quads = (m.n_inputs + 3) / 4;
-    m.bytes = AlignedArray<std::int8_t>(padded_units * m.n_limbs * m.n_quads * 4);
+    // The kernels may read 16 quads at a time, past the last panel too.
+    m.bytes = AlignedArray<std::int8_t>(padded_units * m.n_limbs * m.n_quads * 4 + tail_bytes);
     m.unit_terms32 = AlignedArray<std::int32_t>(padded_units);
   }
   // Units past the last have zero weights and this term: their sums, all 0, never exceed it.
@@ -137,7 +139,8 @@ PreparedMatrix prepare_matrix(const NetworkSpec& spec, std::size_t matrix, Weigh
     std::fill_n(m.planes.data() + m.planes.size() - group, group, std::uint64_t{0});
   } else {
     const std::size_t panel = m.n_limbs * m.n_quads * 4 * kernels::kPanelUnits;
-    std::fill_n(m.bytes.data() + m.bytes.size() - panel, panel, std::int8_t{0});
+    std::fill_n(m.bytes.data() + m.bytes.size() - tail_bytes - panel, panel + tail_bytes,
+                std::int8_t{0});
   }
 
   // A chunk is the 128 units of a Philox block: 2 panels or 16 groups, so two threads never write

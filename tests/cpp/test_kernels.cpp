@@ -12,10 +12,11 @@
 using namespace randprop;
 using kernels::Kernels;
 
-#ifdef RANDPROP_TEST_AVX_VNNI_EVEX
+#ifdef RANDPROP_TEST_X86_VARIANTS
 namespace randprop::kernels {
 DotKernel avx_vnni_dot_evex();
-}
+DotKernel amx_dot_emulated();
+}  // namespace randprop::kernels
 #endif
 
 namespace {
@@ -35,15 +36,17 @@ std::uint64_t naive_popcount(std::uint64_t x) {
 }
 
 void check_dot(kernels::DotKernel dot, bool bits, std::mt19937_64& random) {
-  for (const std::size_t n_rows : {0U, 1U, 2U, 3U, 4U, 5U, 6U, 7U, 13U}) {
-    for (const std::size_t n_quads : {0U, 1U, 3U, 126U, 127U, 128U, 260U}) {
+  for (const std::size_t n_rows : {0U, 1U, 2U, 3U, 4U, 5U, 6U, 7U, 13U, 53U}) {
+    for (const std::size_t n_quads : {0U, 1U, 3U, 127U, 128U, 196U}) {
       for (const int extreme : {-1, 0, 1}) {
-        const std::size_t stride = 4 * n_quads + 3;  // rows unaligned on purpose
+        const std::size_t padded = (n_quads + 15) / 16 * 16;
+        const std::size_t stride = 4 * padded + 3;  // rows unaligned on purpose
         std::vector<std::uint8_t> x(std::max<std::size_t>(n_rows, 1) * stride + 1);
-        std::vector<std::int8_t> w(n_quads * 256 + 1);
-        for (std::uint8_t& value : x) {
-          value = extreme != 0 ? (bits ? 1 : 255)
-                               : static_cast<std::uint8_t>(bits ? random() % 2 : random());
+        std::vector<std::int8_t> w(padded * 256 + 1);
+        for (std::size_t i = 0; i < x.size(); ++i) {
+          if (i % stride >= 4 * n_quads) continue;  // zero past the last input
+          x[i] = extreme != 0 ? (bits ? 1 : 255)
+                              : static_cast<std::uint8_t>(bits ? random() % 2 : random());
         }
         for (std::int8_t& value : w) {
           value = static_cast<std::int8_t>(extreme < 0   ? -128
@@ -170,12 +173,13 @@ TEST_CASE("dot products of bytes and of bits") {
     check_dot(k.dot_bytes, false, random);
     check_dot(k.dot_bits, true, random);
   });
-#ifdef RANDPROP_TEST_AVX_VNNI_EVEX
+#ifdef RANDPROP_TEST_X86_VARIANTS
   const auto supported = simd_levels_supported();
   if (std::find(supported.begin(), supported.end(), "avx512") != supported.end()) {
     check_dot(kernels::avx_vnni_dot_evex(), false, random);
+    check_dot(kernels::amx_dot_emulated(), false, random);  // leaves single rows to AVX-512
   } else {
-    MESSAGE("the AVX-VNNI kernel is not run: this CPU has neither encoding");
+    MESSAGE("the AVX-VNNI and the emulated AMX kernel are not run: this CPU lacks AVX-512");
   }
 #endif
 }
