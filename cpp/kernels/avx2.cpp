@@ -15,6 +15,7 @@ struct V {
   static constexpr size_t kLanes = 4;
   static constexpr size_t kRows = 2;
   static constexpr size_t kGroups = 1;
+  static constexpr bool kDirect = false;
   static constexpr size_t kRun = 31;  // a byte counts to 255, a word adds at most 8 to it
   using Vec = __m256i;
   using Partial = __m256i;  // byte counters

@@ -15,19 +15,20 @@ struct V {
   static constexpr size_t kLanes = 8;
   static constexpr size_t kRows = 4;
   static constexpr size_t kGroups = 4;
+  static constexpr bool kDirect = true;
   static constexpr size_t kRun = size_t{1} << 30;
   using Vec = __m512i;
   using Partial = __m512i;
 
   static Vec zero() { return _mm512_setzero_si512(); }
-  static Partial zero_partial() { return _mm512_setzero_si512(); }
+  static Partial zero_partial() { return zero(); }
+  static Vec reduce(Partial p) { return p; }
   static Vec load(const uint64_t* p) { return _mm512_loadu_si512(p); }
   static Vec broadcast(uint64_t x) { return _mm512_set1_epi64(static_cast<long long>(x)); }
   static Vec add(Vec a, Vec b) { return _mm512_add_epi64(a, b); }
-  static Partial accumulate(Partial partial, Vec x, Vec w) {
-    return _mm512_add_epi64(partial, _mm512_popcnt_epi64(_mm512_and_si512(x, w)));
+  static Vec accumulate(Vec sum, Vec x, Vec w) {
+    return _mm512_add_epi64(sum, _mm512_popcnt_epi64(_mm512_and_si512(x, w)));
   }
-  static Vec reduce(Partial p) { return p; }
   static void store(int64_t* p, Vec v) { _mm512_storeu_si512(p, v); }
   static unsigned above(Vec sum, int64_t row_term, const int64_t* unit_terms) {
     const __m512i bound =

@@ -4,6 +4,7 @@
 //   V::kLanes            64-bit lanes of a vector; divides 8
 //   V::kRows             rows of a register tile
 //   V::kGroups           groups of 8 units of a register tile
+//   V::kDirect           words are accumulated into the lane sums themselves; else
 //   V::kRun              how many words a Partial may take before it must be reduced
 //   V::Vec, V::Partial   64-bit lane sums; counts in whatever form accumulates fastest
 //   load, broadcast, accumulate(partial, x, w), reduce(partial), add, store
@@ -40,25 +41,31 @@ struct PopcountTile {
         if (q >= block.n_planes) continue;
         const uint64_t* x = x_rows + j * n_words;
         const uint64_t* w = w_groups + (block.n_planes - 1 - q) * plane_words;
-        for (size_t start = 0; start < n_words; start += V::kRun) {
-          const size_t stop = n_words - start < V::kRun ? n_words : start + V::kRun;
-          typename V::Partial partial[kRows][kColumns];
-          for_all([&](auto r, auto c) RANDPROP_STEP { partial[r][c] = V::zero_partial(); });
-          for (size_t word = start; word < stop; ++word) {
-            typename V::Vec bits[kRows];
-            unroll<kRows>([&](auto r)
-                              RANDPROP_STEP { bits[r] = V::broadcast(x[r * x_stride + word]); });
-            unroll<kColumns>([&](auto c) RANDPROP_STEP {
-              const typename V::Vec plane = V::load(w + (c / kVectors) * group_words +
-                                                    word * kGroupUnits + c % kVectors * V::kLanes);
-              unroll<kRows>([&](auto r) RANDPROP_STEP {
-                partial[r][c] = V::accumulate(partial[r][c], bits[r], plane);
-              });
+        const auto take = [&](size_t word, auto& into) RANDPROP_STEP {
+          typename V::Vec bits[kRows];
+          unroll<kRows>([&](auto r)
+                            RANDPROP_STEP { bits[r] = V::broadcast(x[r * x_stride + word]); });
+          unroll<kColumns>([&](auto c) RANDPROP_STEP {
+            const typename V::Vec plane = V::load(w + (c / kVectors) * group_words +
+                                                  word * kGroupUnits + c % kVectors * V::kLanes);
+            unroll<kRows>([&](auto r) RANDPROP_STEP {
+              into[r][c] = V::accumulate(into[r][c], bits[r], plane);
+            });
+          });
+        };
+        if constexpr (V::kDirect) {
+          // A second set of accumulators would not fit the registers.
+          for (size_t word = 0; word < n_words; ++word) take(word, totals);
+        } else {
+          for (size_t start = 0; start < n_words; start += V::kRun) {
+            const size_t stop = n_words - start < V::kRun ? n_words : start + V::kRun;
+            typename V::Partial partial[kRows][kColumns];
+            for_all([&](auto r, auto c) RANDPROP_STEP { partial[r][c] = V::zero_partial(); });
+            for (size_t word = start; word < stop; ++word) take(word, partial);
+            for_all([&](auto r, auto c) RANDPROP_STEP {
+              totals[r][c] = V::add(totals[r][c], V::reduce(partial[r][c]));
             });
           }
-          for_all([&](auto r, auto c) RANDPROP_STEP {
-            totals[r][c] = V::add(totals[r][c], V::reduce(partial[r][c]));
-          });
         }
       }
     }

@@ -12,6 +12,7 @@ struct V {
   static constexpr size_t kLanes = 8;
   static constexpr size_t kRows = 1;
   static constexpr size_t kGroups = 1;
+  static constexpr bool kDirect = false;
   static constexpr size_t kRun = 31;  // a byte counts to 255, a word adds at most 8 to it
   struct Vec {
     uint64_t lane[kLanes];

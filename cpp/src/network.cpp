@@ -42,6 +42,10 @@ std::uint64_t input_sum(const ByteView& x, std::size_t row, const kernels::Kerne
   return k.sum_bytes(input_row(x, row), x.n_features);
 }
 
+std::size_t round_up(std::size_t value, std::size_t multiple) {
+  return (value + multiple - 1) / multiple * multiple;
+}
+
 // Rows [row0, row0 + n_rows) x words [word0, word1) of the output.
 struct OutputBlock {
   std::size_t row0, n_rows, word0, word1;
@@ -54,8 +58,14 @@ struct OutputBlock {
 struct Blocks {
   std::size_t n_rows, n_words, rows, words;
 
-  Blocks(std::size_t n_samples, std::size_t n_out_words, std::size_t rows_per_block, int threads)
-      : n_rows(n_samples), n_words(n_out_words), rows(rows_per_block), words(n_out_words) {
+  // most_rows: what a block's scratch holds. granule: rows that a kernel takes at a time.
+  Blocks(std::size_t n_samples, std::size_t n_out_words, std::size_t most_rows, std::size_t granule,
+         int threads)
+      : n_rows(n_samples), n_words(n_out_words), rows(most_rows), words(n_out_words) {
+    // As many blocks as give every thread the same number, and no thread a short last one.
+    const std::size_t even = round_up(row_blocks(), static_cast<std::size_t>(threads));
+    rows = std::clamp<std::size_t>(
+        round_up((n_rows + even - 1) / std::max<std::size_t>(even, 1), granule), 1, most_rows);
     const std::size_t wanted = 4 * static_cast<std::size_t>(threads);
     if (threads > 1 && row_blocks() < wanted) {
       const std::size_t splits = (wanted + row_blocks() - 1) / row_blocks();
@@ -72,12 +82,9 @@ struct Blocks {
   }
 };
 
-std::size_t round_up(std::size_t value, std::size_t multiple) {
-  return (value + multiple - 1) / multiple * multiple;
-}
-
 class PopcountRun {
  public:
+  static constexpr std::size_t granule = 4;
   PopcountRun(const PreparedMatrix& m, const kernels::Kernels& k, bool bytes_input)
       : m_(m), k_(k), n_words_(words_for_bits(m.n_inputs)), n_x_planes_(bytes_input ? 8 : 1) {
     rows_ = block_rows;
@@ -139,6 +146,7 @@ class PopcountRun {
 
 class DotRun {
  public:
+  static constexpr std::size_t granule = 16;
   DotRun(const PreparedMatrix& m, const kernels::Kernels& k, bool bytes_input)
       : m_(m), k_(k), bytes_input_(bytes_input), stride_(round_up(m.n_inputs, 64)) {
     // Rows a power of two apart would all fall into the same few cache sets.
@@ -233,6 +241,7 @@ class DotRun {
 // Bits by table look-up: see kernels/lut_tiles.hpp. Reads the weights in the dot layout.
 class LutRun {
  public:
+  static constexpr std::size_t granule = 64;
   LutRun(const PreparedMatrix& m, const kernels::Kernels& k, bool /*bytes_input*/)
       : m_(m),
         k_(k),
@@ -328,7 +337,8 @@ BitMatrix run_matrix(const PreparedMatrix& m, const View& x, const RunOptions& o
   if (x.n_samples * m.n_inputs < min_parallel_work / m.n_units) run.n_threads = 1;
   const int threads = run.n_threads > 0 ? run.n_threads : available_cpus();
 
-  const Blocks blocks(x.n_samples, out.n_words(), Run(m, k, bytes_input).rows(), threads);
+  const Blocks blocks(x.n_samples, out.n_words(), Run(m, k, bytes_input).rows(), Run::granule,
+                      threads);
   std::vector<Run> workers;
   const int n_workers = worker_count(blocks.count(), run);
   for (int worker = 0; worker < n_workers; ++worker) {
