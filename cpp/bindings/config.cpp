@@ -13,6 +13,12 @@ void register_config(py::module_& module) {
   module.def("simd_levels_supported", &simd_levels_supported);
   module.def("simd_level", &simd_level);
   module.def("use_simd_level", &use_simd_level, py::arg("name"));
+  module.def(
+      "spin",
+      [](const std::string& kernel, std::size_t n_rounds) {
+        return without_gil([&] { return spin(kernel, n_rounds); });
+      },
+      py::arg("kernel"), py::arg("n_rounds"));
   module.def("available_cpus", &available_cpus);
   module.def("kernel_choice", &kernel_choice, py::arg("weight_bits"), py::arg("bytes_input"),
              py::arg("n_inputs"), py::arg("n_samples"));

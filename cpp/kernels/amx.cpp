@@ -31,6 +31,16 @@ constexpr size_t kTileQuads = 16;
 constexpr size_t kQuadBytes = 4 * kPanelUnits;  // stride of the weights of one quad
 constexpr size_t kSumBytes = 4 * kPanelUnits;   // stride of the sums of one row
 
+void configure() {
+  TileConfig config = {};
+  config.palette = 1;
+  for (size_t tile = 0; tile < 8; ++tile) {
+    config.row_bytes[tile] = 64;
+    config.rows[tile] = kTileRows;
+  }
+  _tile_loadconfig(&config);
+}
+
 // Tiles 0 to 3: sums of rows (0, 1) x units (0, 1). 4, 5: inputs of the rows. 6, 7: weights.
 void two_rows_of_tiles(const DotBlock& block, size_t row, size_t unit) {
   const uint8_t* x = block.x + row * block.x_stride;
@@ -90,13 +100,7 @@ void one_row_of_tiles(const DotBlock& block, size_t row, size_t unit) {
 void dot(const DotBlock& block) {
   size_t row = 0;
   if (block.n_rows >= kTileRows) {
-    TileConfig config = {};
-    config.palette = 1;
-    for (size_t tile = 0; tile < 8; ++tile) {
-      config.row_bytes[tile] = 64;
-      config.rows[tile] = kTileRows;
-    }
-    _tile_loadconfig(&config);
+    configure();
     for (; row + 2 * kTileRows <= block.n_rows; row += 2 * kTileRows)
       for (size_t unit = 0; unit < kPanelUnits; unit += 32) two_rows_of_tiles(block, row, unit);
     for (; row + kTileRows <= block.n_rows; row += kTileRows)
@@ -112,9 +116,22 @@ void dot(const DotBlock& block) {
   }
 }
 
+uint64_t spin(size_t n_rounds) {
+  configure();
+  for (size_t round = 0; round < n_rounds; ++round) {
+    _tile_dpbusd(0, 4, 6);
+    _tile_dpbusd(1, 4, 7);
+    _tile_dpbusd(2, 5, 6);
+    _tile_dpbusd(3, 5, 7);
+  }
+  _tile_release();
+  return n_rounds * 4 * kTileRows * kTileQuads * 4 * 16;
+}
+
 }  // namespace
 
 DotKernel amx_dot() { return dot; }
+SpinLoop amx_spin() { return spin; }
 
 }  // namespace kernels
 }  // namespace randprop
@@ -124,6 +141,7 @@ DotKernel amx_dot() { return dot; }
 namespace randprop {
 namespace kernels {
 DotKernel amx_dot() { return nullptr; }
+SpinLoop amx_spin() { return nullptr; }
 }  // namespace kernels
 }  // namespace randprop
 

@@ -20,6 +20,7 @@ struct V {
   using Vec = __m256i;
   using Partial = __m256i;  // byte counters
 
+  static void forget(Vec& v) { __asm__ volatile("" : "+x"(v)); }
   static Vec zero() { return _mm256_setzero_si256(); }
   static Partial zero_partial() { return _mm256_setzero_si256(); }
   static Vec load(const uint64_t* p) {
@@ -169,6 +170,7 @@ struct T {
       64;  // 1,024 groups x 2 units x 16 bytes: 32 KB at the most inputs there are
   using Vec = __m256i;
 
+  static void forget(Vec& v) { __asm__ volatile("" : "+x"(v)); }
   static Vec zero() { return _mm256_setzero_si256(); }
   static Vec load(const void* p) { return load256(p); }
   static Vec load_table(const uint8_t* p) {
@@ -209,11 +211,29 @@ struct T {
 
 #include "lut_tiles.hpp"
 
+// The pair for bits: vpmaddubsw and a 16-bit add.
+uint64_t spin_dot(size_t n_rounds) {
+  constexpr size_t kVectors = 8;
+  __m256i sums[kVectors];
+  __m256i x = _mm256_set1_epi8(1);
+  const __m256i w = _mm256_set1_epi8(2);
+  unroll<kVectors>([&](auto i) RANDPROP_STEP { sums[i] = _mm256_setzero_si256(); });
+  for (size_t round = 0; round < n_rounds; ++round) {
+    unroll<kVectors>([&](auto i) RANDPROP_STEP {
+      V::forget(x);
+      sums[i] = _mm256_add_epi16(sums[i], _mm256_maddubs_epi16(x, w));
+    });
+  }
+  unroll<kVectors>([&](auto i) RANDPROP_STEP { V::forget(sums[i]); });
+  return n_rounds * kVectors * 32;
+}
+
 const Kernels kTable = {
     "avx2",        philox_batch,      transpose64,    popcount_threshold, popcount_sums,
     dot_bytes,     dot_bits,          threshold_sums, lut_panel,          lut_index,
     lut_groups,    lut_scratch_bytes, unpack_bits,    slice_bytes,        popcount_words,
-    hamming_words, sum_bytes,         count_columns,
+    hamming_words, sum_bytes,         count_columns,  spin_popcount,      spin_dot,
+    spin_lut,
 };
 
 }  // namespace

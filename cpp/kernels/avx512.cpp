@@ -20,6 +20,7 @@ struct V {
   using Vec = __m512i;
   using Partial = __m512i;
 
+  static void forget(Vec& v) { __asm__ volatile("" : "+v"(v)); }
   static Vec zero() { return _mm512_setzero_si512(); }
   static Partial zero_partial() { return zero(); }
   static Vec reduce(Partial p) { return p; }
@@ -138,6 +139,7 @@ struct T {
   static constexpr size_t kPassWords = 5;  // 55 groups x 4 units x 64 bytes: 14 KB
   using Vec = __m512i;
 
+  static void forget(Vec& v) { __asm__ volatile("" : "+v"(v)); }
   static Vec zero() { return _mm512_setzero_si512(); }
   static Vec load(const void* p) { return _mm512_loadu_si512(p); }
   static Vec load_table(const uint8_t* p) {
@@ -214,11 +216,28 @@ struct T {
 
 #include "lut_tiles.hpp"
 
+uint64_t spin_dot(size_t n_rounds) {
+  constexpr size_t kVectors = 16;
+  __m512i sums[kVectors];
+  __m512i x = _mm512_set1_epi8(1);
+  const __m512i w = _mm512_set1_epi8(2);
+  unroll<kVectors>([&](auto i) RANDPROP_STEP { sums[i] = _mm512_setzero_si512(); });
+  for (size_t round = 0; round < n_rounds; ++round) {
+    unroll<kVectors>([&](auto i) RANDPROP_STEP {
+      V::forget(x);
+      sums[i] = _mm512_dpbusd_epi32(sums[i], x, w);
+    });
+  }
+  unroll<kVectors>([&](auto i) RANDPROP_STEP { V::forget(sums[i]); });
+  return n_rounds * kVectors * 64;
+}
+
 const Kernels kTable = {
     "avx512",      philox_batch,      transpose64,      popcount_threshold, popcount_sums,
     dot_bytes,     dot_bytes,         threshold_sums,   lut_panel,          lut_index,
     lut_groups,    lut_scratch_bytes, unpack_bits_wide, slice_bytes_wide,   popcount_words,
-    hamming_words, sum_bytes,         count_columns,
+    hamming_words, sum_bytes,         count_columns,    spin_popcount,      spin_dot,
+    spin_lut,
 };
 
 }  // namespace

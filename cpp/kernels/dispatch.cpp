@@ -114,6 +114,7 @@ const std::vector<Level>& levels() {
         Level level{*table, cpu.amx};
         level.kernels.name = "amx";
         level.kernels.dot_bytes = level.kernels.dot_bits = dot;
+        level.kernels.spin_dot = amx_spin();
         found.push_back(level);
       }
     }
@@ -177,6 +178,15 @@ std::vector<std::string> simd_levels_supported() {
 }
 
 std::string simd_level() { return kernels::active().name; }
+
+std::uint64_t spin(const std::string& kernel, std::size_t n_rounds) {
+  const kernels::Kernels& k = kernels::active();
+  const kernels::SpinLoop loop = kernel == "popcount" ? k.spin_popcount
+                                 : kernel == "dot"    ? k.spin_dot
+                                 : kernel == "lut"    ? k.spin_lut
+                                                      : nullptr;
+  return loop != nullptr ? loop(n_rounds) : 0;
+}
 
 void use_simd_level(const std::string& name) {
   kernels::g_active.store(&kernels::find(name, "simd level"), std::memory_order_release);

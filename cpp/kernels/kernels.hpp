@@ -111,6 +111,13 @@ struct Kernels {
   // counts[64 * w + j] += how many of the rows have bit j of word w set. n_rows < 2^32.
   void (*count_columns)(const uint64_t* const* rows, size_t n_rows, size_t n_words,
                         uint32_t* counts);
+
+  // The instructions that a kernel rests on, with all operands in registers: what the bench holds
+  // the kernels against. Each returns the multiply-adds that n_rounds of it stand for; null where
+  // the level lacks the kernel.
+  uint64_t (*spin_popcount)(size_t n_rounds);
+  uint64_t (*spin_dot)(size_t n_rounds);
+  uint64_t (*spin_lut)(size_t n_rounds);
 };
 
 // Null where the level is not part of this build.
@@ -125,6 +132,8 @@ DotKernel avx_vnni_dot();
 DotKernel neon_dotprod_dot();
 // Makes level "amx" out of level "avx512"; null where not built.
 DotKernel amx_dot();
+using SpinLoop = uint64_t (*)(size_t n_rounds);
+SpinLoop amx_spin();
 
 // The table in use (see simd.hpp for how it is chosen). Throws std::invalid_argument when
 // RANDPROP_SIMD names a level that is not there.

@@ -7,8 +7,9 @@
 //   T::kPassWords     words of inputs whose tables are in use at a time: as many as leave the
 //                     tables of a tile in the first-level cache while all samples pass by
 //   T::Vec, zero, load, store, load_table, lookup, add8, add16, high_bytes (of 16-bit lanes),
-//   subtract_shifted (all - 256 * high), above (the mask of 64 samples), and word_tables, which
-//   makes the tables of the first n_groups groups of 64 inputs from the nibbles (u >> shift) & 15
+//   forget (the compiler must take it to be any value), subtract_shifted (all - 256 * high), above
+//   (the mask of 64 samples), and word_tables, which makes the tables of the first n_groups groups
+//   of 64 inputs from the nibbles (u >> shift) & 15
 //
 // The bits of a group of inputs are the index into a table of the partial sums of one unit's
 // weights over every subset of the group; a shuffle looks a whole vector of samples up at once. A
@@ -173,4 +174,26 @@ void lut_panel(const LutBlock& block) {
       }
     }
   }
+}
+
+// Look up and add on 8 vectors: kLanes samples x kInputs inputs each.
+uint64_t spin_lut(size_t n_rounds) {
+  constexpr size_t kVectors = 8;
+  alignas(64) uint8_t bytes[64] = {1, 2, 3};
+  typename T::Vec sums[kVectors];
+  typename T::Vec index = T::load(bytes);
+  const typename T::Vec table = T::load_table(bytes);
+  unroll<kVectors>([&](auto i) RANDPROP_STEP { sums[i] = T::zero(); });
+  for (size_t round = 0; round < n_rounds; ++round) {
+    unroll<kVectors>([&](auto i) RANDPROP_STEP {
+      T::forget(index);
+      sums[i] = T::add8(sums[i], T::lookup(table, index));
+    });
+  }
+  alignas(64) uint16_t out[32];
+  unroll<kVectors>([&](auto i) RANDPROP_STEP {
+    T::store(out, sums[i]);
+    __asm__ volatile("" : : "r"(out) : "memory");
+  });
+  return n_rounds * kVectors * T::kLanes * T::kInputs;
 }

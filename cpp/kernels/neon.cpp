@@ -20,6 +20,7 @@ struct V {
   using Vec = uint64x2_t;
   using Partial = uint8x16_t;
 
+  static void forget(Vec& v) { __asm__ volatile("" : "+w"(v)); }
   static Vec zero() { return vdupq_n_u64(0); }
   static Partial zero_partial() { return vdupq_n_u8(0); }
   static Vec load(const uint64_t* p) { return vld1q_u64(p); }
@@ -95,6 +96,7 @@ struct T {
       64;  // 1,024 groups x 2 units x 16 bytes: 32 KB at the most inputs there are
   using Vec = uint8x16_t;
 
+  static void forget(Vec& v) { __asm__ volatile("" : "+w"(v)); }
   static Vec zero() { return vdupq_n_u8(0); }
   static Vec load(const uint8_t* p) { return vld1q_u8(p); }
   static Vec load(const uint16_t* p) { return vreinterpretq_u8_u16(vld1q_u16(p)); }
@@ -139,7 +141,8 @@ const Kernels kTable = {
     "neon",        philox_batch,      transpose64,    popcount_threshold, popcount_sums,
     dot_bytes,     dot_bytes,         threshold_sums, lut_panel,          lut_index,
     lut_groups,    lut_scratch_bytes, unpack_bits,    slice_bytes,        popcount_words,
-    hamming_words, sum_bytes,         count_columns,
+    hamming_words, sum_bytes,         count_columns,  spin_popcount,      nullptr,
+    spin_lut,
 };
 
 }  // namespace

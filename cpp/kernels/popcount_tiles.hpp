@@ -8,6 +8,7 @@
 //   V::kRun              how many words a Partial may take before it must be reduced
 //   V::Vec, V::Partial   64-bit lane sums; counts in whatever form accumulates fastest
 //   load, broadcast, accumulate(partial, x, w), reduce(partial), add, store
+//   forget(x): the compiler must take x to be any value
 //   above(sum, row_term, unit_terms) -> bits of lanes where 4 * sum > row_term + unit_term
 //
 // Loop order: a register tile of kRows x kGroups runs over all planes and words; the tiles of one
@@ -148,4 +149,24 @@ inline void popcount_threshold(const PopcountBlock& block, const int64_t* row_te
 
 inline void popcount_sums(const PopcountBlock& block, int64_t* sums, size_t sums_stride) {
   popcount_block(block, SumsOutput{sums, sums_stride});
+}
+
+// AND, popcount, add on 8 vectors: one bit-product a bit.
+uint64_t spin_popcount(size_t n_rounds) {
+  constexpr size_t kVectors = 8;
+  typename V::Partial partial[kVectors];
+  typename V::Vec x = V::broadcast(0x123456789ABCDEF0), w = V::broadcast(0xFEDCBA9876543210);
+  unroll<kVectors>([&](auto i) RANDPROP_STEP { partial[i] = V::zero_partial(); });
+  for (size_t round = 0; round < n_rounds; ++round) {
+    unroll<kVectors>([&](auto i) RANDPROP_STEP {
+      V::forget(x);
+      partial[i] = V::accumulate(partial[i], x, w);
+    });
+  }
+  int64_t lanes[kGroupUnits];
+  unroll<kVectors>([&](auto i) RANDPROP_STEP {
+    V::store(lanes, V::reduce(partial[i]));
+    __asm__ volatile("" : : "r"(lanes) : "memory");
+  });
+  return n_rounds * kVectors * V::kLanes * 64;
 }

@@ -19,6 +19,7 @@ struct V {
   };
   using Partial = Vec;  // eight byte counters a lane
 
+  static void forget(Vec& v) { __asm__ volatile("" : "+m"(v)); }
   static Vec zero() { return {}; }
   static Partial zero_partial() { return {}; }
   static Vec load(const uint64_t* p) {
@@ -97,7 +98,8 @@ const Kernels kTable = {
     popcount_sums, dot_bytes,     dot_bytes,      threshold_sums,
     nullptr,       nullptr,       nullptr,        nullptr,
     unpack_bits,   slice_bytes,   popcount_words, hamming_words,
-    sum_bytes,     count_columns,
+    sum_bytes,     count_columns, spin_popcount,  nullptr,
+    nullptr,
 };
 
 }  // namespace

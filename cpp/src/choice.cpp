@@ -24,8 +24,11 @@ bool can_serve(KernelPath path, unsigned weight_bits, bool bytes_input, std::siz
   return false;
 }
 
-// What `randprop bench --choice` measured to be fastest, per level, for bits in and many samples;
-// columns: 1, 2, 4, 8, 24 weight bits.
+// The fastest kernel of each level for bits in and many samples; columns: 1, 2, 4, 8, 24 weight
+// bits. scalar, avx2 and avx512 as bench/bench_propagate.py measured them (docs/performance.md);
+// amx and neon from operation counts, since no such machine was at hand: a tile product does 1,024
+// multiply-adds a cycle where a look-up does 256, and for neon a popcount takes 20 operations
+// a sample and unit at 1 bit, a look-up 25 to 33 up to 4 bits, a dot product 49.
 struct Choice {
   const char* level;
   KernelPath by_bits[5];
@@ -35,8 +38,8 @@ constexpr KernelPath P = KernelPath::popcount;
 constexpr KernelPath D = KernelPath::dot;
 constexpr KernelPath L = KernelPath::lut;
 constexpr Choice choices[] = {
-    {"scalar", {P, P, P, P, D}}, {"avx2", {L, L, L, L, D}}, {"avx512", {L, L, L, L, P}},
-    {"amx", {D, D, D, D, D}},    {"neon", {P, P, D, D, D}},
+    {"scalar", {P, P, P, D, D}}, {"avx2", {L, L, L, L, D}}, {"avx512", {L, L, L, L, P}},
+    {"amx", {D, D, D, D, D}},    {"neon", {P, L, L, D, D}},
 };
 // Below this many rows the tables of a look-up are not worth their making.
 constexpr std::size_t min_lut_samples = 512;

@@ -1,6 +1,8 @@
 // Which instruction sets this build holds, which this CPU runs, and which one is in use.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -17,5 +19,10 @@ std::vector<std::string> simd_levels_supported();
 std::string simd_level();
 // Selects a level for all later computations of this process; throws as above.
 void use_simd_level(const std::string& name);
+
+// For benchmarks: runs the instructions that a kernel ("popcount", "dot" or "lut") rests on with
+// all operands in registers, and returns the multiply-adds that they stand for; 0 where the level
+// in use has no such loop.
+std::uint64_t spin(const std::string& kernel, std::size_t n_rounds);
 
 }  // namespace randprop
