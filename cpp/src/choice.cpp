@@ -37,10 +37,15 @@ struct Choice {
 constexpr KernelPath P = KernelPath::popcount;
 constexpr KernelPath D = KernelPath::dot;
 constexpr KernelPath L = KernelPath::lut;
+// clang-format off
 constexpr Choice choices[] = {
-    {"scalar", {P, P, P, D, D}}, {"avx2", {L, L, L, L, D}}, {"avx512", {L, L, L, L, P}},
-    {"amx", {D, D, D, D, D}},    {"neon", {P, L, L, D, D}},
+    {"scalar", {P, P, P, D, D}},
+    {"avx2",   {L, L, L, L, D}},
+    {"avx512", {P, L, L, L, D}},
+    {"amx",    {D, D, D, D, D}},
+    {"neon",   {P, L, L, D, D}},
 };
+// clang-format on
 // Below this many rows the tables of a look-up are not worth their making.
 constexpr std::size_t min_lut_samples = 512;
 

@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from randprop import _core
+from randprop._validation import check_int
 from randprop.network import ACTIVATIONS, WEIGHT_BITS
 
 __all__ = ["main"]
+
+BENCHES = ("propagate", "centroids", "hamming", "evaluate", "memory")
 
 
 def _layers(text: str) -> int | list[int]:
@@ -73,6 +76,22 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--json", type=Path, metavar="FILE", help="also write the result there")
     evaluate.set_defaults(run=_evaluate)
 
+    bench = verbs.add_parser(
+        "bench",
+        help="time it on this machine, against other libraries where they are installed",
+        description="Check that every contestant gives the same answer, then time them in turn. "
+        "Other libraries: pip install 'randprop[bench]'.",
+    )
+    bench.add_argument(
+        "only", nargs="*", choices=[[], *BENCHES], help=f"default: all of {', '.join(BENCHES)}"
+    )
+    bench.add_argument("--quick", action="store_true", help="small sizes, under a minute")
+    bench.add_argument("--rounds", type=int, help="rounds of timing (default 7, quick 3)")
+    bench.add_argument("--json", type=Path, metavar="FILE", help="also write the tables there")
+    bench.add_argument("--plot", type=Path, metavar="FOLDER", help="also draw pictures there")
+    bench.add_argument("--markdown", type=Path, metavar="FILE", help="also write a page there")
+    bench.set_defaults(run=_bench)
+
     info = verbs.add_parser("info", help="versions, SIMD levels, threads and kernels")
     info.add_argument("--json", action="store_true", help="as JSON")
     info.set_defaults(run=_info)
@@ -112,6 +131,37 @@ def _write_json(path: Path, content: Any) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _bench(arguments: argparse.Namespace) -> None:
+    import importlib
+
+    import randprop
+
+    installed = Path(randprop.__file__).parent / "_bench"
+    sources = Path(randprop.__file__).parents[2] / "bench"
+    folder = next((path for path in (sources, installed) if (path / "harness.py").is_file()), None)
+    if folder is None:
+        raise FileNotFoundError(f"the bench scripts are not in {installed}")
+    if arguments.rounds is not None:
+        check_int("--rounds", arguments.rounds, 2, 1000)
+    sys.path.insert(0, str(folder))
+    names = arguments.only or BENCHES
+    modules = [importlib.import_module(f"bench_{name}") for name in names]
+    flags = [
+        *arguments.only,
+        *(["--quick"] if arguments.quick else []),
+        *(["--plot", str(arguments.plot)] if arguments.plot else []),
+    ]
+    importlib.import_module("harness").run_all(
+        [module.run for module in modules],
+        quick=arguments.quick,
+        rounds=arguments.rounds,
+        json_file=arguments.json,
+        plot=arguments.plot,
+        markdown_file=arguments.markdown,
+        command=" ".join(["randprop bench", *flags, "--markdown", str(arguments.markdown)]),
+    )
 
 
 def _info(arguments: argparse.Namespace) -> None:
