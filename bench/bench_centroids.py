@@ -35,11 +35,9 @@ def run(bench: Bench) -> None:
     centers = means()
     norms = (centers**2).sum(axis=1)
     fits["NumPy float32 one-hot @ X"] = means
-    predicts["NumPy float32 X @ means"] = lambda: np.argmin(norms - 2 * X_test @ centers.T, axis=1)
-    notes = {
-        "NumPy float32 X @ means": f"{np.mean(predicts['NumPy float32 X @ means']() == labels):.4%} "
-        "of labels equal"
-    }
+    name = "NumPy float32 X @ means"
+    predicts[name] = lambda: np.argmin(norms - 2 * X_test @ centers.T, axis=1)
+    notes = {name: f"{np.mean(predicts[name]() == labels):.4%} of labels equal"}
     if peer("sklearn") is not None:
         from sklearn.neighbors import NearestCentroid
 

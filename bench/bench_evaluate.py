@@ -11,7 +11,7 @@ from randprop import StepNetwork, datasets, evaluate
 
 
 def run(bench: Bench) -> None:
-    """Times of evaluate, its phases, the process, and single images."""
+    """Time evaluate, its phases, the process, and single images."""
     data = datasets.load_mnist()
     if bench.quick:
         data = datasets.Dataset(

@@ -27,7 +27,7 @@ def run(bench: Bench) -> None:
         name = f"randprop {level}"
         if level == "scalar":
             few = queries[: n_queries // 10]
-            call = forced(level, "", lambda: neighbors.kneighbors(few))
+            call = forced(level, "", lambda few=few: neighbors.kneighbors(few))
             scale[name] = 10.0
         distances = call()[0]
         if not np.array_equal(distances, expected[: len(distances)]):

@@ -30,6 +30,16 @@ def layer(network: StepNetwork, bits: BitMatrix, n_threads: int = N_THREADS) -> 
     return lambda: network._apply(bits, 1, n_threads=n_threads)
 
 
+def repeated(run: Callable[[], Any], count: int) -> Callable[[], Any]:
+    """Return a call that makes `count` calls."""
+
+    def calls() -> None:
+        for _ in range(count):
+            run()
+
+    return calls
+
+
 def agreement(found: Any, expected: BitMatrix) -> str:
     """Share of output bits that are those of the exact network."""
     share = np.mean(np.asarray(found)[: len(expected)].astype(bool) == expected.to_array())
@@ -176,7 +186,7 @@ def onnx_layer(x: np.ndarray, w: np.ndarray, *, integer: bool) -> tuple[Any, dic
 
 
 def elsewhere(bench: Bench, n_samples: int) -> None:
-    """The 8-bit layer against other libraries, bits compared."""
+    """Time the 8-bit layer against other libraries, bits compared."""
     network = StepNetwork(WIDTH, 1)
     bits = random_bits(n_samples, WIDTH)
     expected = network._apply(bits[:2000], 1)
@@ -232,8 +242,14 @@ def scaling(bench: Bench) -> None:
     network = StepNetwork(WIDTH, 1)
     curves: dict[str, tuple[list[int], list[float]]] = {}
 
-    def measure(title: str, cases: dict[int, Callable[[], Any]]) -> None:
-        medians = bench.race(title, {str(n): run for n, run in cases.items()})
+    def measure(
+        title: str, cases: dict[int, Callable[[], Any]], repeats: dict[int, int] | None = None
+    ) -> None:
+        medians = bench.race(
+            title,
+            {str(n): repeated(run, (repeats or {}).get(n, 1)) for n, run in cases.items()},
+            scale={str(n): 1 / count for n, count in (repeats or {}).items()},
+        )
         n = np.log(list(cases))
         slope = np.diff(np.log(list(medians.values()))) / np.diff(n)
         for row, value in zip(bench.tables[-1]["rows"][1:], slope, strict=True):
@@ -245,6 +261,9 @@ def scaling(bench: Bench) -> None:
     measure(
         f"Cost against samples ({WIDTH} -> {WIDTH}, 8-bit), ms",
         {n: layer(network, largest[:n]) for n in samples},
+        # Small calls many times a round: one alone would be timed with the caches that the
+        # largest left.
+        {n: max(1, 5000 // n) for n in samples},
     )
     del largest
     n_fixed = 256 if bench.quick else 1024
@@ -255,7 +274,7 @@ def scaling(bench: Bench) -> None:
         return lambda: made._apply(bits, 1)
 
     measure(
-        f"Cost against width ({n_fixed:,} samples, 8-bit; above 16,384 the weights are made anew in "
+        f"Cost against width ({n_fixed:,} samples, 8-bit; at 16,384 the weights are made anew in "
         "each call), ms",
         {width: wide(width) for width in widths},
     )
