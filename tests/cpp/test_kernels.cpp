@@ -184,6 +184,76 @@ TEST_CASE("dot products of bytes and of bits") {
 #endif
 }
 
+TEST_CASE("look-ups: indices, tables of extreme weights, several passes, absent rows and units") {
+  std::mt19937_64 random(10);
+  every_table([&](const Kernels& k) {
+    if (k.lut_panel == nullptr) return;
+    for (const std::size_t n_inputs : {1U, 5U, 63U, 64U, 65U, 127U, 321U, 700U, 4096U}) {
+      const std::size_t n_words = (n_inputs + 63) / 64;
+      const std::size_t n_groups = k.lut_groups(n_inputs);
+      for (const unsigned weight_bits : {1U, 2U, 4U, 8U}) {
+        for (const bool extreme : {false, true}) {
+          const std::size_t n_blocks = n_inputs > 700 ? 1 : 3;
+          const std::size_t n_rows = 64 * n_blocks - 7;
+          const std::size_t n_units = extreme ? 64 : 61;
+          std::vector<std::uint64_t> x(64 * n_blocks * n_words, 0);
+          for (std::size_t r = 0; r < n_rows; ++r) {
+            for (std::size_t i = 0; i < n_inputs; ++i) {
+              if (extreme ? r % 2 == 0 : random() % 2 == 0) {
+                x[r * n_words + i / 64] |= std::uint64_t{1} << (i % 64);
+              }
+            }
+          }
+          // Absent rows must not leak in, whatever the scratch held before.
+          AlignedArray<std::uint8_t> index(n_blocks * 64 * n_groups);
+          std::fill_n(index.data(), index.size(), std::uint8_t{0xFF});
+          for (std::size_t b = 0; b < n_blocks; ++b) {
+            k.lut_index(x.data() + b * 64 * n_words, n_words,
+                        std::min<std::size_t>(64, n_rows - 64 * b), n_inputs,
+                        index.data() + b * 64 * n_groups);
+          }
+          const std::size_t stride = 64 * n_words;
+          std::vector<std::uint8_t> u(64 * stride, 0);
+          for (std::size_t unit = 0; unit < 64; ++unit) {
+            for (std::size_t i = 0; i < n_inputs; ++i) {
+              const unsigned most = (1U << weight_bits) - 1;
+              u[unit * stride + i] = static_cast<std::uint8_t>(extreme ? most : random() & most);
+            }
+          }
+          const auto sum_of = [&](std::size_t r, std::size_t unit) {
+            std::int32_t sum = 0;
+            for (std::size_t i = 0; i < n_inputs; ++i) {
+              if ((x[r * n_words + i / 64] >> (i % 64)) & 1U) sum += u[unit * stride + i];
+            }
+            return sum;
+          };
+          // Bounds at the sums themselves: of rows 0, -1, +1 about that of the first row.
+          std::vector<std::int32_t> row_terms(64 * n_blocks, 0), unit_terms(64);
+          for (std::size_t unit = 0; unit < 64; ++unit) {
+            unit_terms[unit] = 4 * sum_of(0, unit) + static_cast<std::int32_t>(unit % 3) - 1;
+          }
+          for (std::size_t r = 0; r < n_rows; ++r) row_terms[r] = 4 * (sum_of(r, 0) - sum_of(0, 0));
+          AlignedArray<std::uint8_t> scratch(k.lut_scratch_bytes(n_blocks));
+          std::vector<std::uint64_t> masks(64 * n_blocks, ~std::uint64_t{0});
+          k.lut_panel({index.data(), n_blocks, n_groups, n_inputs, u.data(), stride, weight_bits,
+                       n_units, row_terms.data(), unit_terms.data(), scratch.data(), masks.data()});
+          std::size_t wrong = 0;
+          for (std::size_t r = 0; r < 64 * n_blocks; ++r) {
+            for (std::size_t unit = 0; unit < 64; ++unit) {
+              const bool bit =
+                  unit < n_units && 4 * sum_of(r, unit) > row_terms[r] + unit_terms[unit];
+              wrong += ((masks[r / 64 * 64 + unit] >> (r % 64)) & 1U) != (bit ? 1U : 0U);
+            }
+          }
+          CAPTURE(n_inputs);
+          CAPTURE(weight_bits);
+          CHECK(wrong == 0);
+        }
+      }
+    }
+  });
+}
+
 TEST_CASE("thresholds of sums") {
   std::mt19937_64 random(5);
   every_table([&](const Kernels& k) {
