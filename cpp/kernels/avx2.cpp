@@ -59,43 +59,49 @@ inline __m256i broadcast_quad(const uint8_t* x) {
   return _mm256_set1_epi32(quad);
 }
 
-// Sums of four products for 8 units from 16-bit products; x and w are full bytes, whose pair sums
-// would overflow the 16 bits of vpmaddubsw, so both are widened and multiplied by vpmaddwd.
-// Accumulators hold units (0, 1, 4, 5 | 2, 3, 6, 7) two lanes each until the end.
+// Full bytes: their pair sums would overflow the 16 bits of vpmaddubsw, so both factors are widened
+// and multiplied by vpmaddwd. 16 units; a vector of sums holds 4 units, two lanes each.
 template <size_t kRows>
 inline void dot_bytes_tile(const DotBlock& block, size_t row, size_t unit) {
-  const uint8_t* x = block.x + row * block.x_stride;
+  const size_t x_stride = block.x_stride;
+  const uint8_t* x = block.x + row * x_stride;
   const int8_t* w = block.w + unit * 4;
-  __m256i low[kRows], high[kRows];
-  for (size_t r = 0; r < kRows; ++r) low[r] = high[r] = _mm256_setzero_si256();
-  for (size_t q = 0; q < block.n_quads; ++q, w += 4 * kPanelUnits) {
-    const __m256i w_low =
-        _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(w)));
-    const __m256i w_high =
-        _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(w + 16)));
-    for (size_t r = 0; r < kRows; ++r) {
+  __m256i sums[kRows][4];
+  unroll<kRows>([&](auto r) RANDPROP_STEP {
+    unroll<4>([&](auto v) RANDPROP_STEP { sums[r][v] = _mm256_setzero_si256(); });
+  });
+  for (size_t q = 0; q < block.n_quads; ++q, x += 4, w += 4 * kPanelUnits) {
+    __m256i weights[4];
+    unroll<4>([&](auto v) RANDPROP_STEP {
+      weights[v] =
+          _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(w + 16 * v)));
+    });
+    unroll<kRows>([&](auto r) RANDPROP_STEP {
       int32_t quad;
-      __builtin_memcpy(&quad, x + r * block.x_stride + 4 * q, 4);
-      const __m256i bytes = _mm256_broadcastq_epi64(_mm_cvtepu8_epi16(_mm_cvtsi32_si128(quad)));
-      low[r] = _mm256_add_epi32(low[r], _mm256_madd_epi16(bytes, w_low));
-      high[r] = _mm256_add_epi32(high[r], _mm256_madd_epi16(bytes, w_high));
-    }
+      __builtin_memcpy(&quad, x + r * x_stride, 4);
+      const __m256i bytes = _mm256_cvtepu8_epi16(_mm_set1_epi32(quad));
+      unroll<4>([&](auto v) RANDPROP_STEP {
+        sums[r][v] = _mm256_add_epi32(sums[r][v], _mm256_madd_epi16(bytes, weights[v]));
+      });
+    });
   }
-  for (size_t r = 0; r < kRows; ++r) {
-    // hadd leaves units 0 1 4 5 | 2 3 6 7.
-    const __m256i pairs = _mm256_hadd_epi32(low[r], high[r]);
-    __m256i sum = _mm256_permute4x64_epi64(pairs, 0xD8);
-    int32_t* out = block.sums + (row + r) * kPanelUnits + unit;
-    if (block.accumulate) sum = _mm256_add_epi32(sum, load256(out));
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), sum);
-  }
+  unroll<kRows>([&](auto r) RANDPROP_STEP {
+    unroll<2>([&](auto half) RANDPROP_STEP {
+      // hadd leaves units 0 1 4 5 | 2 3 6 7.
+      const __m256i pairs = _mm256_hadd_epi32(sums[r][2 * half], sums[r][2 * half + 1]);
+      __m256i sum = _mm256_permute4x64_epi64(pairs, 0xD8);
+      int32_t* out = block.sums + (row + r) * kPanelUnits + unit + 8 * half;
+      if (block.accumulate) sum = _mm256_add_epi32(sum, load256(out));
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), sum);
+    });
+  });
 }
 
 void dot_bytes(const DotBlock& block) {
-  for (size_t unit = 0; unit < kPanelUnits; unit += 8) {
+  for (size_t unit = 0; unit < kPanelUnits; unit += 16) {
     size_t row = 0;
-    for (; row + 4 <= block.n_rows; row += 4) dot_bytes_tile<4>(block, row, unit);
-    for (; row < block.n_rows; ++row) dot_bytes_tile<1>(block, row, unit);
+    for (; row + 2 <= block.n_rows; row += 2) dot_bytes_tile<2>(block, row, unit);
+    if (row < block.n_rows) dot_bytes_tile<1>(block, row, unit);
   }
 }
 
@@ -103,36 +109,32 @@ void dot_bytes(const DotBlock& block) {
 template <size_t kRows>
 inline void dot_bits_tile(const DotBlock& block, size_t row, size_t unit) {
   constexpr size_t kRun = 127;
-  const uint8_t* x = block.x + row * block.x_stride;
+  const size_t x_stride = block.x_stride;
+  const uint8_t* x = block.x + row * x_stride;
+  int32_t* out = block.sums + row * kPanelUnits + unit;
   const __m256i ones = _mm256_set1_epi16(1);
-  __m256i sums[kRows][2];
-  for (size_t r = 0; r < kRows; ++r) {
-    int32_t* out = block.sums + (row + r) * kPanelUnits + unit;
-    for (size_t v = 0; v < 2; ++v)
-      sums[r][v] = block.accumulate ? load256(out + 8 * v) : _mm256_setzero_si256();
-  }
-  for (size_t start = 0; start < block.n_quads; start += kRun) {
+  for (size_t start = 0; start < block.n_quads || start == 0; start += kRun) {
     const size_t stop = block.n_quads - start < kRun ? block.n_quads : start + kRun;
     __m256i run[kRows][2];
-    for (size_t r = 0; r < kRows; ++r) run[r][0] = run[r][1] = _mm256_setzero_si256();
+    unroll<kRows>([&](auto r) RANDPROP_STEP { run[r][0] = run[r][1] = _mm256_setzero_si256(); });
     for (size_t q = start; q < stop; ++q) {
       const int8_t* w = block.w + (q * kPanelUnits + unit) * 4;
       const __m256i w0 = load256(w);
       const __m256i w1 = load256(w + 32);
-      for (size_t r = 0; r < kRows; ++r) {
-        const __m256i bits = broadcast_quad(x + r * block.x_stride + 4 * q);
+      unroll<kRows>([&](auto r) RANDPROP_STEP {
+        const __m256i bits = broadcast_quad(x + r * x_stride + 4 * q);
         run[r][0] = _mm256_add_epi16(run[r][0], _mm256_maddubs_epi16(bits, w0));
         run[r][1] = _mm256_add_epi16(run[r][1], _mm256_maddubs_epi16(bits, w1));
-      }
+      });
     }
-    for (size_t r = 0; r < kRows; ++r)
-      for (size_t v = 0; v < 2; ++v)
-        sums[r][v] = _mm256_add_epi32(sums[r][v], _mm256_madd_epi16(run[r][v], ones));
-  }
-  for (size_t r = 0; r < kRows; ++r) {
-    int32_t* out = block.sums + (row + r) * kPanelUnits + unit;
-    for (size_t v = 0; v < 2; ++v)
-      _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + 8 * v), sums[r][v]);
+    const bool add = block.accumulate || start != 0;
+    unroll<kRows>([&](auto r) RANDPROP_STEP {
+      unroll<2>([&](auto v) RANDPROP_STEP {
+        auto* to = reinterpret_cast<__m256i*>(out + r * kPanelUnits + 8 * v);
+        const __m256i sum = _mm256_madd_epi16(run[r][v], ones);
+        _mm256_storeu_si256(to, add ? _mm256_add_epi32(sum, load256(to)) : sum);
+      });
+    });
   }
 }
 

@@ -9,6 +9,10 @@ namespace randprop {
 namespace kernels {
 namespace {
 
+#include "unroll.hpp"
+
+inline __m256i load256(const void* p) { return _mm256_loadu_si256(static_cast<const __m256i*>(p)); }
+
 inline __m256i dot4(__m256i sum, __m256i x, __m256i w) {
 #if defined(__AVXVNNI__)
   return _mm256_dpbusd_avx_epi32(sum, x, w);
@@ -21,32 +25,33 @@ inline __m256i dot4(__m256i sum, __m256i x, __m256i w) {
 
 template <size_t kRows>
 inline void dot_tile(const DotBlock& block, size_t row, size_t unit) {
-  const uint8_t* x = block.x + row * block.x_stride;
+  const size_t x_stride = block.x_stride;
+  const uint8_t* x = block.x + row * x_stride;
+  const int8_t* w = block.w + unit * 4;
+  int32_t* out = block.sums + row * kPanelUnits + unit;
   __m256i sums[kRows][2];
-  for (size_t r = 0; r < kRows; ++r) {
-    const int32_t* out = block.sums + (row + r) * kPanelUnits + unit;
-    for (size_t v = 0; v < 2; ++v)
-      sums[r][v] = block.accumulate
-                       ? _mm256_loadu_si256(reinterpret_cast<const __m256i*>(out + 8 * v))
-                       : _mm256_setzero_si256();
-  }
-  for (size_t q = 0; q < block.n_quads; ++q) {
-    const int8_t* w = block.w + (q * kPanelUnits + unit) * 4;
-    const __m256i w0 = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(w));
-    const __m256i w1 = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(w + 32));
-    for (size_t r = 0; r < kRows; ++r) {
+  unroll<kRows>([&](auto r) RANDPROP_STEP {
+    unroll<2>([&](auto v) RANDPROP_STEP {
+      sums[r][v] =
+          block.accumulate ? load256(out + r * kPanelUnits + 8 * v) : _mm256_setzero_si256();
+    });
+  });
+  for (size_t q = 0; q < block.n_quads; ++q, x += 4, w += 4 * kPanelUnits) {
+    const __m256i w0 = load256(w);
+    const __m256i w1 = load256(w + 32);
+    unroll<kRows>([&](auto r) RANDPROP_STEP {
       int32_t quad;
-      __builtin_memcpy(&quad, x + r * block.x_stride + 4 * q, 4);
+      __builtin_memcpy(&quad, x + r * x_stride, 4);
       const __m256i bytes = _mm256_set1_epi32(quad);
       sums[r][0] = dot4(sums[r][0], bytes, w0);
       sums[r][1] = dot4(sums[r][1], bytes, w1);
-    }
+    });
   }
-  for (size_t r = 0; r < kRows; ++r) {
-    int32_t* out = block.sums + (row + r) * kPanelUnits + unit;
-    for (size_t v = 0; v < 2; ++v)
-      _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + 8 * v), sums[r][v]);
-  }
+  unroll<kRows>([&](auto r) RANDPROP_STEP {
+    unroll<2>([&](auto v) RANDPROP_STEP {
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + r * kPanelUnits + 8 * v), sums[r][v]);
+    });
+  });
 }
 
 void dot(const DotBlock& block) {

@@ -153,6 +153,7 @@ const Kernels& active() {
   if (wanted != nullptr && *wanted != '\0') {
     table = &find(wanted, "RANDPROP_SIMD");
   } else {
+    table = &levels().front().kernels;
     for (const Level& level : levels()) {
       if (level.supported) table = &level.kernels;
     }

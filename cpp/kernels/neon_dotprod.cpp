@@ -8,40 +8,45 @@ namespace randprop {
 namespace kernels {
 namespace {
 
+#include "unroll.hpp"
+
 // UDOT multiplies unsigned by unsigned, so the weights enter as w + 128 and 128 * sum(x) comes
 // off again; both run modulo 2^32, and the result itself fits 32 bits by the caller's promise.
 template <size_t kRows>
 inline void dot_tile(const DotBlock& block, size_t row, size_t unit) {
-  const uint8_t* x = block.x + row * block.x_stride;
+  const size_t x_stride = block.x_stride;
+  const uint8_t* x = block.x + row * x_stride;
+  const int8_t* w = block.w + unit * 4;
   const uint8x16_t flip = vdupq_n_u8(0x80);
   const uint8x16_t ones = vdupq_n_u8(1);
   uint32x4_t sums[kRows][4], totals[kRows];
-  for (size_t r = 0; r < kRows; ++r) {
+  unroll<kRows>([&](auto r) RANDPROP_STEP {
     totals[r] = vdupq_n_u32(0);
-    for (size_t v = 0; v < 4; ++v) sums[r][v] = vdupq_n_u32(0);
-  }
-  for (size_t q = 0; q < block.n_quads; ++q) {
-    const int8_t* w = block.w + (q * kPanelUnits + unit) * 4;
+    unroll<4>([&](auto v) RANDPROP_STEP { sums[r][v] = vdupq_n_u32(0); });
+  });
+  for (size_t q = 0; q < block.n_quads; ++q, x += 4, w += 4 * kPanelUnits) {
     uint8x16_t weights[4];
-    for (size_t v = 0; v < 4; ++v)
+    unroll<4>([&](auto v) RANDPROP_STEP {
       weights[v] = veorq_u8(vreinterpretq_u8_s8(vld1q_s8(w + 16 * v)), flip);
-    for (size_t r = 0; r < kRows; ++r) {
+    });
+    unroll<kRows>([&](auto r) RANDPROP_STEP {
       uint32_t quad;
-      __builtin_memcpy(&quad, x + r * block.x_stride + 4 * q, 4);
+      __builtin_memcpy(&quad, x + r * x_stride, 4);
       const uint8x16_t bytes = vreinterpretq_u8_u32(vdupq_n_u32(quad));
       totals[r] = vdotq_u32(totals[r], bytes, ones);
-      for (size_t v = 0; v < 4; ++v) sums[r][v] = vdotq_u32(sums[r][v], bytes, weights[v]);
-    }
+      unroll<4>([&](auto v)
+                    RANDPROP_STEP { sums[r][v] = vdotq_u32(sums[r][v], bytes, weights[v]); });
+    });
   }
-  for (size_t r = 0; r < kRows; ++r) {
+  unroll<kRows>([&](auto r) RANDPROP_STEP {
     int32_t* out = block.sums + (row + r) * kPanelUnits + unit;
     const uint32x4_t shift = vshlq_n_u32(totals[r], 7);
-    for (size_t v = 0; v < 4; ++v) {
+    unroll<4>([&](auto v) RANDPROP_STEP {
       int32x4_t sum = vreinterpretq_s32_u32(vsubq_u32(sums[r][v], shift));
       if (block.accumulate) sum = vaddq_s32(sum, vld1q_s32(out + 4 * v));
       vst1q_s32(out + 4 * v, sum);
-    }
-  }
+    });
+  });
 }
 
 void dot(const DotBlock& block) {

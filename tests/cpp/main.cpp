@@ -11,6 +11,6 @@ int main(int argc, char** argv) {
   for (const std::string& level : randprop::simd_levels_supported()) std::cout << " " << level;
   std::cout << "; built:";
   for (const std::string& level : randprop::simd_levels_built()) std::cout << " " << level;
-  std::cout << std::endl;
+  std::cout << '\n' << std::flush;
   return doctest::Context(argc, argv).run();
 }
