@@ -17,8 +17,6 @@ def run(bench: Bench) -> None:
         data = datasets.Dataset(
             data.X_train[:6000], data.y_train[:6000], data.X_test[:1000], data.y_test[:1000]
         )
-    rounds = bench.rounds
-    bench.rounds = 3
 
     def seeds() -> None:
         for seed in range(3 if bench.quick else 10):
@@ -60,7 +58,6 @@ def run(bench: Bench) -> None:
             ),
         },
     )
-    bench.rounds = rounds
     image = data.X_test[:1]
     repeats = 200
     contestants: dict[str, Any] = {}

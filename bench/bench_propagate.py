@@ -238,7 +238,6 @@ def scaling(bench: Bench) -> None:
     depths = [1, 4, 16, 64]
     if bench.quick:
         samples, widths, depths = samples[:5], widths[:4], depths[:3]
-    rounds, bench.rounds = bench.rounds, 3
     network = StepNetwork(WIDTH, 1)
     curves: dict[str, tuple[list[int], list[float]]] = {}
 
@@ -299,7 +298,6 @@ def scaling(bench: Bench) -> None:
             n = int(row["contestant"])
             row["speed-up / threads"] = medians["1"] / row["ms"] / n
             print(f"{n} threads: speed-up / threads {row['speed-up / threads']:.2f}")
-    bench.rounds = rounds
     if bench.plot is not None:
         plot(bench, curves)
 
