@@ -233,6 +233,15 @@ def elsewhere(bench: Bench, n_samples: int) -> None:
     )
 
 
+def preparation(bench: Bench) -> None:
+    """Generate and lay out the weights of one matrix, which a first call pays."""
+    runs = {}
+    for weight_bits in (1, 2, 4, 8, 24):
+        core = StepNetwork(WIDTH, 1, weight_bits=weight_bits)._core
+        runs[f"{weight_bits}-bit"] = lambda core=core: core.prepare(1, False, 1)
+    bench.race(f"Preparing a {WIDTH} x {WIDTH} matrix, one core, ms", runs)
+
+
 def scaling(bench: Bench) -> None:
     """Cost as the work grows: samples, width, depth, threads; slopes of the logarithms."""
     samples = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000]
@@ -332,6 +341,7 @@ def run(bench: Bench) -> None:
             peak(level, kernel)
     kernels(bench, n_samples)
     elsewhere(bench, n_samples)
+    preparation(bench)
     scaling(bench)
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 try:
     from randprop import _core
-except ImportError as error:  # pragma: no cover - only in a broken installation
+except ImportError as error:
     raise ImportError(
         "the compiled module randprop._core cannot be imported; install the package "
         "(`pip install .` in its source folder) rather than importing it from the sources"

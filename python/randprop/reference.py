@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 try:
     from numba import njit
-except ImportError as error:  # pragma: no cover - exercised in an environment without numba
+except ImportError as error:
     raise ImportError(
         "randprop.reference needs numba; install it with: pip install 'randprop[reference]'"
     ) from error
