@@ -330,3 +330,41 @@ def test_readings_of_a_bit_input_do_not_depend_on_the_activation() -> None:
     step, sign = (StepNetwork(100, activation=a) for a in ("step", "sign"))
     assert step.propagate(bits) == sign.propagate(bits)
     assert randprop.StepNetwork is StepNetwork
+
+
+@pytest.mark.parametrize("activation", ["step", "sign"])
+@pytest.mark.parametrize("top", [1, 2, 7, 8, 127, 128, 200, 32_000, 40_000, 2**22 - 1])
+def test_own_weights_equal_reference(level, kernel, top, activation):
+    rng = np.random.default_rng(top)
+    W = rng.integers(-top, top + 1, (70, 131))
+    W[0], W[1], W[2] = top, -top, 0
+    X = random_bytes(top, 600, 131)
+    got = randprop.apply_weights(X, W, activation=activation)
+    np.testing.assert_array_equal(got.to_array(), reference.preactivations(X, W) > 0)
+    bits = random_bits(top, 600, 131)
+    got = randprop.apply_weights(BitMatrix.from_array(bits), W, activation=activation)
+    x = readings(bits, activation, first=False)
+    np.testing.assert_array_equal(got.to_array(), reference.preactivations(x, W) > 0)
+
+
+def test_own_weights_may_be_those_of_a_seed():
+    network = StepNetwork(100, 1, width=90, activation="sign", seed=3)
+    X = random_bytes(1, 40, 100)
+    hidden = randprop.apply_weights(X, network.weights(0))
+    got = randprop.apply_weights(hidden, network.weights(1), activation="sign")
+    assert got == network.propagate(X)
+
+
+def test_bad_own_weights():
+    X = random_bytes(1, 4, 6)
+    with pytest.raises(TypeError, match="W must hold integers, got dtype float64"):
+        randprop.apply_weights(X, np.ones((3, 6)))
+    with pytest.raises(ValueError, match=r"W must have shape \(n_out, n_in\)"):
+        randprop.apply_weights(X, np.ones(6, dtype=int))
+    with pytest.raises(ValueError, match="X has 6 features, the network expects 5"):
+        randprop.apply_weights(X, np.ones((3, 5), dtype=int))
+    for value in (2**22, -(2**22), 2**40):
+        with pytest.raises(ValueError, match="W must lie between"):
+            randprop.apply_weights(X, np.full((3, 6), value))
+    with pytest.raises(ValueError, match="activation must be one of"):
+        randprop.apply_weights(X, np.ones((3, 6), dtype=int), activation="relu")

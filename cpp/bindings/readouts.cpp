@@ -1,5 +1,6 @@
 // Centroids, nearest neighbours and popcounts for Python.
 #include "randprop/centroids.hpp"
+#include "randprop/gram.hpp"
 #include "randprop/neighbors.hpp"
 #include "register.hpp"
 
@@ -75,6 +76,39 @@ void register_readouts(py::module_& module) {
       },
       py::arg("train").noconvert(), py::arg("queries").noconvert(), py::arg("n_bits"), py::arg("k"),
       py::arg("n_threads"));
+
+  module.def(
+      "add_gram",
+      [](const Array<std::uint64_t>& words, std::size_t n_bits, Array<std::int64_t>& gram,
+         int n_threads) {
+        const BitView bits = bit_view(words, n_bits, "words");
+        require(gram.ndim() == 2 && static_cast<std::size_t>(gram.shape(0)) == n_bits &&
+                    static_cast<std::size_t>(gram.shape(1)) == n_bits,
+                "gram must have shape (n_bits, n_bits)");
+        std::int64_t* out = gram.mutable_data();
+        const RunOptions options = run_options(n_threads);
+        without_gil([&] { add_gram(bits, out, options); });
+      },
+      py::arg("words").noconvert(), py::arg("n_bits"), py::arg("gram").noconvert(),
+      py::arg("n_threads"));
+
+  module.def(
+      "linear_scores",
+      [](const Array<std::uint64_t>& words, std::size_t n_bits, const Array<std::int64_t>& coef,
+         const Array<std::int64_t>& bias, int n_threads) {
+        const BitView bits = bit_view(words, n_bits, "words");
+        check_counts(coef, bias, n_bits);
+        py::array_t<std::int64_t> scores({words.shape(0), bias.shape(0)});
+        std::int64_t* out = scores.mutable_data();
+        const std::int64_t* coef_data = coef.data();
+        const std::int64_t* bias_data = bias.data();
+        const auto n_outputs = static_cast<std::size_t>(bias.shape(0));
+        const RunOptions options = run_options(n_threads);
+        without_gil([&] { linear_scores(bits, coef_data, bias_data, n_outputs, out, options); });
+        return scores;
+      },
+      py::arg("words").noconvert(), py::arg("n_bits"), py::arg("coef").noconvert(),
+      py::arg("bias").noconvert(), py::arg("n_threads"));
 
   module.def(
       "row_popcounts",

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "../kernels/kernels.hpp"
+#include "integer_planes.hpp"
 
 namespace randprop {
 namespace {
@@ -16,7 +17,6 @@ namespace {
 __extension__ using u128 = unsigned __int128;
 
 constexpr std::size_t fit_rows = 8192;
-constexpr std::size_t distance_rows = 64;
 
 // numerator / denominator rounded to the nearest double, ties to even. denominator > 0.
 double divide_rounded(u128 numerator, u128 denominator) {
@@ -55,45 +55,6 @@ double divide_rounded(u128 numerator, u128 denominator) {
   if (half && (sticky || (bits & 1) != 0)) ++bits;
   return std::ldexp(static_cast<double>(bits), exponent + 2);
 }
-
-// The counts of all classes as binary digits, in the layout of the popcount kernels: a class
-// stands where a unit does.
-struct ClassPlanes {
-  std::size_t n_groups = 0;
-  unsigned n_planes = 1;
-  AlignedArray<std::uint64_t> planes;
-  std::vector<u128> squares;
-
-  ClassPlanes(const std::int64_t* counts, std::size_t n_classes, std::size_t n_bits) {
-    std::int64_t largest = 1;
-    squares.resize(n_classes);
-    for (std::size_t c = 0; c < n_classes; ++c) {
-      u128 sum = 0;
-      for (std::size_t i = 0; i < n_bits; ++i) {
-        const std::int64_t count = counts[c * n_bits + i];
-        largest = std::max(largest, count);
-        sum += static_cast<u128>(count) * static_cast<u128>(count);
-      }
-      squares[c] = sum;
-    }
-    while ((largest >> n_planes) != 0) ++n_planes;
-    n_groups = (n_classes + kernels::kGroupUnits - 1) / kernels::kGroupUnits;
-    const std::size_t n_words = words_for_bits(n_bits);
-    planes = AlignedArray<std::uint64_t>(n_groups * n_planes * n_words * kernels::kGroupUnits);
-    planes.fill_zero();
-    for (std::size_t c = 0; c < n_classes; ++c) {
-      std::uint64_t* group = planes.data() +
-                             c / kernels::kGroupUnits * n_planes * n_words * kernels::kGroupUnits +
-                             c % kernels::kGroupUnits;
-      for (std::size_t i = 0; i < n_bits; ++i) {
-        auto count = static_cast<std::uint64_t>(counts[c * n_bits + i]);
-        for (unsigned p = n_planes; p-- > 0; count >>= 1) {
-          group[(p * n_words + i / 64) * kernels::kGroupUnits] |= (count & 1U) << (i % 64);
-        }
-      }
-    }
-  }
-};
 
 }  // namespace
 
@@ -159,43 +120,24 @@ void centroid_distances(BitView bits, const std::int64_t* counts, const std::int
       }
     }
   }
-  if (n_classes == 0 || bits.n_samples == 0) return;
   const kernels::Kernels& k = kernels::active();
-  const ClassPlanes classes(counts, n_classes, n_bits);
-  const std::size_t stride = classes.n_groups * kernels::kGroupUnits;
-  const std::size_t rows =
-      std::max<std::size_t>(1, std::min(distance_rows, (std::size_t{1} << 17) / stride));
-  const std::size_t n_chunks = (bits.n_samples + rows - 1) / rows;
-  RunOptions run = options;
-  if (bits.n_samples * n_bits < (std::size_t{1} << 19)) run.n_threads = 1;
-  std::vector<AlignedArray<std::int64_t>> scratch;
-  const int n_workers = worker_count(n_chunks, run);
-  scratch.reserve(static_cast<std::size_t>(n_workers));
-  for (int worker = 0; worker < n_workers; ++worker) {
-    scratch.emplace_back(rows * stride);
+  std::vector<u128> squares(n_classes, 0);
+  for (std::size_t c = 0; c < n_classes; ++c) {
+    for (std::size_t i = 0; i < n_bits; ++i) {
+      const auto count = static_cast<u128>(counts[c * n_bits + i]);
+      squares[c] += count * count;
+    }
   }
-  parallel_chunks(n_chunks, run, [&](std::size_t chunk, int worker) {
-    std::int64_t* sums = scratch[static_cast<std::size_t>(worker)].data();
-    const std::size_t start = chunk * rows;
-    kernels::PopcountBlock job;
-    job.x = bits.row(start);
-    job.x_stride = job.n_words = bits.n_words();
-    job.n_rows = std::min(rows, bits.n_samples - start);
-    job.n_x_planes = 1;
-    job.planes = classes.planes.data();
-    job.n_planes = classes.n_planes;
-    job.n_groups = classes.n_groups;
-    k.popcount_sums(job, sums, stride);
-    for (std::size_t r = 0; r < job.n_rows; ++r) {
-      const u128 ones = k.popcount_words(bits.row(start + r), bits.n_words());
-      for (std::size_t c = 0; c < n_classes; ++c) {
-        const auto n = static_cast<u128>(n_samples[c]);
-        const auto inner = static_cast<u128>(sums[r * stride + c]);
-        // Not negative as a whole: sum over i of (n x_i - counts_i)^2.
-        const u128 numerator = n * n * ones + classes.squares[c] - 2 * n * inner;
-        distances[(start + r) * n_classes + c] =
-            n == 0 ? std::numeric_limits<double>::infinity() : divide_rounded(numerator, n * n);
-      }
+  const IntegerPlanes planes(counts, n_classes, n_bits);
+  planes.for_each_row(bits, options, [&](std::size_t row, const std::int64_t* sums) {
+    const u128 ones = k.popcount_words(bits.row(row), bits.n_words());
+    for (std::size_t c = 0; c < n_classes; ++c) {
+      const auto n = static_cast<u128>(n_samples[c]);
+      const auto inner = static_cast<u128>(sums[c]);
+      // Not negative as a whole: sum over i of (n x_i - counts_i)^2.
+      const u128 numerator = n * n * ones + squares[c] - 2 * n * inner;
+      distances[row * n_classes + c] =
+          n == 0 ? std::numeric_limits<double>::infinity() : divide_rounded(numerator, n * n);
     }
   });
 }

@@ -102,11 +102,14 @@ KernelPath choose_path(unsigned weight_bits, bool bytes_input, std::size_t n_inp
       path = choice.by_bits[column(weight_bits)];
     }
   }
-  if (path == KernelPath::lut &&
-      (n_samples < min_lut_samples || !can_serve(path, weight_bits, bytes_input, n_inputs))) {
+  if (path == KernelPath::lut && !can_look_up(weight_bits, n_inputs, n_samples)) {
     return weight_bits <= 2 ? KernelPath::popcount : KernelPath::dot;
   }
   return path;
+}
+
+bool can_look_up(unsigned weight_bits, std::size_t n_inputs, std::size_t n_samples) {
+  return n_samples >= min_lut_samples && can_serve(KernelPath::lut, weight_bits, false, n_inputs);
 }
 
 std::string kernel_choice(unsigned weight_bits, bool bytes_input, std::size_t n_inputs,

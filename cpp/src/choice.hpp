@@ -20,4 +20,7 @@ constexpr std::size_t max_dot_inputs = 65536;
 KernelPath choose_path(unsigned weight_bits, bool bytes_input, std::size_t n_inputs,
                        std::size_t n_samples);
 
+// Whether look-up tables serve this many bit inputs and are worth their making.
+bool can_look_up(unsigned weight_bits, std::size_t n_inputs, std::size_t n_samples);
+
 }  // namespace randprop

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <vector>
 
 #include "../kernels/kernels.hpp"
 
@@ -105,43 +106,106 @@ std::size_t PreparedMatrix::estimate(WeightLayout layout, std::size_t n_inputs, 
   return (n_units + 63) / 64 * 64 * ((n_inputs + 3) / 4 * 4 * limbs + 4);
 }
 
+UnitTerms make_unit_terms(const PreparedMatrix& m, const std::int64_t* values) {
+  // Padding units have zero weights: their sums, all 0, never exceed this.
+  constexpr std::int64_t never = std::int64_t{1} << 62;
+  const std::size_t padded = m.padded_units();
+  UnitTerms terms;
+  terms.wide = AlignedArray<std::int64_t>(padded);
+  for (std::size_t unit = 0; unit < padded; ++unit) {
+    terms.wide[unit] = unit < m.n_units ? values[unit] : never;
+  }
+  if (m.layout == WeightLayout::bytes) {
+    // One-limb sums, and so their terms, fit 32 bits; those of more limbs are not read from here.
+    terms.narrow = AlignedArray<std::int32_t>(padded);
+    constexpr std::int64_t limit = 0x7FFFFFFF;
+    for (std::size_t unit = 0; unit < padded; ++unit) {
+      terms.narrow[unit] =
+          static_cast<std::int32_t>(std::clamp<std::int64_t>(terms.wide[unit], -limit, limit));
+    }
+  }
+  return terms;
+}
+
+namespace {
+
+void reserve_bytes(PreparedMatrix& m) {
+  m.n_limbs = m.weight_bits > 8 ? m.weight_bits / 8 : 1;
+  m.n_quads = (m.n_inputs + 3) / 4;
+  // The kernels may read 16 quads at a time, past the last panel too.
+  m.bytes = AlignedArray<std::int8_t>(m.padded_units() * m.n_limbs * m.n_quads * 4 + tail_bytes);
+  // The last panel may have units that nothing fills.
+  const std::size_t panel = m.n_limbs * m.n_quads * 4 * kernels::kPanelUnits;
+  std::fill_n(m.bytes.data() + m.bytes.size() - tail_bytes - panel, panel + tail_bytes,
+              std::int8_t{0});
+}
+
+}  // namespace
+
+PreparedMatrix prepare_own_weights(const std::int32_t* weights, std::size_t n_inputs,
+                                   std::size_t n_units, bool signed_inputs) {
+  PreparedMatrix m;
+  m.layout = WeightLayout::bytes;
+  m.n_inputs = n_inputs;
+  m.n_units = n_units;
+  std::int32_t low = 0;
+  std::int32_t high = 0;
+  for (std::size_t i = 0; i < n_inputs * n_units; ++i) {
+    low = std::min(low, weights[i]);
+    high = std::max(high, weights[i]);
+  }
+  // Few bits make fewer tables of the look-up; limbs reach from -offset() to 127 (1 + 256 + ...).
+  for (const unsigned bits : {2U, 4U, 8U, 16U, 24U}) {
+    m.weight_bits = bits;
+    m.n_limbs = bits > 8 ? bits / 8 : 1;
+    const std::int64_t top = bits <= 8 ? m.offset() - 1 : m.offset() / 128 * 127;
+    if (low >= -m.offset() && high <= top) break;
+  }
+  m.row_scale = 4 * m.offset();
+  reserve_bytes(m);
+  std::vector<std::int64_t> terms(n_units, 0);
+  std::fill_n(m.bytes.data(), m.bytes.size(), std::int8_t{0});
+  for (std::size_t unit = 0; unit < n_units; ++unit) {
+    const std::size_t panel = unit / kernels::kPanelUnits;
+    const std::size_t column = unit % kernels::kPanelUnits;
+    std::int8_t* out =
+        m.bytes.data() + panel * m.n_limbs * m.n_quads * 4 * kernels::kPanelUnits + column * 4;
+    for (std::size_t k = 0; k < n_inputs; ++k) {
+      std::int32_t rest = weights[unit * n_inputs + k];
+      terms[unit] += 2 * static_cast<std::int64_t>(rest);
+      // Balanced digits, least significant last.
+      for (unsigned limb = m.n_limbs; limb-- > 0;) {
+        const std::int32_t digit = m.n_limbs == 1 ? rest : ((rest + 128) & 255) - 128;
+        out[(limb * m.n_quads + k / 4) * 4 * kernels::kPanelUnits + k % 4] =
+            static_cast<std::int8_t>(digit);
+        rest = (rest - digit) / 256;
+      }
+    }
+  }
+  if (!signed_inputs) std::fill(terms.begin(), terms.end(), 0);
+  m.terms = make_unit_terms(m, terms.data());
+  return m;
+}
+
 PreparedMatrix prepare_matrix(const NetworkSpec& spec, std::size_t matrix, WeightLayout layout,
                               bool signed_inputs, const RunOptions& options) {
   PreparedMatrix m;
   m.layout = layout;
-  m.n_inputs = matrix == 0 ? spec.n_features : spec.widths[matrix - 1];
-  m.n_units = spec.widths[matrix];
+  m.n_inputs = fan_in(spec, matrix);
+  m.n_units = n_units(spec, matrix);
   m.weight_bits = spec.weight_bits;
+  m.row_scale = (std::int64_t{2} << m.weight_bits) - 2;
   const kernels::Kernels& k = kernels::active();
-
-  const std::size_t padded_units = layout == WeightLayout::planes
-                                       ? m.n_groups() * kernels::kGroupUnits
-                                       : m.n_panels() * kernels::kPanelUnits;
   if (layout == WeightLayout::planes) {
     m.planes =
-        AlignedArray<std::uint64_t>(padded_units * words_for_bits(m.n_inputs) * m.weight_bits);
-  } else {
-    m.n_limbs = m.weight_bits > 8 ? m.weight_bits / 8 : 1;
-    m.n_quads = (m.n_inputs + 3) / 4;
-    // The kernels may read 16 quads at a time, past the last panel too.
-    m.bytes = AlignedArray<std::int8_t>(padded_units * m.n_limbs * m.n_quads * 4 + tail_bytes);
-    m.unit_terms32 = AlignedArray<std::int32_t>(padded_units);
-  }
-  // Units past the last have zero weights and this term: their sums, all 0, never exceed it.
-  constexpr std::int64_t never = std::int64_t{1} << 62;
-  m.unit_terms = AlignedArray<std::int64_t>(padded_units);
-  for (std::size_t unit = 0; unit < padded_units; ++unit) {
-    m.unit_terms[unit] = unit < m.n_units ? 0 : never;
-  }
-  // The last group or panel may have units that no tile fills.
-  if (layout == WeightLayout::planes) {
+        AlignedArray<std::uint64_t>(m.padded_units() * words_for_bits(m.n_inputs) * m.weight_bits);
+    // The last group may have units that no tile fills.
     const std::size_t group = m.weight_bits * words_for_bits(m.n_inputs) * kernels::kGroupUnits;
     std::fill_n(m.planes.data() + m.planes.size() - group, group, std::uint64_t{0});
   } else {
-    const std::size_t panel = m.n_limbs * m.n_quads * 4 * kernels::kPanelUnits;
-    std::fill_n(m.bytes.data() + m.bytes.size() - tail_bytes - panel, panel + tail_bytes,
-                std::int8_t{0});
+    reserve_bytes(m);
   }
+  std::vector<std::int64_t> terms(m.n_units, 0);
 
   // A chunk is the 128 units of a Philox block: 2 panels or 16 groups, so two threads never write
   // to one cache line.
@@ -171,15 +235,10 @@ PreparedMatrix prepare_matrix(const NetworkSpec& spec, std::size_t matrix, Weigh
         ((std::int64_t{1} << m.weight_bits) - 1) * static_cast<std::int64_t>(m.n_inputs);
     for (std::size_t unit = 0; unit < block_units && block * block_units + unit < m.n_units;
          ++unit) {
-      m.unit_terms[block * block_units + unit] = sums[unit] - offset;
+      terms[block * block_units + unit] = sums[unit] - offset;
     }
   });
-  if (layout == WeightLayout::bytes) {
-    for (std::size_t unit = 0; unit < padded_units; ++unit) {
-      m.unit_terms32[unit] =
-          static_cast<std::int32_t>(std::min<std::int64_t>(m.unit_terms[unit], 0x7FFFFFFF));
-    }
-  }
+  m.terms = make_unit_terms(m, terms.data());
   return m;
 }
 

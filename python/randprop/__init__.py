@@ -24,34 +24,49 @@ except ImportError as error:
 
 from randprop.bits import BitMatrix
 from randprop.config import show_config
-from randprop.network import StepNetwork
+from randprop.conv import Conv2D
+from randprop.network import StepNetwork, apply_weights
 from randprop.readouts import Centroids, HammingNeighbors
 
 if TYPE_CHECKING:
-    from randprop import datasets, reference
+    from randprop import datasets, reference, theory
     from randprop.evaluation import Evaluation, evaluate
+    from randprop.ridge import QuantizedReadout, RidgeReadout
+    from randprop.sweeps import SweepResult, sweep
 
 __version__: str = _core.__version__
 
 # Loaded when first used: name -> module that defines it, or the module itself.
 _LAZY = {
     "Evaluation": "randprop.evaluation",
+    "QuantizedReadout": "randprop.ridge",
+    "RidgeReadout": "randprop.ridge",
+    "SweepResult": "randprop.sweeps",
     "evaluate": "randprop.evaluation",
+    "sweep": "randprop.sweeps",
     "datasets": "randprop.datasets",
     "reference": "randprop.reference",
+    "theory": "randprop.theory",
 }
 
 __all__ = [
     "BitMatrix",
     "Centroids",
+    "Conv2D",
     "Evaluation",
     "HammingNeighbors",
+    "QuantizedReadout",
+    "RidgeReadout",
     "StepNetwork",
+    "SweepResult",
     "__version__",
+    "apply_weights",
     "datasets",
     "evaluate",
     "reference",
     "show_config",
+    "sweep",
+    "theory",
 ]
 
 
@@ -59,7 +74,7 @@ def __getattr__(name: str) -> Any:
     if name not in _LAZY:
         raise AttributeError(f"module 'randprop' has no attribute {name!r}")
     module = importlib.import_module(_LAZY[name])
-    value = module if module.__name__ == f"randprop.{name}" else getattr(module, name)
+    value = getattr(module, name, module)
     globals()[name] = value
     return value
 

@@ -18,7 +18,14 @@ def empty_words(n_samples: int, n_bits: int) -> NDArray[np.uint64]: ...
 
 class Network:
     def __init__(
-        self, n_features: int, widths: Sequence[int], weight_bits: int, sign: bool, seed: int
+        self,
+        n_features: int,
+        widths: Sequence[int],
+        weight_bits: int,
+        sign: bool,
+        seed: int,
+        image: Sequence[int],
+        convolutions: Sequence[Sequence[int]],
     ) -> None: ...
     def propagate_bytes(
         self, x: NDArray[np.uint8], first: int, last: int, keep_all: bool, n_threads: int
@@ -36,6 +43,12 @@ class Network:
     def prepare(self, matrix: int, bytes_input: bool, n_threads: int) -> None: ...
     def prepared_bytes(self) -> int: ...
 
+def apply_weights_bytes(
+    x: NDArray[np.uint8], weights: NDArray[np.int32], n_threads: int
+) -> NDArray[np.uint64]: ...
+def apply_weights_bits(
+    words: NDArray[np.uint64], n_bits: int, weights: NDArray[np.int32], sign: bool, n_threads: int
+) -> NDArray[np.uint64]: ...
 def add_class_counts(
     words: NDArray[np.uint64],
     n_bits: int,
@@ -55,3 +68,13 @@ def hamming_neighbors(
     train: NDArray[np.uint64], queries: NDArray[np.uint64], n_bits: int, k: int, n_threads: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]: ...
 def row_popcounts(words: NDArray[np.uint64], n_bits: int) -> NDArray[np.int64]: ...
+def add_gram(
+    words: NDArray[np.uint64], n_bits: int, gram: NDArray[np.int64], n_threads: int
+) -> None: ...
+def linear_scores(
+    words: NDArray[np.uint64],
+    n_bits: int,
+    coef: NDArray[np.int64],
+    bias: NDArray[np.int64],
+    n_threads: int,
+) -> NDArray[np.int64]: ...

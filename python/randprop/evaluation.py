@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from randprop import _core
 from randprop._validation import as_codes, as_labels, check_choice, check_int, check_threads
 from randprop.bits import BitMatrix
+from randprop.conv import Conv2D
 from randprop.network import StepNetwork
 from randprop.readouts import Centroids
 
@@ -127,11 +128,12 @@ def evaluate(
     layers: int = 3,
     *,
     dataset: str | Sequence[ArrayLike] = ...,
-    width: int | Iterable[int] | None = ...,
+    width: int | Conv2D | Iterable[int | Conv2D] | None = ...,
     weight_bits: int = ...,
     activation: str = ...,
     seed: int = ...,
     readout: str = ...,
+    input_shape: Iterable[int] | None = ...,
     n_threads: int | None = ...,
 ) -> Evaluation: ...
 @overload
@@ -139,22 +141,24 @@ def evaluate(
     layers: Iterable[int],
     *,
     dataset: str | Sequence[ArrayLike] = ...,
-    width: int | Iterable[int] | None = ...,
+    width: int | Conv2D | Iterable[int | Conv2D] | None = ...,
     weight_bits: int = ...,
     activation: str = ...,
     seed: int = ...,
     readout: str = ...,
+    input_shape: Iterable[int] | None = ...,
     n_threads: int | None = ...,
 ) -> list[Evaluation]: ...
 def evaluate(
     layers: int | Iterable[int] = 3,
     *,
     dataset: str | Sequence[ArrayLike] = "mnist",
-    width: int | Iterable[int] | None = None,
+    width: int | Conv2D | Iterable[int | Conv2D] | None = None,
     weight_bits: int = 8,
     activation: str = "step",
     seed: int = 0,
     readout: str = "centroid",
+    input_shape: Iterable[int] | None = None,
     n_threads: int | None = None,
 ) -> Evaluation | list[Evaluation]:
     """Measure how well class means of the outputs of a random network tell classes apart.
@@ -168,7 +172,7 @@ def evaluate(
         (n_samples, n_features), labels of shape (n_samples,). uint8 features, and integers of
         [0, 255], are used as they come; others are mapped to 8 bits by the range of `X_train`,
         which the result gives as `input_range`.
-    width : int or sequence of int, optional
+    width : int, Conv2D, or sequence of them, optional
         Outputs of every matrix, or of each of the ``max(layers) + 1``. Default: the number of
         features.
     weight_bits : {1, 2, 4, 8, 24}, default=8
@@ -179,6 +183,10 @@ def evaluate(
         In [0, 2**64).
     readout : {"centroid"}, default="centroid"
         The paper's: nearest class mean.
+    input_shape : (int, int, int), optional
+        Height, width and channels of the features, needed where the first matrix is a `Conv2D`.
+        Default: that of the named data set. CIFAR-10 has its channels one after the other, not in
+        the order that a convolution reads, and so no default.
     n_threads : int, optional
         Default: ``RANDPROP_NUM_THREADS``, else every CPU that the process may use. Does not
         change the result.
@@ -215,8 +223,11 @@ def evaluate(
     n_matrices = max(depths) + 1
     if width is not None and isinstance(width, Iterable) and not isinstance(width, str):
         width = tuple(width)
+    dense: Any = width
+    if isinstance(width, Conv2D) or (isinstance(width, tuple) and Conv2D in map(type, width)):
+        dense = None  # depends on the size of the images, checked below
     StepNetwork(
-        1, n_matrices - 1, width=width, weight_bits=weight_bits, activation=activation, seed=seed
+        1, n_matrices - 1, width=dense, weight_bits=weight_bits, activation=activation, seed=seed
     )
 
     started = perf_counter()
@@ -240,6 +251,7 @@ def evaluate(
         weight_bits=weight_bits,
         activation=activation,
         seed=seed,
+        input_shape=input_shape if input_shape is not None else image_shape(name),
     )
     found: dict[int, Evaluation] = {}
     train: NDArray[np.uint8] | BitMatrix = X_train
@@ -303,6 +315,13 @@ def evaluate(
         )
     results = [found[depth] for depth in depths]
     return results if isinstance(layers, Iterable) else results[0]
+
+
+def image_shape(dataset: str) -> tuple[int, int, int] | None:
+    """Height, width and channels of a data set whose features stand in the order of a `Conv2D`."""
+    if dataset in ("mnist", "fashion_mnist", "kmnist"):
+        return 28, 28, 1
+    return (8, 8, 1) if dataset == "digits" else None
 
 
 def _check_layers(layers: int | Iterable[int]) -> list[int]:

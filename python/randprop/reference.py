@@ -24,8 +24,10 @@ except ImportError as error:
 __all__ = [
     "centroid_counts",
     "centroid_distances",
+    "convolve",
     "float_preactivations",
     "float_propagate",
+    "gram",
     "hamming_neighbors",
     "philox4x32_10",
     "preactivations",
@@ -177,6 +179,60 @@ def propagate(
     return outputs
 
 
+@njit(cache=True)
+def _convolve(
+    x: NDArray[np.int64],
+    w: NDArray[np.int64],
+    kernel: int,
+    stride: int,
+    padding: int,
+    z: NDArray[np.int64],
+) -> None:
+    n_samples, height, width, n_channels = x.shape
+    for s in range(n_samples):
+        for oy in range(z.shape[1]):
+            for ox in range(z.shape[2]):
+                for i in range(w.shape[0]):
+                    total = 0
+                    for dy in range(kernel):
+                        for dx in range(kernel):
+                            y = oy * stride - padding + dy
+                            xx = ox * stride - padding + dx
+                            if y < 0 or y >= height or xx < 0 or xx >= width:
+                                continue
+                            for c in range(n_channels):
+                                k = (dy * kernel + dx) * n_channels + c
+                                total += x[s, y, xx, c] * w[i, k]
+                    z[s, oy, ox, i] = total
+
+
+def convolve(
+    x: NDArray[Any], w: NDArray[np.int64], *, kernel: int, stride: int = 1, padding: int = 0
+) -> NDArray[np.int64]:
+    """Return the exact sums z of a convolution.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n_samples, height, width, n_channels), integer
+        Inputs as the matrix reads them.
+    w : ndarray of shape (n_out, kernel**2 * n_channels), dtype int64
+        Weights; input k = (dy * kernel + dx) * n_channels + c.
+    kernel, stride, padding : int
+        As `randprop.Conv2D` has them.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, out_height, out_width, n_out), dtype int64
+        Pixels outside the image add nothing.
+    """
+    height, width = (
+        (side + 2 * padding - kernel) // stride + 1 for side in (x.shape[1], x.shape[2])
+    )
+    z = np.empty((x.shape[0], height, width, w.shape[0]), dtype=np.int64)
+    _convolve(np.ascontiguousarray(x, dtype=np.int64), w, kernel, stride, padding, z)
+    return z
+
+
 def float_preactivations(
     x: NDArray[Any], w: NDArray[np.int64], *, weight_bits: int = 24
 ) -> NDArray[np.float32]:
@@ -305,6 +361,22 @@ def centroid_distances(
             )
             out[s, c] = numerator / (n * n)
     return out
+
+
+def gram(bits: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Count the vectors in which two bits are both set.
+
+    Parameters
+    ----------
+    bits : ndarray of shape (n_samples, n_bits), dtype uint8
+        0 and 1.
+
+    Returns
+    -------
+    ndarray of shape (n_bits, n_bits), dtype int64
+    """
+    columns = np.ascontiguousarray(bits.T)
+    return preactivations(columns, columns.astype(np.int64))
 
 
 @njit(cache=True)

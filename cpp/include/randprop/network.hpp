@@ -29,13 +29,50 @@ struct ByteView {
   std::size_t n_features = 0;
 };
 
+// An image as a row of features or bits in the order (y, x, channel), channel fastest.
+struct ImageShape {
+  std::size_t height = 0;
+  std::size_t width = 0;
+  std::size_t channels = 0;
+
+  std::size_t size() const noexcept { return height * width * channels; }
+};
+
+// Patches of kernel x kernel pixels, `stride` apart, each through the same matrix: unit i is output
+// channel i, input k = (dy * kernel + dx) * channels_in + c. Pixels outside the image, `padding` of
+// them on every side, add nothing to a preactivation.
+struct Convolution {
+  std::size_t channels = 0;
+  std::size_t kernel = 0;  // 0: no convolution
+  std::size_t stride = 1;
+  std::size_t padding = 0;
+};
+
+// The shape of the output. Throws std::invalid_argument when the kernel does not fit the padded
+// image, the padding is not below the kernel, or a number is 0 or beyond max_width.
+ImageShape convolved(ImageShape image, const Convolution& convolution);
+
 struct NetworkSpec {
   std::size_t n_features = 0;
-  std::vector<std::size_t> widths;  // outputs of each weight matrix
+  std::vector<std::size_t> widths;  // output bits of each weight matrix
   unsigned weight_bits = 8;         // 1, 2, 4, 8 or 24
   Activation activation = Activation::step;
   std::uint64_t seed = 0;
+  // Where a matrix is a convolution, its entry names it; empty where none is. A convolution reads
+  // the image of input_shape or of the convolution before it.
+  ImageShape input_shape = {};
+  std::vector<Convolution> convolutions = {};
+
+  bool is_convolution(std::size_t matrix) const noexcept {
+    return matrix < convolutions.size() && convolutions[matrix].kernel != 0;
+  }
 };
+
+// The image that a convolution reads: the input's, sent through the convolutions before it.
+ImageShape image_before(const NetworkSpec& spec, std::size_t matrix);
+// Inputs and units of the weight matrix: of a convolution those of one patch.
+std::size_t fan_in(const NetworkSpec& spec, std::size_t matrix);
+std::size_t n_units(const NetworkSpec& spec, std::size_t matrix);
 
 // Inputs and outputs of a matrix: with 24-bit weights and 8-bit features, four times the largest
 // preactivation still fits 63 bits.
@@ -66,7 +103,7 @@ class Network {
   std::vector<BitMatrix> propagate(BitView x, std::size_t first, std::size_t last, bool all,
                                    const RunOptions& options = {}) const;
 
-  // The integer weights of one matrix, row i at out + i * n_inputs(matrix).
+  // The integer weights of one matrix, row i at out + i * fan_in(spec(), matrix).
   void weights(std::size_t matrix, std::int32_t* out) const;
   // Lays out one matrix as the kernels want it and drops the result: what a first call pays.
   void prepare(std::size_t matrix, bool bytes_input, const RunOptions& options = {}) const;
@@ -86,6 +123,17 @@ class Network {
   bool keep_prepared_ = true;
   std::unique_ptr<Slot[]> slots_;
 };
+
+// One matrix of integer weights of a caller, row i those of unit i: bits z > 0, exact, like
+// Network::propagate. Throws std::invalid_argument when a weight's magnitude is not below
+// max_own_weight or there are more than max_own_inputs of them in a row.
+constexpr std::int32_t max_own_weight = std::int32_t{1} << 22;
+constexpr std::size_t max_own_inputs = 65536;
+BitMatrix apply_weights(ByteView x, const std::int32_t* weights, std::size_t n_units,
+                        const RunOptions& options = {});
+// x is read as the activation says.
+BitMatrix apply_weights(BitView x, const std::int32_t* weights, std::size_t n_units,
+                        Activation activation, const RunOptions& options = {});
 
 // Which kernel a case uses at the SIMD level in use: "popcount", "dot" or "lut". RANDPROP_KERNEL
 // names one to be used wherever it can serve the case.
