@@ -6,11 +6,11 @@ import pickle
 
 import numpy as np
 import pytest
-from helpers import random_bits, random_bytes, readings
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import randprop
+from helpers import random_bits, random_bytes, readings
 from randprop import BitMatrix, Conv2D, StepNetwork, reference
 
 

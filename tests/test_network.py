@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import randprop
-from helpers import known_input, known_rows, random_bits, random_bytes
+from helpers import known_input, known_rows, random_bits, random_bytes, readings
 from randprop import BitMatrix, StepNetwork, _core, reference
 
 WEIGHT_BITS = (1, 2, 4, 8, 24)

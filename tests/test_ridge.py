@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from helpers import random_bits
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import Ridge
 
+from helpers import random_bits
 from randprop import BitMatrix, QuantizedReadout, RidgeReadout, _core, reference
 from randprop.readouts import NotFittedError
 
@@ -32,7 +32,7 @@ def test_gram_equals_reference(level, n_samples, n_bits):
     )
 
 
-def test_gram_beyond_one_load_of_samples(level):
+def test_gram_beyond_one_load_of_samples():
     # 8,192 bits leave room for 32,768 samples in a layout: this takes two loads.
     packed = np.random.default_rng(0).integers(0, 256, (33_000, 1024), dtype=np.uint8)
     bits = BitMatrix.from_packbits(packed, 8192)

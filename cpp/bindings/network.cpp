@@ -71,7 +71,8 @@ void register_network(py::module_& module) {
              return std::make_unique<Network>(std::move(spec));
            }),
            py::arg("n_features"), py::arg("widths"), py::arg("weight_bits"), py::arg("sign"),
-           py::arg("seed"), py::arg("image"), py::arg("convolutions"))
+           py::arg("seed"), py::arg("image") = Sizes<3>{},
+           py::arg("convolutions") = std::vector<Sizes<4>>{})
       .def(
           "propagate_bytes",
           [](const Network& network, const Array<std::uint8_t>& x, std::size_t first,

@@ -24,8 +24,8 @@ class Network:
         weight_bits: int,
         sign: bool,
         seed: int,
-        image: Sequence[int],
-        convolutions: Sequence[Sequence[int]],
+        image: Sequence[int] = ...,
+        convolutions: Sequence[Sequence[int]] = ...,
     ) -> None: ...
     def propagate_bytes(
         self, x: NDArray[np.uint8], first: int, last: int, keep_all: bool, n_threads: int

@@ -217,8 +217,8 @@ class StepNetwork:
         Returns
         -------
         ndarray of shape (n_out, n_in), dtype int32
-            For a `Conv2D` of shape (channels, kernel**2 * channels_in). Odd integers in [1 - 2**weight_bits, 2**weight_bits - 1]. The real weight is this
-            divided by ``2**weight_bits * sqrt(n_in)``.
+            For a `Conv2D` of shape (channels, kernel**2 * channels_in). Odd integers in
+            [1 - 2**weight_bits, 2**weight_bits - 1]. The real weight is this divided by ``2**weight_bits * sqrt(n_in)``.
 
         Raises
         ------
@@ -282,7 +282,8 @@ class StepNetwork:
         shape = f", input_shape={self._input_shape}" if self._input_shape else ""
         return (
             f"StepNetwork({self._n_features}, layers={self._layers}{width}, "
-            f"weight_bits={self._weight_bits}, activation={self._activation!r}, seed={self._seed}{shape})"
+            f"weight_bits={self._weight_bits}, activation={self._activation!r}, seed={self._seed}"
+            f"{shape})"
         )
 
 

@@ -319,7 +319,7 @@ class RidgeReadout:
 
 
 class QuantizedReadout:
-    """Linear readout in integers: the class whose bias plus coefficients of the set bits is largest.
+    """Linear readout in integers: the largest sum of a bias and coefficients of set bits.
 
     What a device computes, on the desktop. `RidgeReadout.quantize` makes it.
 
