@@ -218,7 +218,8 @@ class StepNetwork:
         -------
         ndarray of shape (n_out, n_in), dtype int32
             For a `Conv2D` of shape (channels, kernel**2 * channels_in). Odd integers in
-            [1 - 2**weight_bits, 2**weight_bits - 1]. The real weight is this divided by ``2**weight_bits * sqrt(n_in)``.
+            [1 - 2**weight_bits, 2**weight_bits - 1]. The real weight is this divided by
+            ``2**weight_bits * sqrt(n_in)``.
 
         Raises
         ------

@@ -374,10 +374,25 @@ class HammingNeighbors:
         _, indices = self.kneighbors(bits)
         if not hasattr(self, "classes_"):
             raise NotFittedError("predict needs labels; call fit(bits, y) with y")
+        return np.asarray(self.classes_[self.vote(indices)])
+
+    def vote(self, indices: NDArray[np.int64]) -> NDArray[np.intp]:
+        """Position in `classes_` of the majority among training vectors.
+
+        Parameters
+        ----------
+        indices : ndarray of shape (n_queries, n_neighbors), integer
+            Rows of the training vectors, as `kneighbors` gives them.
+
+        Returns
+        -------
+        ndarray of shape (n_queries,)
+            The first class at a tie.
+        """
         codes = self._codes[indices]
-        votes = np.zeros((len(bits), len(self.classes_)), dtype=np.int64)
-        np.add.at(votes, (np.arange(len(bits))[:, None], codes), 1)
-        return np.asarray(self.classes_[np.argmax(votes, axis=1)])
+        votes = np.zeros((len(indices), len(self.classes_)), dtype=np.int64)
+        np.add.at(votes, (np.arange(len(indices))[:, None], codes), 1)
+        return np.argmax(votes, axis=1)
 
     def __repr__(self) -> str:
         return f"HammingNeighbors(n_neighbors={self.n_neighbors})"

@@ -1,0 +1,121 @@
+"""Results of a sweep on disk: one row a finished cell, in SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Mapping
+from os import PathLike
+from typing import Any
+
+from randprop import _core
+
+__all__ = ["METRICS", "PARAMETERS", "CellStore"]
+
+# What a network is: raised when the same arguments come to mean other bits.
+DEFINITION = "1"
+_SCHEMA = "1"
+
+PARAMETERS = (
+    "dataset", "n_train", "n_test", "width", "weight_bits", "weights", "activation", "readout",
+    "seed", "layers",
+)  # fmt: skip
+METRICS = (
+    "accuracy", "variance_units", "variance_samples", "variance_class_means", "variance_floor",
+    "baseline_accuracy", "seconds",
+)  # fmt: skip
+
+
+class CellStore:
+    """Finished cells by their parameters.
+
+    Every cell is committed by itself, so that the file holds all finished ones, and only whole
+    ones, whenever the process ends, and however.
+
+    Parameters
+    ----------
+    path : path-like or None
+        File, made if it is not there; None: in memory.
+
+    Raises
+    ------
+    ValueError
+        If the file is not a store, or one of another definition or version of randprop.
+    """
+
+    def __init__(self, path: str | PathLike[str] | None) -> None:
+        self._name = "memory" if path is None else str(path)
+        self._db = sqlite3.connect(":memory:" if path is None else path, timeout=60.0)
+        try:
+            self._open()
+        except sqlite3.DatabaseError as error:
+            self._db.close()
+            raise ValueError(f"store {self._name} is not a store of a sweep: {error}") from None
+        except ValueError:
+            self._db.close()
+            raise
+
+    def _open(self) -> None:
+        expected = {
+            "definition": DEFINITION,
+            "schema": _SCHEMA,
+            "randprop": _core.__version__,
+        }
+        with self._db:
+            # Taken at once: of two processes that make the same store, one waits.
+            self._db.execute("BEGIN IMMEDIATE")
+            tables = {name for (name,) in self._db.execute("SELECT name FROM sqlite_master")}
+            if tables and "randprop" not in tables:
+                raise ValueError(f"store {self._name} is a database of something else")
+            if not tables:
+                self._db.execute("CREATE TABLE randprop (name TEXT PRIMARY KEY, value TEXT)")
+                self._db.executemany("INSERT INTO randprop VALUES (?, ?)", expected.items())
+                self._db.execute(
+                    f"CREATE TABLE cells ({', '.join(PARAMETERS)}, {', '.join(METRICS)}, "
+                    f"PRIMARY KEY ({', '.join(PARAMETERS)}))"
+                )
+            found = dict(self._db.execute("SELECT name, value FROM randprop"))
+        for name, value in expected.items():
+            if found.get(name) != value:
+                raise ValueError(
+                    f"store {self._name} holds results of {name} {found.get(name)}, this is "
+                    f"{name} {value}: results of both do not mix; use another file"
+                )
+
+    def check_data(self, dataset: str, digest: str) -> None:
+        """Refuse data other than those that the store's cells of that name come from."""
+        with self._db:
+            self._db.execute(
+                "INSERT OR IGNORE INTO randprop VALUES (?, ?)", (f"data {dataset}", digest)
+            )
+        (found,) = self._db.execute(
+            "SELECT value FROM randprop WHERE name = ?", (f"data {dataset}",)
+        ).fetchone()
+        if found != digest:
+            raise ValueError(
+                f"store {self._name} holds results of another {dataset}: its data have the sum "
+                f"{found}, these {digest}; use another file"
+            )
+
+    def find(self, cell: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return the metrics of a cell, or None if it is not finished."""
+        where = " AND ".join(f"{name} = ?" for name in PARAMETERS)
+        row = self._db.execute(
+            f"SELECT {', '.join(METRICS)} FROM cells WHERE {where}",
+            [cell[name] for name in PARAMETERS],
+        ).fetchone()
+        return None if row is None else dict(zip(METRICS, row, strict=True))
+
+    def add(self, cells: Iterable[Mapping[str, Any]]) -> None:
+        """Keep finished cells, each with its parameters and metrics."""
+        names = PARAMETERS + METRICS
+        holes = ", ".join("?" for _ in names)
+        for cell in cells:
+            with self._db:
+                self._db.execute(
+                    f"INSERT OR REPLACE INTO cells ({', '.join(names)}) VALUES ({holes})",
+                    [cell[name] for name in names],
+                )
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
