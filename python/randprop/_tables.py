@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from randprop.evaluation import Evaluation
+    from randprop.sweeps import SweepResult
 
-__all__ = ["depth_table", "evaluation_table"]
+__all__ = ["depth_table", "evaluation_table", "sweep_table"]
 
 
 def _bytes(count: int) -> str:
@@ -75,3 +76,22 @@ def depth_table(results: Sequence[Evaluation]) -> str:
         for r in results
     ]
     return "\n".join(lines)
+
+
+def sweep_table(result: SweepResult) -> str:
+    """Means over seeds, a line a combination; parameters that do not vary stand above."""
+    rows = result.summary()
+    names = [name for name in rows[0] if name not in ("n_seeds", "accuracy", "sd", "ci95")]
+    varying = [name for name in names if len({row[name] for row in rows}) > 1]
+    fixed = ", ".join(f"{name} {rows[0][name]}" for name in names if name not in varying)
+    columns = [*varying, "n_seeds", "accuracy", "sd", "ci95"]
+    cells = [columns] + [
+        [f"{row[c]:.4f}" if isinstance(row[c], float) else str(row[c]) for c in columns]
+        for row in rows
+    ]
+    widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
+    lines = [
+        "  ".join(text.rjust(width) for text, width in zip(line, widths, strict=True))
+        for line in cells
+    ]
+    return "\n".join([fixed, "", *lines])

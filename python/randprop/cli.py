@@ -76,6 +76,9 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--json", type=Path, metavar="FILE", help="also write the result there")
     evaluate.set_defaults(run=_evaluate)
 
+    _add_sweep(verbs)
+    _add_study(verbs)
+
     bench = verbs.add_parser(
         "bench",
         help="time it on this machine, against other libraries where they are installed",
@@ -96,6 +99,126 @@ def _parser() -> argparse.ArgumentParser:
     info.add_argument("--json", action="store_true", help="as JSON")
     info.set_defaults(run=_info)
     return parser
+
+
+def _names(text: str) -> list[str]:
+    return text.split(",")
+
+
+def _add_sweep(verbs: Any) -> None:
+    sweep = verbs.add_parser(
+        "sweep",
+        help="many networks: every combination of depths, widths, weights, data, readouts, seeds",
+        description="Measure every combination of the arguments, which may be comma-separated "
+        "lists. With --store, finished cells survive any interruption and are not computed again.",
+    )
+    sweep.add_argument("--layers", type=_layers, default="0-15", help="default 0-15")
+    sweep.add_argument("--dataset", type=_names, default="mnist")
+    sweep.add_argument("--width", type=_widths, help="units of every matrix")
+    sweep.add_argument("--weight-bits", type=_widths, default="8")
+    sweep.add_argument(
+        "--weights",
+        type=_names,
+        default="uniform",
+        help="uniform, gaussian, ternary, cauchy, orthogonal, zero_sum, shifted_P, fan_in_K, "
+        "fan_in_K_balanced",
+    )
+    sweep.add_argument(
+        "--activation",
+        type=_names,
+        default="step",
+        help="step, sign, relu, sigmoid, tanh, identity",
+    )
+    sweep.add_argument(
+        "--readout",
+        type=_names,
+        default="centroid",
+        help="centroid, centroid_1bit, cosine, neighbors_1, neighbors_3, neighbors_5, ridge",
+    )
+    sweep.add_argument("--seeds", type=_seeds, default="10", help="how many, or a list 0,1,5-8")
+    sweep.add_argument("--n-train", type=int, help="use so many training samples, evenly spread")
+    sweep.add_argument("--n-test", type=int, help="use so many test samples, evenly spread")
+    sweep.add_argument("--store", type=Path, metavar="FILE", help="keep finished cells there")
+    sweep.add_argument("--csv", type=Path, metavar="FILE", help="write the rows there")
+    sweep.add_argument("--jobs", type=int, help="networks at a time (default 1)")
+    sweep.add_argument("--threads", type=int, help="default: every CPU the process may use")
+    sweep.add_argument("--no-progress", action="store_true")
+    sweep.set_defaults(run=_sweep)
+
+
+def _add_study(verbs: Any) -> None:
+    study = verbs.add_parser(
+        "study",
+        help="the paper's experiments with error bars, its open questions, and the theory",
+        description="Run the experiments and write one page with figures, tables and answers. "
+        "Needs matplotlib: pip install 'randprop[plot]'.",
+    )
+    study.add_argument("--seeds", type=int, default=10, help="seeds of every experiment")
+    study.add_argument("--out", type=Path, default=Path("report"), metavar="FOLDER")
+    study.add_argument(
+        "--only",
+        type=_names,
+        help="accuracy, variance, beyond, weights, activations, convolution, datasets, cause, "
+        "theory, width, readouts (default: all but datasets)",
+    )
+    study.add_argument(
+        "--full",
+        action="store_true",
+        help="also other data, 8,192 units, 30 layers, and all seeds everywhere",
+    )
+    study.add_argument("--threads", type=int, help="default: every CPU the process may use")
+    study.add_argument("--no-progress", action="store_true")
+    study.set_defaults(run=_study)
+
+
+def _seeds(text: str) -> int | list[int]:
+    return int(text) if text.isdecimal() else _as_list(_layers(text))
+
+
+def _as_list(value: int | list[int]) -> list[int]:
+    return value if isinstance(value, list) else [value]
+
+
+def _sweep(arguments: argparse.Namespace) -> None:
+    from randprop._tables import sweep_table
+    from randprop.sweeps import sweep
+
+    if arguments.csv is not None and not arguments.csv.absolute().parent.is_dir():
+        raise FileNotFoundError(f"--csv: the folder of {arguments.csv} does not exist")
+    result = sweep(
+        arguments.layers,
+        dataset=arguments.dataset,
+        width=arguments.width,
+        weight_bits=arguments.weight_bits,
+        weights=arguments.weights,
+        activation=arguments.activation,
+        readout=arguments.readout,
+        seeds=arguments.seeds,
+        n_train=arguments.n_train,
+        n_test=arguments.n_test,
+        store=arguments.store,
+        progress=not arguments.no_progress,
+        n_jobs=arguments.jobs,
+        n_threads=arguments.threads,
+    )
+    print(sweep_table(result))
+    if arguments.csv is not None:
+        result.to_csv(arguments.csv)
+
+
+def _study(arguments: argparse.Namespace) -> None:
+    from randprop.study import run_study
+
+    page = run_study(
+        arguments.out,
+        seeds=arguments.seeds,
+        only=arguments.only,
+        full=arguments.full,
+        progress=not arguments.no_progress,
+        n_threads=arguments.threads,
+        say=None if arguments.no_progress else lambda text: print(text, file=sys.stderr),
+    )
+    print(page)
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
@@ -192,7 +315,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         arguments.run(arguments)
         sys.stdout.flush()
-    except (ValueError, TypeError, OSError, MemoryError) as error:
+    except (ValueError, TypeError, OSError, ImportError, MemoryError) as error:
         if isinstance(error, BrokenPipeError):
             # The reader of our output has gone; nothing to tell it.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

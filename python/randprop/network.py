@@ -377,7 +377,7 @@ def _rebuild(
 def _check_widths(
     width: int | Conv2D | Iterable[int | Conv2D] | None, n_features: int, n_matrices: int
 ) -> tuple[int | Conv2D, ...]:
-    def check(name: str, entry: int | Conv2D) -> int | Conv2D:
+    def check(name: str, entry: object) -> int | Conv2D:
         return entry if isinstance(entry, Conv2D) else check_int(name, entry, 1, _MAX_WIDTH)
 
     if width is None:

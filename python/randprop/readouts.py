@@ -392,7 +392,7 @@ class HammingNeighbors:
         codes = self._codes[indices]
         votes = np.zeros((len(indices), len(self.classes_)), dtype=np.int64)
         np.add.at(votes, (np.arange(len(indices))[:, None], codes), 1)
-        return np.argmax(votes, axis=1)
+        return np.asarray(np.argmax(votes, axis=1))
 
     def __repr__(self) -> str:
         return f"HammingNeighbors(n_neighbors={self.n_neighbors})"

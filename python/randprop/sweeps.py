@@ -476,37 +476,39 @@ def _run_chain(cells: list[Cell], data: tuple[Any, ...], threads: int) -> Iterat
     by_depth: dict[int, list[Cell]] = {}
     for cell in cells:
         by_depth.setdefault(cell["layers"], []).append(cell)
-    options = {name: first[name] for name in ("width", "weight_bits", "activation", "seed")}
-    n_matrices = max(by_depth) + 1
     smooth = first["activation"] in FLOAT_ACTIVATIONS
+    measure: Callable[..., list[dict[str, float]]]
+    measure = _measure_values if smooth else _measure_bits
     seconds = 0.0
     started = perf_counter()
-    outputs: Iterator[tuple[Any, ...]]
-    if smooth:
-        outputs = float_chain(X_train, X_test, n_matrices=n_matrices, **options)
-    else:
-        outputs = bit_chain(
-            X_train,
-            X_test,
-            n_matrices=n_matrices,
-            weights=first["weights"],
-            n_threads=threads,
-            **options,
-        )
-    for m, output in enumerate(outputs):
+    for m, output in enumerate(_outputs(first, max(by_depth) + 1, X_train, X_test, threads)):
         seconds += perf_counter() - started
         wanted = by_depth.get(m, [])
         if wanted:
             shared = {"baseline_accuracy": baseline, "seconds": seconds}
-            measure: Callable[..., list[dict[str, float]]]
-            measure = _measure_values if smooth else _measure_bits
-            yield [
-                {**cell, **shared, **metrics}
-                for cell, metrics in zip(
-                    wanted, measure(wanted, output, y_train, y_test, threads), strict=True
-                )
-            ]
+            metrics = measure(wanted, output, y_train, y_test, threads)
+            yield [{**cell, **shared, **found} for cell, found in zip(wanted, metrics, strict=True)]
         started = perf_counter()
+
+
+def _outputs(
+    cell: Cell,
+    n_matrices: int,
+    X_train: NDArray[np.uint8],
+    X_test: NDArray[np.uint8],
+    threads: int,
+) -> Iterator[Any]:
+    options = {name: cell[name] for name in ("width", "weight_bits", "activation", "seed")}
+    if cell["activation"] in FLOAT_ACTIVATIONS:
+        return float_chain(X_train, X_test, n_matrices=n_matrices, **options)
+    return bit_chain(
+        X_train,
+        X_test,
+        n_matrices=n_matrices,
+        weights=cell["weights"],
+        n_threads=threads,
+        **options,
+    )
 
 
 def _measure_bits(

@@ -94,7 +94,7 @@ def draw_weights(name: str, n_in: int, n_out: int, *, layer: int, seed: int) -> 
         q = q if n_out >= n_in else q.T
         return _rounded(_SPREAD * np.sqrt(max(shape)) * q)
     if name == "zero_sum":
-        return _zero_sum(rng.integers(-120, 121, shape, dtype=np.int32), rng)
+        return _zero_sum(rng.integers(-100, 101, shape, dtype=np.int32), rng)
     kind, number = name.removesuffix("_balanced").rsplit("_", 1)
     if kind == "shifted":
         return rng.integers(-60, 61, shape, dtype=np.int32) + round(60 * int(number) / 100)
@@ -249,7 +249,7 @@ def _difference(
 
 
 def _rounded(values: NDArray[np.floating]) -> NDArray[np.int32]:
-    return np.clip(np.rint(values), -127, 127).astype(np.int32)
+    return np.asarray(np.clip(np.rint(values), -127, 127), dtype=np.int32)
 
 
 def _zero_sum(weights: NDArray[np.int32], rng: np.random.Generator) -> NDArray[np.int32]:
@@ -260,4 +260,4 @@ def _zero_sum(weights: NDArray[np.int32], rng: np.random.Generator) -> NDArray[n
     rest = (sums % n_in)[:, None]
     # As many weights as are left over lose one more, at random places.
     order = np.argsort(rng.random(weights.shape, dtype=np.float32), axis=1)
-    return weights - (np.argsort(order, axis=1) < rest).astype(np.int32)
+    return np.asarray(weights - (np.argsort(order, axis=1) < rest), dtype=np.int32)

@@ -1,0 +1,302 @@
+"""A study as files: one self-contained page, figures as SVG and PNG, tables as CSV, all as JSON."""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+import json
+import math
+import os
+import platform
+import re
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from randprop import _core
+from randprop.study._drawing import INK, MUTED
+from randprop.study._parts import Figure, Section, Table
+
+__all__ = ["require_matplotlib", "write"]
+
+# What belongs at the top: what the study found, in two pictures.
+_TOP = (("width", "collapse"), ("width", "half_depth"))
+_STYLE = Path(__file__).with_name("_report.css")
+_SCRIPT = Path(__file__).with_name("_report.js")
+
+
+def require_matplotlib() -> None:
+    """Raise ImportError, with what to install, where matplotlib is missing."""
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            "the study draws with matplotlib; install it: pip install 'randprop[plot]'"
+        ) from error
+
+
+def write(
+    folder: Path,
+    numbers: dict[str, Any],
+    *,
+    seeds: int,
+    command: str,
+    seconds: dict[str, float],
+) -> Path:
+    """Write the report of a study.
+
+    Parameters
+    ----------
+    folder : Path
+        Is there already.
+    numbers : dict
+        Of each experiment, by its key.
+    seeds : int
+    command : str
+        What makes the report anew.
+    seconds : dict
+        That each experiment took.
+
+    Returns
+    -------
+    Path
+        ``report.html`` in the folder; beside it ``numbers.json``, ``findings.md``, ``figures/``
+        and ``tables/``.
+    """
+    from randprop.study import EXPERIMENTS
+
+    sections = {key: EXPERIMENTS[key].present(values) for key, values in numbers.items()}
+    about = {
+        "randprop": _core.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "simd_level": _core.simd_level(),
+        "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
+        "seeds": f"0 to {seeds - 1}",
+        "command": command,
+        "seconds": {key: round(value, 1) for key, value in seconds.items()},
+    }
+    for name in ("figures", "tables"):
+        (folder / name).mkdir(exist_ok=True)
+    pictures: dict[str, str] = {}
+    for section in sections.values():
+        for figure in section.figures:
+            pictures[figure.name] = _draw(figure, folder / "figures")
+        for table in section.tables:
+            _write_text(folder / "tables" / f"{table.name}.csv", _csv(table))
+    content = {
+        "about": about,
+        "numbers": numbers,
+        "answers": {key: section.answer for key, section in sections.items()},
+    }
+    _write_text(folder / "numbers.json", json.dumps(content, indent=1, allow_nan=False) + "\n")
+    _write_text(folder / "findings.md", _markdown(sections, about))
+    page = folder / "report.html"
+    _write_text(page, _page(sections, pictures, about))
+    return page
+
+
+def _draw(figure: Figure, folder: Path) -> str:
+    """Write a figure as SVG and PNG; return the SVG for the page."""
+    import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure as Canvas
+
+    options = {
+        "svg.fonttype": "none",
+        "svg.hashsalt": figure.name,
+        "font.family": "sans-serif",
+        "font.size": 9.5,
+        "text.color": INK,
+    }
+    with matplotlib.rc_context(options):
+        canvas = Canvas(figsize=figure.size, layout="constrained")
+        FigureCanvasAgg(canvas)
+        figure.draw(canvas)
+        for ax in canvas.axes:
+            ax.patch.set_alpha(0.0)
+        canvas.savefig(folder / f"{figure.name}.png", dpi=160, facecolor="white")
+        text = io.StringIO()
+        canvas.savefig(text, format="svg", transparent=True, metadata={"Date": None})
+    svg = text.getvalue()
+    svg = svg[svg.index("<svg") :]
+    _write_text(
+        folder / f"{figure.name}.svg",
+        svg.replace("<svg ", '<svg style="background:#fff" ', 1),
+    )
+    return _inline(svg, figure)
+
+
+def _inline(svg: str, figure: Figure) -> str:
+    """Make an SVG fit to stand in the page: scaled by it, in its colours, with a name."""
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
+    svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
+    # Identifiers are made unique, for all figures stand in one document.
+    svg = re.sub(r'\bid="', f'id="{figure.name}-', svg)
+    svg = re.sub(r"url\(#", f"url(#{figure.name}-", svg)
+    svg = re.sub(r'(xlink:href|href)="#', rf'\1="#{figure.name}-', svg)
+    svg = svg.replace(INK, "var(--ink)").replace(MUTED, "var(--muted)")
+    # Matplotlib leaves its default, black, out.
+    svg = svg.replace("<text ", '<text fill="var(--ink)" ')
+    label = html.escape(figure.caption, quote=True)
+    return svg.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
+
+
+def _csv(table: Table) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(table.columns)
+    writer.writerows(["" if cell is None else cell for cell in row] for row in table.rows)
+    return text.getvalue()
+
+
+def _cell(value: Any) -> str:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "-"
+    if isinstance(value, float):
+        if value == 0 or 1e-3 <= abs(value) < 1e4:
+            return f"{value:.4f}".rstrip("0").rstrip(".") if abs(value) < 10 else f"{value:.4g}"
+        return f"{value:.3e}"
+    return str(value)
+
+
+def _html_table(table: Table) -> str:
+    if not table.rows:
+        return ""
+    head = "".join(f"<th>{html.escape(name)}</th>" for name in table.columns)
+    rows = "".join(
+        "<tr>"
+        + "".join(
+            f'<td data-value="{"" if cell is None else html.escape(str(cell), quote=True)}">'
+            f"{html.escape(_cell(cell))}</td>"
+            for cell in row
+        )
+        + "</tr>"
+        for row in table.rows
+    )
+    return (
+        f"<details><summary>{html.escape(table.caption)}</summary>"
+        f'<p class="tools"><button type="button" data-copy="{table.name}">Copy as CSV</button> '
+        "<span>Click a heading to sort.</span></p>"
+        f'<div class="scroll"><table id="table-{table.name}"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></div></details>"
+    )
+
+
+def _html_figure(figure: Figure, svg: str) -> str:
+    wide = ' class="wide"' if figure.size[0] > 8 else ""
+    return (
+        f'<figure id="figure-{figure.name}"{wide}>{svg}'
+        f"<figcaption>{html.escape(figure.caption)}</figcaption></figure>"
+    )
+
+
+def _page(sections: dict[str, Section], pictures: dict[str, str], about: dict[str, Any]) -> str:
+    from randprop.study import EXPERIMENTS
+
+    contents = "".join(
+        f'<li><a href="#{key}">{html.escape(EXPERIMENTS[key].title)}</a></li>' for key in sections
+    )
+    top = [
+        (key, figure)
+        for key, name in _TOP
+        if key in sections
+        for figure in sections[key].figures
+        if figure.name == name
+    ]
+    parts = []
+    if top:
+        key = top[0][0]
+        parts.append(
+            '<section class="top"><h2>What was found</h2>'
+            + "".join(f"<p>{html.escape(text)}</p>" for text in sections[key].answer)
+            + '<div class="pair">'
+            + "".join(_html_figure(figure, pictures[figure.name]) for _, figure in top)
+            + "</div></section>"
+        )
+    shown = {figure.name for _, figure in top}
+    for key, section in sections.items():
+        experiment = EXPERIMENTS[key]
+        parts.append(
+            f'<section id="{key}"><h2>{html.escape(experiment.title)}</h2>'
+            f'<p class="question">{html.escape(experiment.question)}</p>'
+            + "".join(f'<p class="answer">{html.escape(text)}</p>' for text in section.answer)
+            + f'<p class="method"><b>Method.</b> {html.escape(experiment.method)}</p>'
+            + "".join(
+                _html_figure(figure, pictures[figure.name])
+                for figure in section.figures
+                if figure.name not in shown
+            )
+            + "".join(_html_table(table) for table in section.tables)
+            + "</section>"
+        )
+    facts = "".join(
+        f"<dt>{html.escape(name)}</dt><dd>{html.escape(str(about[name]))}</dd>"
+        for name in ("randprop", "numpy", "python", "simd_level", "date", "seeds")
+    )
+    seconds = "; ".join(f"{key} {value:.0f} s" for key, value in about["seconds"].items())
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        "<title>Random networks that are never trained</title>"
+        # No icon to ask a server for.
+        '<link rel="icon" href="data:,">'
+        f"<style>{_STYLE.read_text(encoding='utf-8')}</style></head><body><main>"
+        "<header><h1>Random networks that are never trained</h1>"
+        "<p>How much of the class of an image survives a chain of fixed random matrices and steps: "
+        "the experiments of Itoh (2024), "
+        '<a href="https://arxiv.org/abs/2409.03760">arXiv:2409.03760</a>, with error bars, its '
+        "open questions, and the reason for what is seen.</p>"
+        f"<nav><ul>{contents}</ul></nav></header>"
+        + "".join(parts)
+        + '<section id="about"><h2>To redo it</h2>'
+        f"<pre><code>{html.escape(about['command'])}</code></pre><dl>{facts}</dl>"
+        f"<p>Measured in: {html.escape(seconds)}. All numbers are in numbers.json, the figures in "
+        "figures/, the tables in tables/.</p></section></main>"
+        f"<script>{_SCRIPT.read_text(encoding='utf-8')}</script></body></html>\n"
+    )
+
+
+def _markdown(sections: dict[str, Section], about: dict[str, Any]) -> str:
+    from randprop.study import EXPERIMENTS
+
+    lines = [
+        "# Findings",
+        "",
+        f"What `{about['command']}` asked and found (randprop {about['randprop']}, seeds "
+        f"{about['seeds']}); every sentence and number here is printed by it.",
+        "",
+    ]
+    top = {name for _, name in _TOP}
+    for key, name in _TOP:
+        lines += _markdown_figures(
+            [f for f in sections[key].figures if f.name == name] if key in sections else []
+        )
+    for key, section in sections.items():
+        lines += [f"## {EXPERIMENTS[key].title}", "", f"*{EXPERIMENTS[key].question}*", ""]
+        for text in section.answer:
+            lines += [text, ""]
+        lines += _markdown_figures([f for f in section.figures if f.name not in top])
+    return "\n".join(lines)
+
+
+def _markdown_figures(figures: Sequence[Figure]) -> list[str]:
+    lines = []
+    for figure in figures:
+        lines += [f"![{figure.caption}](figures/{figure.name}.png)", ""]
+    return lines
+
+
+def _write_text(path: Path, text: str) -> None:
+    """Write beside the target and rename: a reader never sees half a file."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,171 @@
+"""The paper's experiments with error bars, its open questions, and the theory: one report.
+
+Every experiment measures numbers, which JSON can hold, and presents them; what it answers is
+computed from the numbers alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from os import PathLike
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from randprop._validation import check_choice, check_int, check_threads
+from randprop.study._parts import Context, Experiment, Figure, Section, Table
+from randprop.study.activations import ACTIVATIONS
+from randprop.study.cause import CAUSE
+from randprop.study.convolution import CONVOLUTION
+from randprop.study.data import DATASETS
+from randprop.study.depth import ACCURACY, BEYOND, VARIANCE
+from randprop.study.limits import THEORY, WIDTH
+from randprop.study.readout import READOUTS
+from randprop.study.weights import WEIGHTS
+
+__all__ = [
+    "EXPERIMENTS",
+    "Experiment",
+    "Figure",
+    "Section",
+    "Table",
+    "measure",
+    "run_study",
+]
+
+EXPERIMENTS: dict[str, Experiment] = {
+    experiment.key: experiment
+    for experiment in (
+        ACCURACY, VARIANCE, BEYOND, WEIGHTS, ACTIVATIONS, CONVOLUTION, DATASETS, CAUSE, THEORY,
+        WIDTH, READOUTS,
+    )
+}  # fmt: skip
+# Run where nothing else is asked for; the others take minutes more.
+DEFAULT = tuple(key for key in EXPERIMENTS if key != "datasets")
+
+
+def measure(
+    seeds: int = 10,
+    *,
+    only: Iterable[str] | None = None,
+    full: bool = False,
+    store: Path | None = None,
+    progress: bool = True,
+    n_threads: int | None = None,
+    say: Callable[[str], None] | None = None,
+) -> dict[str, Any]:
+    """Run experiments and return their numbers.
+
+    Parameters
+    ----------
+    seeds, only, full, progress, n_threads
+        As `run_study`.
+    store : path, optional
+        File for the finished cells of the sweeps.
+    say : callable, optional
+        Told what is going on.
+
+    Returns
+    -------
+    dict
+        ``numbers`` and ``seconds`` by experiment, for `json.dumps`.
+    """
+    seeds = check_int("seeds", seeds, 1, 100_000)
+    threads = check_threads(n_threads)
+    keys = _select(only, full)
+    context = Context(
+        seeds,
+        full=full,
+        store=store,
+        progress=progress,
+        n_threads=threads,
+        selected=keys,
+        say=say or (lambda text: None),
+    )
+    numbers, seconds = {}, {}
+    for key in keys:
+        context.say(EXPERIMENTS[key].title)
+        started = perf_counter()
+        numbers[key] = EXPERIMENTS[key].measure(context)
+        seconds[key] = perf_counter() - started
+    return {"numbers": numbers, "seconds": seconds}
+
+
+def run_study(
+    out: str | PathLike[str] = "report",
+    *,
+    seeds: int = 10,
+    only: Iterable[str] | None = None,
+    full: bool = False,
+    progress: bool = True,
+    n_threads: int | None = None,
+    say: Callable[[str], None] | None = None,
+) -> Path:
+    """Run experiments and write the report.
+
+    Parameters
+    ----------
+    out : path-like, default="report"
+        Folder for ``report.html``, ``numbers.json``, figures, tables and ``cells.sqlite``, the
+        store of the sweeps; made if it is not there. A study that was stopped goes on from the
+        store.
+    seeds : int, default=10
+        Seeds 0, 1, ... of every experiment.
+    only : iterable of str, optional
+        Keys of `EXPERIMENTS`. Default: all but ``"datasets"``.
+    full : bool, default=False
+        Also other data sets, 8,192 units, 30 layers, and all seeds everywhere: some 40 minutes.
+    progress : bool, default=True
+        Show bars where standard error is a terminal.
+    n_threads : int, optional
+    say : callable, optional
+        Told what is going on.
+
+    Returns
+    -------
+    Path
+        The report.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not what is listed above, or the folder's store is of another version.
+    ImportError
+        If matplotlib is not installed: ``pip install 'randprop[plot]'``.
+    OSError
+        If the folder cannot be written.
+    """
+    from randprop import report
+
+    report.require_matplotlib()
+    _select(only, full)
+    check_int("seeds", seeds, 1, 100_000)
+    folder = Path(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    found = measure(
+        seeds,
+        only=only,
+        full=full,
+        store=folder / "cells.sqlite",
+        progress=progress,
+        n_threads=n_threads,
+        say=say,
+    )
+    command = f"randprop study --seeds {seeds}"
+    if only is not None:
+        command += " --only " + ",".join(found["numbers"])
+    if full:
+        command += " --full"
+    return report.write(folder, found["numbers"], seeds=seeds, command=command,
+                        seconds=found["seconds"])  # fmt: skip
+
+
+def _select(only: Iterable[str] | None, full: bool) -> tuple[str, ...]:
+    if only is None:
+        return tuple(EXPERIMENTS) if full else DEFAULT
+    if isinstance(only, str):
+        raise TypeError(f"only must be several names, got the string {only!r}")
+    chosen = [check_choice(f"only[{i}]", key, tuple(EXPERIMENTS)) for i, key in enumerate(only)]
+    if not chosen:
+        raise ValueError("only must name at least one experiment, got none")
+    return tuple(key for key in EXPERIMENTS if key in chosen)

@@ -1,0 +1,138 @@
+"""What an experiment is made of, and what all of them share while they run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from randprop.sweeps import SweepResult, mean_and_interval, sweep
+
+__all__ = ["Context", "Experiment", "Figure", "Section", "Table", "curve", "interval", "percent"]
+
+Numbers = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture: `draw` puts it on a fresh matplotlib figure."""
+
+    name: str
+    caption: str
+    draw: Callable[[Any], None]
+    size: tuple[float, float] = (7.2, 4.2)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows under a line of names; numbers as numbers."""
+
+    name: str
+    caption: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+
+
+@dataclass(frozen=True)
+class Section:
+    """What an experiment says: everything follows from its numbers."""
+
+    answer: list[str]
+    figures: list[Figure] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A question, how it is measured, and how its numbers are read.
+
+    Attributes
+    ----------
+    key : str
+        Name on the command line.
+    title : str
+    question : str
+        In the paper's sense, shortened, with the section.
+    method : str
+        How it was measured.
+    measure : callable
+        Context to numbers, which JSON can hold.
+    present : callable
+        Numbers to a `Section`; computes nothing anew.
+    """
+
+    key: str
+    title: str
+    question: str
+    method: str
+    measure: Callable[[Context], Numbers]
+    present: Callable[[Numbers], Section]
+
+
+@dataclass
+class Context:
+    """Options of a study, and its sweeps.
+
+    Attributes
+    ----------
+    seeds : int
+        Seeds 0, 1, ... of every experiment.
+    full : bool
+        Also what takes long.
+    store : path or None
+        Where finished cells of the sweeps are kept.
+    progress : bool
+    n_threads : int or None
+    selected : tuple of str
+        Keys of the experiments of this study.
+    """
+
+    seeds: int
+    full: bool = False
+    store: Path | None = None
+    progress: bool = True
+    n_threads: int | None = None
+    selected: tuple[str, ...] = ()
+    say: Callable[[str], None] = lambda text: None
+
+    def sweep(self, **arguments: Any) -> SweepResult:
+        """Run a sweep with the seeds and the store of the study."""
+        arguments.setdefault("seeds", self.seeds)
+        return sweep(
+            store=self.store, progress=self.progress, n_threads=self.n_threads, **arguments
+        )
+
+
+def curve(result: SweepResult, metric: str = "accuracy", **where: Any) -> dict[str, list[Any]]:
+    """Mean, standard deviation and half the 95 % interval over seeds, by depth."""
+    rows = sorted(result.where(**where).summary(metric), key=lambda row: row["layers"])
+    return {
+        "layers": [row["layers"] for row in rows],
+        "mean": [row[metric] for row in rows],
+        "sd": [none_for_nan(row["sd"]) for row in rows],
+        "ci95": [none_for_nan(row["ci95"]) for row in rows],
+        "n_seeds": rows[0]["n_seeds"],
+    }
+
+
+def spread(values: Sequence[float]) -> dict[str, Any]:
+    """Mean, standard deviation and half the 95 % interval of single numbers."""
+    mean, sd, half = mean_and_interval(values)
+    return {"mean": mean, "sd": none_for_nan(sd), "ci95": none_for_nan(half), "n": len(values)}
+
+
+def none_for_nan(value: float) -> float | None:
+    """JSON has no NaN."""
+    return None if math.isnan(value) else value
+
+
+def percent(share: float) -> str:
+    """Write a share as a percentage."""
+    return f"{100 * share:.1f} %"
+
+
+def interval(mean: float, half: float | None) -> str:
+    """Write a mean with its interval."""
+    return f"{mean:.3f}" if half is None else f"{mean:.3f} ± {half:.3f}"

@@ -1,0 +1,112 @@
+"""Other readouts of the same bits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from randprop.decoders import READOUTS as NAMES
+from randprop.study import _drawing as drawing
+from randprop.study._parts import Context, Experiment, Figure, Section, Table, curve
+
+__all__ = ["READOUTS"]
+
+_LABELS = {
+    "centroid": "class mean",
+    "centroid_1bit": "class mean of 1 bit",
+    "cosine": "class mean, cosine",
+    "neighbors_1": "nearest neighbour",
+    "neighbors_3": "3 neighbours",
+    "neighbors_5": "5 neighbours",
+    "ridge": "ridge",
+}
+_WIDE = 2048
+
+
+def _measure(context: Context) -> dict[str, Any]:
+    samples = {"n_test": 2_500}
+    result = context.sweep(layers=range(16), readout=list(NAMES), **samples)
+    wide = context.sweep(layers=0, width=_WIDE, readout=["centroid", "ridge"], **samples)
+    return {
+        "accuracy": {name: curve(result, readout=name) for name in NAMES},
+        "wide": {name: curve(wide, readout=name)["mean"][0] for name in ("centroid", "ridge")},
+        "n_classes": 10,
+    }
+
+
+def _present(numbers: dict[str, Any]) -> Section:
+    found = numbers["accuracy"]
+    layers = found["centroid"]["layers"]
+    start = {name: found[name]["mean"][0] for name in found}
+    best = max(start, key=lambda name: start[name])
+    chance = 1.0 / numbers["n_classes"]
+
+    def lasts(name: str) -> int:
+        """Depth to which a readout is clearly above chance."""
+        return max((d for d, v in zip(layers, found[name]["mean"], strict=True)
+                    if v > chance + 0.05), default=-1)  # fmt: skip
+
+    centroid = found["centroid"]["mean"]
+    other = [name for name in found if name not in ("centroid", "cosine")]
+    beyond = [i for i, value in enumerate(centroid) if value < 0.5]
+    gains = {
+        name: max((found[name]["mean"][i] - centroid[i] for i in beyond), default=0.0)
+        for name in other
+    }
+    most = max(gains, key=lambda name: gains[name])
+    answer = [
+        "Without a hidden layer: "
+        + ", ".join(
+            f"{_LABELS[name]} {start[name]:.3f}"
+            for name in sorted(start, key=lambda name: -start[name])
+        )
+        + f"; with {_WIDE} units class mean {numbers['wide']['centroid']:.3f}, ridge "
+        f"{numbers['wide']['ridge']:.3f}. The bits hold far more than class means read: "
+        f"{_LABELS[best]} finds {100 * (start[best] - start['centroid']):.0f} points more."
+        if start[best] > start["centroid"] + 0.05
+        else "Without a hidden layer no readout finds much more than class means.",
+        f"Once class means are below one half, no other readout finds more than "
+        f"{max(gains[most], 0.0):.3f} beyond them ({_LABELS[most]}): where the class mean no "
+        "longer finds the class, it is not hidden from the mean alone; the noise of the units has "
+        "buried it."
+        if gains[most] < 0.1
+        else f"Where class means are below one half, {_LABELS[most]} finds up to "
+        f"{gains[most]:.3f} more: information that the mean does not see.",
+        "Clearly above chance up to: "
+        + ", ".join(f"{_LABELS[name]} {lasts(name)}" for name in found)
+        + " hidden layers. "
+        + (
+            "Neighbours, which lean on single training samples, lose the class earlier than means "
+            "of thousands."
+            if lasts("neighbors_1") < lasts("centroid")
+            else "Neighbours hold out as long as means."
+        ),
+    ]
+
+    def draw(figure: Any) -> None:
+        ax = figure.subplots()
+        for i, name in enumerate(found):
+            drawing.band(ax, layers, found[name], color=drawing.COLORS[i], label=_LABELS[name])
+        ax.axhline(chance, color=drawing.MUTED, linestyle=":")
+        ax.set_ylim(0, 1)
+        drawing.finish(ax, "hidden layers", "accuracy")
+
+    rows = [[layer, *(found[name]["mean"][i] for name in found)] for i, layer in enumerate(layers)]
+    return Section(
+        answer,
+        [Figure("readouts", "Accuracy by depth for seven readouts of the same bits.", draw)],
+        [Table("readouts", "Mean accuracy by depth and readout",
+               ("hidden layers", *(_LABELS[name] for name in found)), rows)],
+    )  # fmt: skip
+
+
+READOUTS = Experiment(
+    "readouts",
+    "Readouts",
+    "How much of the information is still there when the nearest class mean no longer finds it? "
+    "(Itoh 2024, class means alone)",
+    "MNIST, 784 units, 8-bit weights, step; 60,000 training images, 2,500 test images evenly "
+    "spread. Ridge regression to one-hot classes is fitted to the labels and is no part of the "
+    "paper's idea.",
+    _measure,
+    _present,
+)

@@ -1,0 +1,205 @@
+"""Weights of other ranges and shapes, and of fewer bits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from randprop.network import apply_weights
+from randprop.study import _drawing as drawing
+from randprop.study._parts import Context, Experiment, Figure, Section, Table, curve, spread
+from randprop.variants import bit_chain
+
+__all__ = ["WEIGHTS"]
+
+_DEPTHS = range(16)
+_SAMPLES = {"n_train": 10_000, "n_test": 5_000}
+_SHAPES = {
+    "uniform": "uniform",
+    "gaussian": "Gaussian",
+    "ternary": "ternary (-1, 0, 1)",
+    "cauchy": "Cauchy",
+    "orthogonal": "orthogonal",
+    "zero_sum": "rows of sum 0",
+    "shifted_1": "shifted by 1 % of a",
+    "shifted_5": "shifted by 5 % of a",
+    "fan_in_2": "2 inputs",
+    "fan_in_4": "4 inputs",
+    "fan_in_16": "16 inputs",
+    "fan_in_2_balanced": "2 inputs, + and -",
+    "fan_in_4_balanced": "4 inputs, half +",
+    "fan_in_16_balanced": "16 inputs, half +",
+}
+_SCALES = (3, 100, 1000)
+_FEW_BITS = (1, 2, 4, 8)
+
+
+def _measure(context: Context) -> dict[str, Any]:
+    result = context.sweep(layers=_DEPTHS, weights=list(_SHAPES), **_SAMPLES)
+    bits = context.sweep(layers=_DEPTHS, weight_bits=list(_FEW_BITS), **_SAMPLES)
+    differing, scaled = _compare_bits(context)
+    return {
+        "accuracy": {name: curve(result, weights=name) for name in _SHAPES},
+        "accuracy_by_bits": {str(b): curve(bits, weight_bits=b) for b in _FEW_BITS},
+        "differing_bits": differing,
+        "scaled_differing": scaled,
+        "n_classes": 10,
+    }
+
+
+def _compare_bits(context: Context) -> tuple[dict[str, Any], dict[str, int]]:
+    """Output bits against those of 24-bit weights, and those of weights times a factor."""
+    from randprop.datasets import load_mnist
+    from randprop.network import StepNetwork
+
+    X = load_mnist().X_test[::2]
+    differing: dict[str, list[list[float]]] = {str(b): [] for b in _FEW_BITS}
+    scaled = dict.fromkeys(map(str, _SCALES), 0)
+    for seed in range(context.seeds):
+        context.say(f"bits of seed {seed} against 24-bit weights")
+        depth: dict[str, Any] = {"n_matrices": len(_DEPTHS), "seed": seed, "n_threads": context.n_threads}
+        exact = [bits for bits, _ in bit_chain(X, X[:1], weight_bits=24, **depth)]
+        for b in _FEW_BITS:
+            shares = []
+            for found, (bits, _) in zip(
+                exact, bit_chain(X, X[:1], weight_bits=b, **depth), strict=True
+            ):
+                unlike = np.bitwise_count(found.words ^ bits.words).sum()
+                shares.append(float(unlike) / (len(X) * found.n_bits))
+            differing[str(b)].append(shares)
+        network = StepNetwork(X.shape[1], seed=seed)
+        bits = network.propagate(X, n_threads=context.n_threads)
+        for factor in _SCALES:
+            other = apply_weights(X, factor * network.weights(0), n_threads=context.n_threads)
+            scaled[str(factor)] += int(np.bitwise_count(other.words ^ bits.words).sum())
+    shares_by_bits = {
+        b: [spread([chain[i] for chain in chains]) for i in range(len(_DEPTHS))]
+        for b, chains in differing.items()
+    }
+    return shares_by_bits, scaled
+
+
+def _present(numbers: dict[str, Any]) -> Section:
+    found = numbers["accuracy"]
+    layers = found["uniform"]["layers"]
+    at = layers.index(10) if 10 in layers else len(layers) - 1
+    start = {name: found[name]["mean"][0] for name in found}
+    deep = {name: found[name]["mean"][at] for name in found}
+    order = sorted(deep, key=lambda name: -deep[name])
+    kept = [name for name in order if deep[name] > deep["uniform"] + 0.05]
+    alike = [name for name in order if name != "uniform"
+             and max(abs(a - b) for a, b in zip(found[name]["mean"], found["uniform"]["mean"],
+                                                strict=True)) < 0.03]  # fmt: skip
+    lost = [name for name in order if found[name]["mean"][2] < found["uniform"]["mean"][2] - 0.1]
+    different = sum(numbers["scaled_differing"].values())
+    by_bits = numbers["accuracy_by_bits"]
+    bit_gap = max(
+        abs(a - b)
+        for b_name in by_bits
+        for a, b in zip(by_bits[b_name]["mean"], by_bits["8"]["mean"], strict=True)
+    )
+    shares = numbers["differing_bits"]
+
+    def names(keys: list[str]) -> str:
+        return ", ".join(_SHAPES[key] for key in keys)
+
+    answer = [
+        "The range does not matter: weights times "
+        + ", ".join(numbers["scaled_differing"])
+        + (
+            " give the same bits, every one."
+            if different == 0
+            else f" change {different} output bits."
+        ),
+        f"The shape matters little where weights are independent and symmetric: within 0.03 of "
+        f"uniform at every depth are {names(alike)}."
+        if alike
+        else "No other shape stays within 0.03 of uniform at every depth.",
+        f"At {layers[at]} hidden layers dense uniform weights keep {deep['uniform']:.3f}. "
+        + (
+            "More is kept by "
+            + ", ".join(f"{_SHAPES[name]} ({deep[name]:.3f})" for name in kept)
+            + "."
+            if kept
+            else "No shape keeps clearly more."
+        )
+        + (
+            f" Best without a hidden layer: {_SHAPES[max(start, key=lambda n: start[n])]}, "
+            f"{max(start.values()):.3f}."
+        ),
+        (
+            f"What hurts at once is a mean other than 0: {names(lost)} fall more than 0.1 behind "
+            "within two hidden layers, since all units then follow the number of set inputs."
+            if lost
+            else "No shape falls more than 0.1 behind uniform within two hidden layers."
+        ),
+        f"Bits of a weight: between 1 and 8 bits accuracy differs by at most {bit_gap:.3f} at any "
+        f"depth, though against 24-bit weights {100 * shares['1'][0]['mean']:.1f} % of the output "
+        f"bits of the first matrix differ at 1 bit and {100 * shares['8'][0]['mean']:.2f} % at 8, "
+        f"and {100 * shares['1'][-1]['mean']:.1f} % and {100 * shares['8'][-1]['mean']:.1f} % "
+        f"behind matrix {len(shares['1'])}: other bits, the same information.",
+    ]
+
+    def draw_dense(figure: Any) -> None:
+        dense, sparse = figure.subplots(1, 2, sharey=True)
+        for ax, keys in (
+            (dense, [k for k in found if not k.startswith("fan")]),
+            (sparse, ["uniform", *(k for k in found if k.startswith("fan"))]),
+        ):
+            for i, key in enumerate(keys):
+                drawing.band(ax, layers, found[key], color=drawing.COLORS[i], label=_SHAPES[key])
+            ax.set_ylim(0, 1)
+            drawing.finish(ax, "hidden layers", "accuracy" if ax is dense else "", fontsize=7.5)
+
+    def draw_bits(figure: Any) -> None:
+        ax = figure.subplots()
+        for i, b in enumerate(shares):
+            ax.plot(
+                layers,
+                [entry["mean"] for entry in shares[b]],
+                marker="o",
+                markersize=3.5,
+                color=drawing.COLORS[i],
+                label=f"{b} bit" + ("s" if b != "1" else ""),
+            )
+        ax.set_ylim(0, None)
+        drawing.finish(ax, "hidden layers", "share of bits unlike those of 24-bit weights")
+
+    columns = ("hidden layers", *(_SHAPES[name] for name in found))
+    rows = [[layer, *(found[name]["mean"][i] for name in found)] for i, layer in enumerate(layers)]
+    bit_columns = (
+        "hidden layers",
+        *(f"accuracy, {b} bits" for b in by_bits),
+        *(f"share unlike, {b} bits" for b in shares),
+    )
+    bit_rows = [
+        [
+            layer,
+            *(by_bits[b]["mean"][i] for b in by_bits),
+            *(shares[b][i]["mean"] for b in shares),
+        ]
+        for i, layer in enumerate(layers)
+    ]
+    return Section(
+        answer,
+        [Figure("weights", "Accuracy by depth for dense weights of other shapes (left) and few "
+                "inputs a unit (right).", draw_dense, (9.6, 4.6)),
+         Figure("weight_bits", "Output bits that differ from those of 24-bit weights of the same "
+                "seed.", draw_bits)],
+        [Table("weights", "Mean accuracy by depth and shape of the weights", columns, rows),
+         Table("weight_bits", "Bits of a weight", bit_columns, bit_rows)],
+    )  # fmt: skip
+
+
+WEIGHTS = Experiment(
+    "weights",
+    "Weight range and shape",
+    "Does it matter how the weights are drawn? (Itoh 2024, one range, uniform; others left open)",
+    "MNIST, 784 units, step, depths 0 to 15; 10,000 training and 5,000 test images, evenly spread "
+    "over the data. Shapes other than uniform as integers of 8 bits (Cauchy 16), propagated "
+    "exactly. 24-bit weights are the network with float32 weights; fewer bits are its most "
+    "significant ones.",
+    _measure,
+    _present,
+)
