@@ -50,7 +50,15 @@ def known_answers() -> dict[str, Any]:
     return dict(json.loads(path.read_text()))
 
 
+@pytest.fixture(scope="session")
+def known_numbers() -> dict[str, Any]:
+    """Numbers that a study of every experiment measured, with two seeds."""
+    path = Path(__file__).parent / "data" / "study_numbers.json"
+    return dict(json.loads(path.read_text()))
+
+
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("RANDPROP_")]:
-        monkeypatch.delenv(name)
+        if name != "RANDPROP_REQUIRE_BROWSER":
+            monkeypatch.delenv(name)

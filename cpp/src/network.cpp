@@ -37,10 +37,10 @@ BitMatrix apply_any(View x, const std::int32_t* weights, std::size_t n_units, bo
           "a row of weights must have 1 to 65,536 inputs, got " + std::to_string(n_inputs));
   require(n_units >= 1 && n_units <= max_width,
           "weights must have 1 to 2^28 rows, got " + std::to_string(n_units));
-  for (std::size_t i = 0; i < n_inputs * n_units; ++i) {
-    require(weights[i] > -max_own_weight && weights[i] < max_own_weight,
-            "weights must lie between -2^22 and 2^22, got " + std::to_string(weights[i]));
-  }
+  const auto [low, high] = std::minmax_element(weights, weights + n_inputs * n_units);
+  require(*low > -max_own_weight && *high < max_own_weight,
+          "weights must lie between -2^22 and 2^22, got values from " + std::to_string(*low) +
+              " to " + std::to_string(*high));
   const PreparedMatrix m = prepare_own_weights(weights, n_inputs, n_units, signed_inputs);
   constexpr bool bytes = std::is_same<View, ByteView>::value;
   KernelPath path = choose_path(m.weight_bits, bytes, n_inputs, x.n_samples);

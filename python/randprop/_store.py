@@ -40,11 +40,16 @@ class CellStore:
     ------
     ValueError
         If the file is not a store, or one of another definition or version of randprop.
+    OSError
+        If the file cannot be opened.
     """
 
     def __init__(self, path: str | PathLike[str] | None) -> None:
         self._name = "memory" if path is None else str(path)
-        self._db = sqlite3.connect(":memory:" if path is None else path, timeout=60.0)
+        try:
+            self._db = sqlite3.connect(":memory:" if path is None else path, timeout=60.0)
+        except sqlite3.OperationalError as error:
+            raise OSError(f"store {self._name}: {error}") from None
         try:
             self._open()
         except sqlite3.DatabaseError as error:
@@ -60,6 +65,10 @@ class CellStore:
             "schema": _SCHEMA,
             "randprop": _core.__version__,
         }
+        # A commit appends to a log beside the file and waits for no disk; the log is folded in when
+        # the last process closes the file, or by the next one that opens it.
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = NORMAL")
         with self._db:
             # Taken at once: of two processes that make the same store, one waits.
             self._db.execute("BEGIN IMMEDIATE")

@@ -27,7 +27,7 @@ def evaluation_table(result: Evaluation) -> str:
         f"{result.dataset}: {result.n_train:,} training and {result.n_test:,} test samples, "
         f"{len(result.classes)} classes",
         f"network: {result.layers} hidden layers, {shape}, {result.weight_bits}-bit weights, "
-        f"{result.activation}, seed {result.seed}",
+        f"{result.activation}, seed {result.seed}, readout {result.readout}",
     ]
     if result.input_range is not None:
         low, high = result.input_range

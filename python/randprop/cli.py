@@ -71,6 +71,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     evaluate.add_argument("--weight-bits", type=int, default=8, choices=WEIGHT_BITS)
     evaluate.add_argument("--activation", default="step", choices=ACTIVATIONS)
+    evaluate.add_argument(
+        "--readout",
+        default="centroid",
+        help="centroid, centroid_1bit, cosine, neighbors_1, neighbors_3, neighbors_5 or ridge",
+    )
     evaluate.add_argument("--seed", type=int, default=0)
     evaluate.add_argument("--threads", type=int, help="default: every CPU the process may use")
     evaluate.add_argument("--json", type=Path, metavar="FILE", help="also write the result there")
@@ -234,6 +239,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         weight_bits=arguments.weight_bits,
         activation=arguments.activation,
         seed=arguments.seed,
+        readout=arguments.readout,
         n_threads=arguments.threads,
     )
     print(depth_table(result) if isinstance(result, list) else result)

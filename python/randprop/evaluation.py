@@ -14,12 +14,12 @@ from randprop import _core
 from randprop._validation import as_codes, as_labels, check_choice, check_int, check_threads
 from randprop.bits import BitMatrix
 from randprop.conv import Conv2D
+from randprop.decoders import READOUTS, decode
 from randprop.network import StepNetwork
 from randprop.readouts import Centroids
 
-__all__ = ["READOUTS", "Evaluation", "evaluate"]
+__all__ = ["Evaluation", "evaluate"]
 
-READOUTS = ("centroid",)
 _MAX_LAYERS = 100_000
 
 
@@ -181,8 +181,11 @@ def evaluate(
         How a matrix reads the bits of the one before.
     seed : int, default=0
         In [0, 2**64).
-    readout : {"centroid"}, default="centroid"
-        The paper's: nearest class mean.
+    readout : str, default="centroid"
+        ``"centroid"``, the paper's: nearest class mean. ``"centroid_1bit"``: class means rounded to
+        bits. ``"cosine"``: class mean of the largest cosine. ``"neighbors_1"``, ``"neighbors_3"``,
+        ``"neighbors_5"``: nearest training samples by Hamming distance. ``"ridge"``: least squares,
+        see `RidgeReadout`.
     input_shape : (int, int, int), optional
         Height, width and channels of the features, needed where the first matrix is a `Conv2D`.
         Default: that of the named data set. CIFAR-10 has its channels one after the other, not in
@@ -269,7 +272,9 @@ def evaluate(
         centroids = Centroids(n_threads=threads).fit(train, y_train)
         fit_seconds = perf_counter() - started
         started = perf_counter()
-        predicted = np.argmin(centroids.distances(test), axis=1)
+        predicted = as_codes(
+            decode(readout, train, y_train, test, centroids=centroids, n_threads=threads), classes
+        )
         predict_seconds = perf_counter() - started
         confusion = np.zeros((len(classes), len(classes)), dtype=np.int64)
         np.add.at(confusion, (codes_test, predicted), 1)

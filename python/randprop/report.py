@@ -106,7 +106,7 @@ def _draw(figure: Figure, folder: Path) -> str:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure as Canvas
 
-    options = {
+    options: Any = {
         "svg.fonttype": "none",
         "svg.hashsalt": figure.name,
         "font.family": "sans-serif",

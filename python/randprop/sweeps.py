@@ -376,14 +376,14 @@ class _Data:
             unseen = np.setdiff1d(y_test, classes)
             if unseen.size:
                 raise ValueError(f"y_test has labels that y_train has not: {unseen[:5].tolist()}")
+            digest = hashlib.blake2b(digest_size=8)
+            for array in (X_train, as_codes(y_train, classes), X_test, as_codes(y_test, classes)):
+                digest.update(np.ascontiguousarray(array).data)
             train, test = (
                 _spread(X, as_codes(y, classes), count)
                 for X, y, count in ((X_train, y_train, self._counts[0]),
                                     (X_test, y_test, self._counts[1]))
             )  # fmt: skip
-            digest = hashlib.blake2b(digest_size=8)
-            for array in (*train, *test):
-                digest.update(np.ascontiguousarray(array).data)
             baseline = _baseline_accuracy(*train, *test)
             self._loaded[name] = (*train, *test, baseline, digest.hexdigest())
         return self._loaded[name]
@@ -572,20 +572,25 @@ def _measure_values(
     point, train, test = output
     n_classes = int(y_train.max()) + 1
     n_samples = np.bincount(y_train, minlength=n_classes)
-    means = np.stack([train[y_train == c].mean(axis=0, dtype=np.float64) for c in range(n_classes)])
-    within = np.array(
-        [train[y_train == c].var(axis=0, dtype=np.float64).mean() for c in range(n_classes)]
-    )
+    means = np.empty((n_classes, train.shape[1]))
+    within = np.empty(n_classes)
+    for c in range(n_classes):
+        members = train[y_train == c].astype(np.float64)
+        means[c] = members.mean(axis=0)
+        members -= means[c]
+        within[c] = np.einsum("ij,ij->", members, members) / members.size
+    share = n_samples / n_samples.sum()
+    between = np.mean(share @ (means - share @ means) ** 2)
     # Distances differ between classes by inner products with what is left of a class mean once
     # the mean of all is gone: no digits are lost, however close the means are.
     middle = means.mean(axis=0)
     centred = means - middle
     scores = 0.5 * np.sum(centred**2, axis=1) - (test.astype(np.float64) - middle) @ centred.T
-    units = np.mean([np.var(row + point) for row in train[:: max(1, len(train) // 1000)]])
+    units = np.mean(np.var(train[:: max(1, len(train) // 1000)] + point, axis=1))
     metrics = {
         "accuracy": float(np.mean(np.argmin(scores, axis=1) == y_test)),
         "variance_units": float(units),
-        "variance_samples": float(np.mean(train.var(axis=0, dtype=np.float64))),
+        "variance_samples": float(share @ within + between),
         "variance_class_means": float(np.mean(np.var(means, axis=0))),
         "variance_floor": sampling_floor(within, n_samples),
     }

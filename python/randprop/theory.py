@@ -321,6 +321,9 @@ class Prediction:
         With the training samples there are: `signal` and the noise of their finite number.
     variance_samples : ndarray of shape (n_depths,)
         Variance of a unit over samples, mean over the units.
+    noise : ndarray of shape (n_depths,)
+        What finitely many units add: variance of the mean inner product of a test sample with a
+        class, less the mean over classes; in the units of `signal`.
     """
 
     layers: NDArray[np.int64]
@@ -331,6 +334,7 @@ class Prediction:
     signal: NDArray[np.float64]
     variance_class_means: NDArray[np.float64]
     variance_samples: NDArray[np.float64]
+    noise: NDArray[np.float64]
 
 
 def predict(
@@ -370,7 +374,7 @@ def predict(
     rng = np.random.default_rng(0)
     noise = np.zeros((n_classes, n_classes))
     before = float(np.mean(statistics.pairs @ table[0]))
-    rows: list[tuple[float, float, float, float, float]] = []
+    rows: list[tuple[float, ...]] = []
     for m in range(int(depths[-1]) + 1):
         inner = statistics.pairs @ table[m + 1]
         mean = float(inner.mean())
@@ -403,6 +407,7 @@ def predict(
                 signal,
                 signal + floor,
                 unit * (1.0 - mean),
+                unit * float(np.trace(noise)) / n_classes,
             )
         )
     columns = np.array(rows).T

@@ -88,7 +88,7 @@ def draw_weights(name: str, n_in: int, n_out: int, *, layer: int, seed: int) -> 
         return np.rint(values).astype(np.int32)
     if name == "orthogonal":
         # Rows, or where there are more of them than inputs columns, are orthonormal.
-        tall = rng.standard_normal((max(shape), min(shape)))
+        tall = rng.standard_normal((max(shape), min(shape)), dtype=np.float32)
         q, r = np.linalg.qr(tall)
         q *= np.sign(np.diag(r))  # makes it uniform over orthogonal matrices
         q = q if n_out >= n_in else q.T
@@ -146,8 +146,9 @@ def bit_chain(
     """
     n_features = X_train.shape[1]
     width = n_features if width is None else width
-    train: NDArray[np.uint8] | BitMatrix = X_train
-    test: NDArray[np.uint8] | BitMatrix = X_test
+    # Together, so that the weights of others than the definition are drawn and laid out once.
+    n_train = len(X_train)
+    both: NDArray[np.uint8] | BitMatrix = np.concatenate([X_train, X_test])
     network = StepNetwork(
         n_features,
         n_matrices - 1,
@@ -158,13 +159,11 @@ def bit_chain(
     )
     for m in range(n_matrices):
         if weights == "uniform":
-            train = network._apply(train, m, n_threads=n_threads)
-            test = network._apply(test, m, n_threads=n_threads)
+            both = network._apply(both, m, n_threads=n_threads)
         else:
             W = draw_weights(weights, n_features if m == 0 else width, width, layer=m, seed=seed)
-            train = apply_weights(train, W, activation=activation, n_threads=n_threads)
-            test = apply_weights(test, W, activation=activation, n_threads=n_threads)
-        yield train, test
+            both = apply_weights(both, W, activation=activation, n_threads=n_threads)
+        yield both[:n_train], both[n_train:]
 
 
 def float_chain(

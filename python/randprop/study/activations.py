@@ -10,7 +10,7 @@ from randprop.study._parts import Context, Experiment, Figure, Section, Table, c
 __all__ = ["ACTIVATIONS"]
 
 _DEPTHS = range(16)
-_SAMPLES = {"n_train": 8_000, "n_test": 4_000}
+_SAMPLES = {"n_train": 5_000, "n_test": 2_500}
 _NAMES = ("step", "sign", "relu", "sigmoid", "tanh", "identity")
 
 
@@ -90,7 +90,7 @@ ACTIVATIONS = Experiment(
     "Activations",
     "What do other activations do? (Itoh 2024, step alone; others left open)",
     "MNIST, 784 units, 8-bit weights as real numbers w / (256 sqrt(784)), pixels divided by 255 "
-    "for smooth activations; 8,000 training and 4,000 test images, evenly spread. Smooth "
+    "for smooth activations; 5,000 training and 2,500 test images, evenly spread. Smooth "
     "activations are propagated as differences from one reference point: the outputs of deep "
     "sigmoid and tanh networks are closer together than floating point tells apart, and distances "
     "of the outputs themselves would measure rounding.",

@@ -179,8 +179,8 @@ def _present(numbers: dict[str, Any]) -> Section:
         + (
             "more variance, less accuracy." if more_variance_less else "the two move together here."
         ),
-        "At equal variance between class means, accuracy differs from that of the depth curve by "
-        "up to "
+        "At equal variance between class means, where both have it, accuracy differs from that of "
+        "the depth curve by up to "
         + ", ".join(f"{gap:.2f} ({_FAMILIES[name]})" for name, gap in gaps.items())
         + ": "
         + (

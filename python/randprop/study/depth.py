@@ -22,6 +22,7 @@ from randprop.theory import half_depth
 __all__ = ["ACCURACY", "BEYOND", "VARIANCE"]
 
 _DEPTHS = range(16)
+_DEEP = (*range(0, 20), *range(20, 40, 4), *range(40, 65, 8))
 _VARIANCES = {
     "variance_units": "over the units of an output vector",
     "variance_samples": "over samples, per unit",
@@ -122,7 +123,7 @@ def _present_variance(numbers: dict[str, Any]) -> Section:
     for name, what in list(_VARIANCES.items())[:3]:
         fall, mean = falls[name], numbers[name]["mean"]
         sentences.append(
-            f"Variance {what}: {mean[0]:.3g} to {mean[-1]:.3g}, "
+            f"Variance {what}: {mean[0]:.4g} to {mean[-1]:.4g}, "
             + (
                 f"a fall by a factor of {fall['ratio']:.3g}, flat from {fall['flat_from']} "
                 "hidden layers on"
@@ -137,7 +138,7 @@ def _present_variance(numbers: dict[str, Any]) -> Section:
     sentences.append(
         "What the paper describes, a fall until about 10 layers and then a flat line, "
         + (
-            "is how the variance " + " and the variance ".join(fitting) + " behaves."
+            "is how the variance " + " and the variance ".join(fitting) + ", behaves."
             if fitting
             else "is how none of the three behaves."
         )
@@ -178,7 +179,7 @@ def _present_variance(numbers: dict[str, Any]) -> Section:
 
 
 def _measure_beyond(context: Context) -> dict[str, Any]:
-    result = context.sweep(layers=range(65), n_train=20_000)
+    result = context.sweep(layers=_DEEP, n_train=20_000)
     return {
         "accuracy": curve(result),
         "variance_class_means": curve(result, "variance_class_means"),

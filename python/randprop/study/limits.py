@@ -130,7 +130,8 @@ def _present_theory(numbers: dict[str, Any]) -> Section:
         f"{points['step']['fixed_point']:.5f} with the slope {points['step']['slope']:.5f}: what "
         "tells classes apart shrinks by that slope a layer, equally for all pairs. At finite width "
         "it sinks into the noise of the units, whose size the depth does not change.",
-        "With no fitted parameter the noise model predicts the accuracy at every depth within "
+        f"With no fitted parameter the noise model predicts the accuracy at every depth, 0 to "
+        f"{first['accuracy']['layers'][-1]}, within "
         + "; ".join(f"{error:.3f} ({name})" for name, (error, _) in found.items())
         + f". Within the limits set beforehand ({_EXACT_ACCURACY[784]} for MNIST, 784 units, step; "
         f"{_EXACT_OTHER} elsewhere): "
@@ -232,9 +233,11 @@ def _present_width(numbers: dict[str, Any]) -> Section:
     widths = np.array([case["width"] for case in cases])
     known = np.isfinite(halves)
     # The narrowest are not yet on the line: their noise is as large as the signal from the start.
-    fit = known & (widths >= 256)
+    fit = known & (widths >= 256) if np.sum(known & (widths >= 256)) > 1 else known
+    if fit.sum() < 2:
+        return Section(["Accuracy passes one half for fewer than two widths: nothing to compare."])
     gain = float(np.polyfit(np.log2(widths[fit]), np.array(halves)[fit], 1)[0])
-    deepest = theory.half_depth(cases[-1]["accuracy"]["layers"], cases[-1]["accuracy"]["mean"])
+    last = int(np.flatnonzero(known)[-1])
     spread_at_half = [value for value, ok in zip(at_half, fit, strict=True) if ok]
     expected = 1.0 / abs(np.log2(float(theory.slope(theory.fixed_point()))))
     error = max(
@@ -246,7 +249,7 @@ def _present_width(numbers: dict[str, Any]) -> Section:
     answer = [
         f"Half accuracy is reached at {', '.join(f'{h:.2f}' for h in halves)} hidden layers for "
         f"{', '.join(str(w) for w in widths)} units: each doubling of the width buys {gain:.2f} "
-        f"layers, up to {deepest:.1f} at {widths[-1]} units. A signal that shrinks by the slope of "
+        f"layers, up to {halves[last]:.1f} at {widths[last]} units. A signal that shrinks by the slope of "
         f"the fixed point against noise that falls like 1/N would give {expected:.2f} in the "
         "end; the prediction with the noise model is within "
         f"{error:.2f} layers of every measured depth.",

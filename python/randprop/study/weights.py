@@ -22,8 +22,8 @@ _SHAPES = {
     "cauchy": "Cauchy",
     "orthogonal": "orthogonal",
     "zero_sum": "rows of sum 0",
-    "shifted_1": "shifted by 1 % of a",
-    "shifted_5": "shifted by 5 % of a",
+    "shifted_1": "shifted by 1 %",
+    "shifted_5": "shifted by 5 %",
     "fan_in_2": "2 inputs",
     "fan_in_4": "4 inputs",
     "fan_in_16": "16 inputs",
@@ -58,7 +58,11 @@ def _compare_bits(context: Context) -> tuple[dict[str, Any], dict[str, int]]:
     scaled = dict.fromkeys(map(str, _SCALES), 0)
     for seed in range(context.seeds):
         context.say(f"bits of seed {seed} against 24-bit weights")
-        depth: dict[str, Any] = {"n_matrices": len(_DEPTHS), "seed": seed, "n_threads": context.n_threads}
+        depth: dict[str, Any] = {
+            "n_matrices": len(_DEPTHS),
+            "seed": seed,
+            "n_threads": context.n_threads,
+        }
         exact = [bits for bits, _ in bit_chain(X, X[:1], weight_bits=24, **depth)]
         for b in _FEW_BITS:
             shares = []
@@ -129,8 +133,11 @@ def _present(numbers: dict[str, Any]) -> Section:
             f"{max(start.values()):.3f}."
         ),
         (
-            f"What hurts at once is a mean other than 0: {names(lost)} fall more than 0.1 behind "
-            "within two hidden layers, since all units then follow the number of set inputs."
+            f"What hurts at once is a mean other than 0: {names(lost)} (of the half width) falls "
+            "more than 0.1 behind within two hidden layers, since all units then follow the number "
+            "of set inputs."
+            if lost and all(name.startswith("shifted") for name in lost)
+            else f"More than 0.1 behind within two hidden layers: {names(lost)}."
             if lost
             else "No shape falls more than 0.1 behind uniform within two hidden layers."
         ),

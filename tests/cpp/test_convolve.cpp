@@ -1,0 +1,187 @@
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <random>
+#include <stdexcept>
+
+#include "oracle.hpp"
+#include "randprop/network.hpp"
+
+using namespace randprop;
+
+namespace {
+
+using Values = std::vector<std::vector<std::int64_t>>;
+
+// Bits behind a convolution, from the definition: for each output pixel and channel a sum over the
+// pixels of the patch that lie inside the image.
+std::vector<std::vector<bool>> convolution(const NetworkSpec& spec, std::size_t matrix,
+                                           const Values& x) {
+  const ImageShape in = image_before(spec, matrix);
+  const Convolution conv = spec.convolutions[matrix];
+  const ImageShape out = convolved(in, conv);
+  std::vector<std::vector<bool>> bits(x.size(), std::vector<bool>(out.size()));
+  for (std::size_t s = 0; s < x.size(); ++s) {
+    for (std::size_t oy = 0; oy < out.height; ++oy) {
+      for (std::size_t ox = 0; ox < out.width; ++ox) {
+        for (std::size_t unit = 0; unit < conv.channels; ++unit) {
+          std::int64_t z = 0;
+          for (std::size_t k = 0; k < conv.kernel * conv.kernel * in.channels; ++k) {
+            const std::size_t c = k % in.channels;
+            const std::size_t y = oy * conv.stride + k / in.channels / conv.kernel;
+            const std::size_t xx = ox * conv.stride + k / in.channels % conv.kernel;
+            if (y < conv.padding || y - conv.padding >= in.height) continue;
+            if (xx < conv.padding || xx - conv.padding >= in.width) continue;
+            const std::size_t pixel = (y - conv.padding) * in.width + xx - conv.padding;
+            z += x[s][pixel * in.channels + c] * oracle::weight(spec, matrix, unit, k);
+          }
+          bits[s][(oy * out.width + ox) * conv.channels + unit] = z > 0;
+        }
+      }
+    }
+  }
+  return bits;
+}
+
+void check_chain(const NetworkSpec& spec, const std::vector<BitMatrix>& outputs, Values x) {
+  REQUIRE(outputs.size() == spec.widths.size());
+  for (std::size_t m = 0; m < outputs.size(); ++m) {
+    const auto expected =
+        spec.is_convolution(m) ? convolution(spec, m, x) : oracle::layer(spec, m, x);
+    std::size_t wrong = 0;
+    for (std::size_t s = 0; s < x.size(); ++s) {
+      x[s].assign(spec.widths[m], 0);
+      for (std::size_t i = 0; i < spec.widths[m]; ++i) {
+        const bool bit = expected[s][i];
+        wrong += outputs[m].get(s, i) != bit;
+        x[s][i] = spec.activation == Activation::step ? (bit ? 1 : 0) : (bit ? 1 : -1);
+      }
+    }
+    CHECK(wrong == 0);
+    CHECK(oracle::tail_is_zero(outputs[m]));
+  }
+}
+
+NetworkSpec make_spec(ImageShape image, std::vector<Convolution> convolutions, unsigned weight_bits,
+                      Activation activation, std::uint64_t seed) {
+  NetworkSpec spec;
+  spec.n_features = image.size();
+  spec.weight_bits = weight_bits;
+  spec.activation = activation;
+  spec.seed = seed;
+  spec.input_shape = image;
+  spec.convolutions = std::move(convolutions);
+  for (const Convolution& conv : spec.convolutions) {
+    image = conv.kernel != 0 ? convolved(image, conv) : ImageShape{1, 1, 11};
+    spec.widths.push_back(image.size());
+  }
+  return spec;
+}
+
+}  // namespace
+
+TEST_CASE("convolutions equal the definition at every level and kernel") {
+  std::mt19937_64 random(21);
+  const Convolution dense;
+  for (const unsigned weight_bits : {1U, 8U, 24U}) {
+    for (const Activation activation : {Activation::step, Activation::sign}) {
+      // Runs of bits within a word, across words and of more than a word; borders on all sides.
+      const NetworkSpec specs[] = {
+          make_spec({6, 7, 1}, {{3, 3, 1, 1}, {5, 2, 2, 0}, dense}, weight_bits, activation,
+                    random()),
+          make_spec({4, 5, 3}, {{70, 3, 1, 2}, {2, 2, 1, 1}, {65, 1, 1, 0}}, weight_bits,
+                    activation, random()),
+          make_spec({2, 40, 1}, {{1, 2, 3, 1}, {9, 1, 1, 0}}, weight_bits, activation, random()),
+      };
+      for (const NetworkSpec& spec : specs) {
+        const std::size_t n_samples = 17;
+        const std::size_t n = spec.n_features;
+        const auto bytes = oracle::random_bytes(random, n_samples * n);
+        const BitMatrix bits = oracle::random_bits(random, n_samples, n);
+        Values as_bytes(n_samples), as_bits(n_samples);
+        for (std::size_t s = 0; s < n_samples; ++s) {
+          for (std::size_t k = 0; k < n; ++k) {
+            as_bytes[s].push_back(bytes[s * n + k]);
+            as_bits[s].push_back(bits.get(s, k) ? 1 : 0);
+          }
+        }
+        oracle::at_every_level([&](const std::string& level) {
+          CAPTURE(level);
+          for (const char* kernel : {"", "popcount", "dot", "lut"}) {
+            CAPTURE(kernel);
+            setenv("RANDPROP_KERNEL", kernel, 1);
+            const Network network(spec);
+            check_chain(spec,
+                        network.propagate(ByteView{bytes.data(), n_samples, n}, 0,
+                                          spec.widths.size(), true),
+                        as_bytes);
+            check_chain(spec, network.propagate(bits.view(), 0, spec.widths.size(), true), as_bits);
+          }
+          unsetenv("RANDPROP_KERNEL");
+        });
+      }
+    }
+  }
+}
+
+TEST_CASE("convolutions that do not fit are refused") {
+  CHECK_THROWS_AS(convolved({4, 4, 1}, {2, 5, 1, 0}), std::invalid_argument);
+  CHECK_THROWS_AS(convolved({4, 4, 1}, {2, 3, 1, 3}), std::invalid_argument);
+  CHECK_THROWS_AS(convolved({4, 4, 1}, {2, 3, 0, 0}), std::invalid_argument);
+  CHECK_THROWS_AS(convolved({4, 0, 1}, {2, 3, 1, 1}), std::invalid_argument);
+  NetworkSpec spec = make_spec({4, 4, 1}, {{2, 3, 1, 0}}, 1, Activation::step, 0);
+  spec.widths[0] = 9;
+  CHECK_THROWS_AS(Network{spec}, std::invalid_argument);
+  spec = make_spec({4, 4, 1}, {{2, 3, 1, 0}}, 1, Activation::step, 0);
+  spec.n_features = 15;
+  CHECK_THROWS_AS(Network{spec}, std::invalid_argument);
+  spec = make_spec({4, 4, 1}, {{2, 3, 1, 0}}, 1, Activation::step, 0);
+  spec.convolutions.insert(spec.convolutions.begin(), Convolution{});
+  spec.widths.insert(spec.widths.begin(), 16);
+  CHECK_THROWS_AS(Network{spec}, std::invalid_argument);
+}
+
+TEST_CASE("weights of one's own equal plain sums") {
+  std::mt19937_64 random(22);
+  const std::size_t n_samples = 600, n_in = 131, n_units = 70;
+  const auto bytes = oracle::random_bytes(random, n_samples * n_in);
+  const BitMatrix bits = oracle::random_bits(random, n_samples, n_in);
+  for (const std::int32_t top : {1, 7, 127, 128, 32639, 32640, max_own_weight - 1}) {
+    CAPTURE(top);
+    std::vector<std::int32_t> weights(n_units * n_in);
+    for (std::int32_t& w : weights) {
+      w = static_cast<std::int32_t>(random() % (2 * static_cast<std::uint64_t>(top) + 1)) - top;
+    }
+    weights[0] = top;
+    weights[1] = -top;
+    oracle::at_every_level([&](const std::string& level) {
+      CAPTURE(level);
+      for (const char* kernel : {"", "dot", "lut"}) {
+        setenv("RANDPROP_KERNEL", kernel, 1);
+        const BitMatrix found[] = {
+            apply_weights(ByteView{bytes.data(), n_samples, n_in}, weights.data(), n_units),
+            apply_weights(bits.view(), weights.data(), n_units, Activation::step),
+            apply_weights(bits.view(), weights.data(), n_units, Activation::sign)};
+        std::size_t wrong = 0;
+        for (std::size_t s = 0; s < n_samples; ++s) {
+          for (std::size_t unit = 0; unit < n_units; ++unit) {
+            std::int64_t z[3] = {};
+            for (std::size_t k = 0; k < n_in; ++k) {
+              const std::int64_t w = weights[unit * n_in + k];
+              const int bit = bits.get(s, k) ? 1 : 0;
+              z[0] += bytes[s * n_in + k] * w;
+              z[1] += bit * w;
+              z[2] += (2 * bit - 1) * w;
+            }
+            for (std::size_t i = 0; i < 3; ++i) wrong += found[i].get(s, unit) != (z[i] > 0);
+          }
+        }
+        CHECK(wrong == 0);
+        for (const BitMatrix& out : found) CHECK(oracle::tail_is_zero(out));
+      }
+      unsetenv("RANDPROP_KERNEL");
+    });
+  }
+  const std::int32_t large = max_own_weight;
+  CHECK_THROWS_AS(apply_weights(ByteView{bytes.data(), 1, 1}, &large, 1), std::invalid_argument);
+}

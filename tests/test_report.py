@@ -1,0 +1,125 @@
+"""The report in a browser: no error, every figure there, light and dark, wide and narrow."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+
+import pytest
+
+from randprop import report
+
+CHROMIUM, DRIVER = (shutil.which(name) for name in ("chromium", "chromedriver"))
+
+
+@pytest.fixture(scope="module")
+def page(known_numbers, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("report")
+    return report.write(
+        folder,
+        known_numbers["numbers"],
+        seeds=2,
+        command="randprop study --seeds 2",
+        seconds={"accuracy": 1.0},
+    )
+
+
+def test_page_stands_alone(page):
+    text = page.read_text()
+    # Only the link to the paper, and namespaces of SVG, name another place.
+    places = set(re.findall(r'(?:href|src)="(https?://[^"]+)"', text))
+    assert places == {"https://arxiv.org/abs/2409.03760"}
+    ids = re.findall(r'\bid="([^"]+)"', text)
+    assert len(ids) == len(set(ids))
+    used = set(re.findall(r'(?:url\(#|xlink:href="#)([^")]+)', text))
+    assert used <= set(ids)
+
+
+def test_text_is_escaped(known_numbers, tmp_path):
+    numbers = {"datasets": {**known_numbers["numbers"]["datasets"], "missing": {"kmnist": "<b>&"}}}
+    text = report.write(tmp_path, numbers, seeds=1, command="x <y>", seconds={}).read_text()
+    assert "&lt;b&gt;&amp;" in text
+    assert "x &lt;y&gt;" in text
+    assert "<b>&" not in text
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if (CHROMIUM is None or DRIVER is None) and "RANDPROP_REQUIRE_BROWSER" not in os.environ:
+        pytest.skip("Chromium and its driver are not installed")
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for flag in ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
+                 "--disable-background-networking", "--disable-component-update",
+                 "--disable-sync", "--hide-scrollbars"):  # fmt: skip
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
+    yield driver
+    driver.quit()
+
+
+def luminance(color):
+    red, green, blue = map(int, re.findall(r"\d+", color)[:3])
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_in_chromium(browser, page, known_numbers, scheme, width):
+    from selenium.webdriver.common.by import By
+
+    browser.execute_cdp_cmd(
+        "Emulation.setEmulatedMedia",
+        {"features": [{"name": "prefers-color-scheme", "value": scheme}]},
+    )
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500},
+    )
+    browser.get(page.as_uri())
+    figures = browser.find_elements(By.CSS_SELECTOR, "figure svg")
+    assert len(figures) >= 13
+    for figure in figures:
+        assert figure.size["width"] > 150
+        assert figure.size["height"] > 100
+    # The page itself never scrolls sideways.
+    overflow = browser.execute_script(
+        "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    )
+    assert overflow <= 0
+    body = browser.find_element(By.TAG_NAME, "body")
+    paper, ink = (
+        luminance(body.value_of_css_property(name)) for name in ("background-color", "color")
+    )
+    assert (paper > 230 and ink < 60) if scheme == "light" else (paper < 40 and ink > 200)
+    label = browser.find_element(By.CSS_SELECTOR, "#figure-accuracy svg text")
+    assert abs(luminance(label.value_of_css_property("fill")) - paper) > 120
+    assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
+
+
+def test_tables_sort(browser, page):
+    from selenium.webdriver.common.by import By
+
+    browser.get(page.as_uri())
+    browser.execute_script("document.querySelectorAll('details').forEach(d => d.open = true)")
+    table = browser.find_element(By.ID, "table-accuracy")
+    heads = table.find_elements(By.TAG_NAME, "th")
+
+    def column(index):
+        cells = table.find_elements(By.CSS_SELECTOR, f"tbody td:nth-child({index + 1})")
+        return [float(cell.get_attribute("data-value")) for cell in cells]
+
+    means = column(1)
+    heads[1].click()
+    assert column(1) == sorted(means)
+    heads[1].click()
+    assert column(1) == sorted(means, reverse=True)
+    assert heads[1].get_attribute("aria-sort") == "descending"
+    heads[0].click()
+    assert column(0) == list(range(16))
+    assert [e for e in browser.get_log("browser") if e["level"] == "SEVERE"] == []

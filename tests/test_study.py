@@ -1,0 +1,257 @@
+"""Experiments: what they measure on a small data set, and answers that follow from the numbers."""
+
+from __future__ import annotations
+
+import copy
+import json
+
+import numpy as np
+import pytest
+
+import randprop.datasets
+from randprop import study
+from randprop.datasets import Dataset
+from randprop.study import EXPERIMENTS, cause, depth, limits
+
+
+@pytest.fixture(scope="module")
+def numbers(known_numbers):
+    return known_numbers["numbers"]
+
+
+def answer(key, numbers):
+    return " ".join(EXPERIMENTS[key].present(numbers).answer)
+
+
+@pytest.fixture
+def small_mnist(monkeypatch):
+    """A tenth of a percent of MNIST in its place."""
+    whole = randprop.datasets.load_mnist()
+    part = Dataset(whole.X_train[:400], whole.y_train[:400], whole.X_test[:80], whole.y_test[:80])
+    for name in ("load_mnist", "load_fashion_mnist"):
+        monkeypatch.setattr(randprop.datasets, name, lambda: part)
+    loaders = {name: (lambda: part) for name in ("mnist", "fashion_mnist")}
+
+    def missing():
+        raise OSError("no mirror could be reached")
+
+    loaders |= {"kmnist": missing, "cifar10": missing}
+    monkeypatch.setattr(randprop.datasets, "LOADERS", loaders)
+    monkeypatch.setattr(limits, "_statistics", {})
+
+
+def test_every_experiment_measures_presents_and_draws(small_mnist, tmp_path, monkeypatch):
+    monkeypatch.setattr(limits, "_WIDTHS", (256, 512, 1024))
+    monkeypatch.setattr(limits, "_CASES", limits._CASES[:2] + limits._CASES[-1:])
+    told = []
+    page = study.run_study(
+        tmp_path / "report", seeds=2, only=list(EXPERIMENTS), progress=False, say=told.append
+    )
+    content = json.loads((tmp_path / "report" / "numbers.json").read_text())
+    assert set(content["numbers"]) == set(EXPERIMENTS)
+    assert content["about"]["command"] == "randprop study --seeds 2 --only " + ",".join(EXPERIMENTS)
+    for key, experiment in EXPERIMENTS.items():
+        assert experiment.title in told
+        section = experiment.present(content["numbers"][key])
+        assert content["answers"][key] == section.answer
+        for figure in section.figures:
+            for kind in ("svg", "png"):
+                path = tmp_path / "report" / "figures" / f"{figure.name}.{kind}"
+                assert path.stat().st_size > 2000
+        for table in section.tables:
+            lines = (tmp_path / "report" / "tables" / f"{table.name}.csv").read_text().splitlines()
+            assert len(lines) == 1 + len(table.rows)
+    text = page.read_text()
+    assert "KMNIST, CIFAR-10" in text
+    assert not list((tmp_path / "report").rglob("*.tmp"))
+    # Again, from the store: the same numbers.
+    again = study.measure(
+        2, only=["accuracy", "variance"], store=tmp_path / "report" / "cells.sqlite", progress=False
+    )
+    assert again["numbers"]["accuracy"] == content["numbers"]["accuracy"]
+
+
+def test_answers_are_those_of_the_numbers(numbers):
+    for key, values in numbers.items():
+        text = answer(key, values)
+        assert len(text) > 80
+        assert "nan" not in text
+
+
+def changed(values, path, value):
+    values = copy.deepcopy(values)
+    at = values
+    for step in path[:-1]:
+        at = at[step]
+    at[path[-1]] = value
+    return values
+
+
+def flat(curve, value):
+    return {**curve, "mean": [value] * len(curve["mean"])}
+
+
+def test_accuracy_answer(numbers):
+    values = numbers["accuracy"]
+    assert "is reproduced, with 80 % kept by up to one" in answer("accuracy", values)
+    assert "no depth of the random network does better" in answer("accuracy", values)
+    kept = changed(values, ["accuracy"], flat(values["accuracy"], 0.9))
+    assert "is not reproduced" in answer("accuracy", kept)
+    assert "does not fall through one half" in answer("accuracy", kept)
+    assert "the network does better at 0 hidden layers" in answer("accuracy", kept)
+
+
+def test_variance_answer(numbers):
+    values = numbers["variance"]
+    text = answer("variance", values)
+    assert "over the units of an output vector: 0.2496 to 0.2496, no fall" in text
+    assert "is how the variance between class means, per unit, behaves" in text
+    other = changed(values, ["variance_class_means"], flat(values["variance_class_means"], 0.02))
+    assert "is how none of the three behaves" in answer("variance", other)
+    assert "stays above what sampling alone" in answer("variance", other)
+
+
+def test_describe_fall():
+    layers = list(range(16))
+    falling = [2.0 ** -min(d, 10) for d in layers]
+    assert depth.describe_fall(layers, falling) == {
+        "falls": True, "ratio": 1024.0, "flat_from": 10, "as_paper": True,
+    }  # fmt: skip
+    assert not depth.describe_fall(layers, [2.0 ** -min(d, 3) for d in layers])["as_paper"]
+    assert not depth.describe_fall(layers, [2.0**-d for d in layers])["as_paper"]
+    assert not depth.describe_fall(layers, [0.25] * 16)["falls"]
+
+
+def test_beyond_answer(numbers):
+    values = numbers["beyond"]
+    assert "Nothing comes back" in answer("beyond", values)
+    back = copy.deepcopy(values)
+    back["accuracy"]["mean"][-2] = 0.4
+    assert "not at chance throughout: 0.400 at 56" in answer("beyond", back)
+
+
+def test_weights_answer(numbers):
+    values = numbers["weights"]
+    text = answer("weights", values)
+    assert "give the same bits, every one" in text
+    assert "change 7 output bits" in answer(
+        "weights", changed(values, ["scaled_differing", "100"], 7)
+    )
+    assert "2 inputs, + and -" in text
+    lost = changed(
+        values, ["accuracy", "fan_in_2_balanced"],
+        flat(values["accuracy"]["fan_in_2_balanced"], 0.1),
+    )  # fmt: skip
+    assert "2 inputs, + and - (" not in answer("weights", lost)
+
+
+def test_activations_answer(numbers):
+    values = numbers["activations"]
+    assert "a small variance by itself loses nothing" in answer("activations", values)
+    other = changed(values, ["accuracy", "tanh"], flat(values["accuracy"]["tanh"], 0.1))
+    other = changed(other, ["accuracy", "sigmoid"], flat(values["accuracy"]["tanh"], 0.1))
+    assert "fall together here" in answer("activations", other)
+    assert "differ from the identity by up to" in answer("activations", other)
+
+
+def test_convolution_answer(numbers):
+    values = numbers["convolution"]
+    best = max(
+        (v["mean"], k) for k, v in values["single"].items() if not k.startswith("dense")
+    )[1]  # fmt: skip
+    assert f"the best convolution, {best} channels" in answer("convolution", values)
+    worse = copy.deepcopy(values)
+    for name, stack in worse["stacks"].items():
+        stack["mean"] = [0.9 if name.startswith("dense") else 0.2] * len(stack["mean"])
+    assert "No convolution keeps more" in answer("convolution", worse)
+
+
+def test_cause_answer(numbers):
+    values = numbers["cause"]
+    text = answer("cause", values)
+    assert "no label changes" in text
+    assert "more variance, less accuracy" in text
+    assert "Variance does not cause accuracy" in text
+    assert "3 labels change" in answer("cause", changed(values, ["labels_changed_by_scaling"], 3))
+    one = copy.deepcopy(values)
+    for name in one["families"]:
+        one["families"][name] = copy.deepcopy(values["families"]["depth"])
+    assert "one curve" in answer("cause", one)
+
+
+def test_theory_answer(numbers):
+    values = numbers["theory"]
+    assert "At infinite width accuracy does not fall" in answer("theory", values)
+    right = copy.deepcopy(values)
+    for case in right["cases"]:
+        case["predicted_accuracy"] = case["accuracy"]["mean"]
+        case["predicted_variance"] = case["variance_class_means"]["mean"]
+    assert "all of them" in answer("theory", right)
+    assert "784 units, step: 5 %: kept" in answer("theory", right)
+    wrong = copy.deepcopy(right)
+    wrong["cases"][0]["predicted_accuracy"] = [1.0] * 16
+    wrong["cases"][0]["predicted_variance"] = [1.0] * 16
+    assert "all but mnist, 784 units, step" in answer("theory", wrong)
+    assert "784 units, step: 5 %: missed" in answer("theory", wrong)
+    falls = copy.deepcopy(values)
+    falls["cases"][0]["predicted_infinite"][-1] = 0.1
+    assert "Even at infinite width accuracy falls" in answer("theory", falls)
+
+
+def test_width_answer(numbers):
+    values = numbers["width"]
+    assert "fall on one" in answer("width", values)
+    other = copy.deepcopy(values)
+    other["cases"][3]["signal"] = [10 * s for s in other["cases"][3]["signal"]]
+    assert "the curves do not collapse" in answer("width", other)
+
+
+def test_readouts_answer(numbers):
+    values = numbers["readouts"]
+    assert "The bits hold far more than class means read" in answer("readouts", values)
+    same = copy.deepcopy(values)
+    for name in same["accuracy"]:
+        same["accuracy"][name] = copy.deepcopy(values["accuracy"]["centroid"])
+    assert "no readout finds much more" in answer("readouts", same)
+    hidden = changed(values, ["accuracy", "ridge"], flat(values["accuracy"]["ridge"], 0.8))
+    assert "information that the mean does not see" in answer("readouts", hidden)
+
+
+def test_datasets_answer(numbers):
+    values = numbers["datasets"]
+    assert "All fall to chance" in answer("datasets", values)
+    other = changed(values, ["accuracy", "mnist", "mean", -1], 0.5)
+    assert "Not all fall to chance" in answer("datasets", other)
+
+
+def test_accuracy_gap():
+    def points(*pairs):
+        return [{"variance": v, "accuracy": a} for v, a in pairs]
+
+    line = points((1e-4, 0.1), (1e-2, 0.5), (1.0, 0.9))
+    assert cause.accuracy_gap(line, line) == 0
+    assert cause.accuracy_gap(line, points((1e-2, 0.2), (1.0, 0.9))) == pytest.approx(0.3, abs=0.01)
+
+
+def test_flips_and_erasures_have_their_probability():
+    from randprop import BitMatrix
+
+    rng = np.random.default_rng(0)
+    bits = BitMatrix.from_array(np.ones((200, 1000), dtype=np.uint8))
+    for p in (0.0, 0.1, 0.5, 0.95):
+        flipped = cause._combine(bits, p, rng, np.bitwise_xor)
+        assert flipped.to_array().mean() == pytest.approx(1 - p, abs=0.005)
+        kept = cause._combine(bits, 1 - p, rng, np.bitwise_and)
+        assert kept.to_array().mean() == pytest.approx(1 - p, abs=0.005)
+
+
+def test_bad_arguments(tmp_path):
+    with pytest.raises(ValueError, match="must be one of 'accuracy', 'variance'"):
+        study.run_study(tmp_path / "r", only=["acuracy"])
+    with pytest.raises(TypeError, match="only must be several names"):
+        study.run_study(tmp_path / "r", only="accuracy")
+    with pytest.raises(ValueError, match="at least one experiment"):
+        study.run_study(tmp_path / "r", only=[])
+    with pytest.raises(ValueError, match="seeds must lie in"):
+        study.run_study(tmp_path / "r", seeds=0)
+    assert not (tmp_path / "r").exists()

@@ -1,0 +1,321 @@
+"""Sweeps: the grid, the store, interruptions, summaries."""
+
+from __future__ import annotations
+
+import csv
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import randprop
+from helpers import random_bytes
+from randprop import _progress, _store, evaluate, sweep
+
+
+def blobs(n_train=120, n_test=40, n_features=30, seed=0):
+    rng = np.random.default_rng(seed)
+    centres = rng.integers(0, 200, (3, n_features))
+    y = np.arange(n_train + n_test) % 3
+    X = np.clip(centres[y] + rng.integers(-60, 60, (len(y), n_features)), 0, 255).astype(np.uint8)
+    return X[:n_train], y[:n_train], X[n_train:], y[n_train:]
+
+
+def without_seconds(result):
+    return [{k: v for k, v in row.items() if k != "seconds"} for row in result]
+
+
+def test_cells_equal_evaluate():
+    data = blobs()
+    result = sweep([0, 3], dataset=data, width=[20, 64], activation=["step", "sign"], seeds=[4, 9])
+    assert len(result) == 16
+    for row in result:
+        one = evaluate(
+            row["layers"],
+            dataset=data,
+            width=row["width"],
+            activation=row["activation"],
+            seed=row["seed"],
+        )
+        for name in ("accuracy", "variance_units", "variance_samples", "variance_class_means",
+                     "baseline_accuracy"):  # fmt: skip
+            assert row[name] == getattr(one, name)
+
+
+def test_every_axis_and_defaults():
+    result = sweep(
+        [1],
+        dataset=blobs(),
+        weights=["uniform", "gaussian", "fan_in_2"],
+        readout=["centroid", "ridge"],
+        seeds=1,
+        n_train=60,
+        n_test=20,
+    )
+    assert {(r["weights"], r["readout"]) for r in result} == {
+        (w, r) for w in ("uniform", "gaussian", "fan_in_2") for r in ("centroid", "ridge")
+    }
+    assert {(r["n_train"], r["n_test"], r["width"], r["dataset"]) for r in result} == {
+        (60, 20, 30, "arrays")
+    }
+    smooth = sweep(2, dataset=blobs(), activation=["relu", "identity"], seeds=1)
+    assert all(0.3 < row["accuracy"] <= 1 for row in smooth)
+
+
+def test_thinning_spreads_over_the_data():
+    X_train, y_train, X_test, y_test = blobs(n_train=120)
+    rows = np.arange(60) * 2
+    thin = sweep(0, dataset=(X_train, y_train, X_test, y_test), seeds=1, n_train=60)
+    same = sweep(0, dataset=(X_train[rows], y_train[rows], X_test, y_test), seeds=1)
+    assert thin.rows[0]["accuracy"] == same.rows[0]["accuracy"]
+    assert thin.rows[0]["variance_class_means"] == same.rows[0]["variance_class_means"]
+
+
+def test_floor_is_what_classes_without_differences_show():
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 256, (3000, 40), dtype=np.uint8)
+    y = rng.integers(0, 5, 3000)
+    result = sweep(0, dataset=(X, y, X[:50], y[:50]), width=512, seeds=4)
+    ratio = np.mean([r["variance_class_means"] / r["variance_floor"] for r in result])
+    assert ratio == pytest.approx(1, abs=0.1)
+
+
+def test_threads_and_jobs_do_not_change_the_result():
+    arguments = {"layers": [0, 2], "dataset": blobs(), "seeds": 3, "width": [16, 40]}
+    one = sweep(**arguments, n_threads=1)
+    assert without_seconds(sweep(**arguments, n_threads=3)) == without_seconds(one)
+    assert without_seconds(sweep(**arguments, n_jobs=2)) == without_seconds(one)
+
+
+def test_resumes_from_the_store(tmp_path, monkeypatch):
+    store = tmp_path / "cells.sqlite"
+    data = blobs()
+    whole = sweep([0, 1, 2], dataset=data, seeds=3)
+    sweep([0, 2], dataset=data, seeds=2, store=store)
+    computed = []
+    run = randprop.sweeps._run_chain
+    monkeypatch.setattr(
+        randprop.sweeps,
+        "_run_chain",
+        lambda cells, *rest: computed.extend(cells) or run(cells, *rest),
+    )
+    resumed = sweep([0, 1, 2], dataset=data, seeds=3, store=store)
+    assert without_seconds(resumed) == without_seconds(whole)
+    assert len(computed) == 5  # depth 1 of two seeds, three depths of the third
+    computed.clear()
+    again = sweep([0, 1, 2], dataset=data, seeds=3, store=store)
+    assert list(again) == list(resumed)
+    assert not computed
+    with sqlite3.connect(store) as db:
+        assert db.execute("SELECT count(*) FROM cells").fetchone() == (9,)
+
+
+def test_store_refuses_what_does_not_mix(tmp_path, monkeypatch):
+    store = tmp_path / "cells.sqlite"
+    data = blobs()
+    sweep(0, dataset=data, seeds=1, store=store)
+    before = store.read_bytes()
+    with pytest.raises(ValueError, match="holds results of another arrays"):
+        sweep(0, dataset=blobs(seed=1), seeds=1, store=store)
+    monkeypatch.setattr(_store, "DEFINITION", "2")
+    with pytest.raises(ValueError, match="results of definition 1, this is definition 2"):
+        sweep(0, dataset=data, seeds=1, store=store)
+    monkeypatch.undo()
+    with sqlite3.connect(store) as db:
+        db.execute("UPDATE randprop SET value = '0.0.1' WHERE name = 'randprop'")
+    with pytest.raises(ValueError, match=r"results of randprop 0\.0\.1, this is randprop"):
+        sweep(0, dataset=data, seeds=1, store=store)
+    assert before
+    other = tmp_path / "other.sqlite"
+    with sqlite3.connect(other) as db:
+        db.execute("CREATE TABLE t (x)")
+    with pytest.raises(ValueError, match="database of something else"):
+        sweep(0, dataset=data, seeds=1, store=other)
+    text = tmp_path / "notes.txt"
+    text.write_text("not a database, and longer than the header of one" * 40)
+    with pytest.raises(ValueError, match="is not a store of a sweep"):
+        sweep(0, dataset=data, seeds=1, store=text)
+    assert text.read_text().startswith("not a database")
+
+
+SCRIPT = """
+import sys
+import numpy as np
+import randprop
+rng = np.random.default_rng(3)
+X = rng.integers(0, 256, (400, 200), dtype=np.uint8)
+y = rng.integers(0, 4, 400)
+randprop.sweep(range(6), dataset=(X, y, X[:100], y[:100]), width=[200, 300], seeds=25,
+               store=sys.argv[1], progress=False)
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
+def test_killed_twenty_times_and_resumed(tmp_path):
+    script = tmp_path / "sweep.py"
+    script.write_text(SCRIPT)
+    store = tmp_path / "cells.sqlite"
+
+    def start(path):
+        return subprocess.Popen([sys.executable, str(script), str(path)])
+
+    def cells():
+        try:
+            with sqlite3.connect(f"file:{store}?mode=ro", uri=True) as db:
+                return db.execute("SELECT count(*) FROM cells").fetchone()[0]
+        except sqlite3.OperationalError:
+            return 0  # not there yet, or locked by the writer
+
+    whole = tmp_path / "whole.sqlite"
+    assert start(whole).wait(timeout=120) == 0
+    draw = random.Random(1)
+    kills = middles = 0
+    while kills < 20:
+        process = start(store)
+        deadline, done = time.monotonic() + 60, cells()
+        # Some are killed while they start, most after a few more cells.
+        wanted = done + draw.randint(0, 12)
+        while process.poll() is None and cells() < wanted and time.monotonic() < deadline:
+            time.sleep(0.002)
+        time.sleep(draw.random() * 0.01)
+        if process.poll() is not None:
+            break
+        process.send_signal(signal.SIGKILL)
+        assert process.wait(timeout=30) == -signal.SIGKILL
+        kills += 1
+        middles += 0 < cells() < 300
+    assert kills == 20
+    assert middles > 10
+    assert start(store).wait(timeout=120) == 0
+    names = ", ".join(n for n in _store.PARAMETERS + _store.METRICS if n != "seconds")
+    query = f"SELECT {names} FROM cells ORDER BY {', '.join(_store.PARAMETERS)}"
+    with sqlite3.connect(store) as resumed, sqlite3.connect(whole) as uninterrupted:
+        rows = uninterrupted.execute(query).fetchall()
+        assert len(rows) == 300
+        assert resumed.execute(query).fetchall() == rows
+
+
+def test_two_processes_may_share_a_store(tmp_path):
+    script = tmp_path / "sweep.py"
+    script.write_text(SCRIPT.replace("seeds=25", "seeds=6"))
+    store = tmp_path / "cells.sqlite"
+    processes = [subprocess.Popen([sys.executable, str(script), str(store)]) for _ in range(2)]
+    assert [process.wait(timeout=120) for process in processes] == [0, 0]
+    with sqlite3.connect(store) as db:
+        assert db.execute("SELECT count(*) FROM cells").fetchone() == (72,)
+
+
+def test_summary_is_student_t():
+    result = sweep([0, 1], dataset=blobs(), seeds=5, width=9)
+    for row in result.summary():
+        values = [r["accuracy"] for r in result.where(layers=row["layers"])]
+        assert row["n_seeds"] == 5
+        assert row["accuracy"] == pytest.approx(np.mean(values), abs=1e-15)
+        assert row["sd"] == pytest.approx(np.std(values, ddof=1))
+        low, high = stats.t.interval(0.95, 4, np.mean(values), stats.sem(values))
+        assert row["ci95"] == pytest.approx((high - low) / 2)
+    assert np.isnan(sweep(0, dataset=blobs(), seeds=1).summary()[0]["ci95"])
+
+
+def test_tables_and_plots(tmp_path):
+    result = sweep([0, 1, 2], dataset=blobs(), seeds=2, width=[9, 20])
+    frame = result.to_pandas()
+    assert len(frame) == 12
+    assert frame.groupby("layers")["accuracy"].mean().tolist() == pytest.approx(
+        [np.mean([r["accuracy"] for r in result.where(layers=m)]) for m in (0, 1, 2)]
+    )
+    result.to_csv(tmp_path / "cells.csv")
+    with (tmp_path / "cells.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["accuracy"]) for row in rows] == [row["accuracy"] for row in result]
+    assert os.listdir(tmp_path) == ["cells.csv"]
+    import matplotlib
+
+    matplotlib.use("agg")
+    ax = result.plot()
+    assert [line.get_label() for line in ax.get_lines()] == ["width 9", "width 20"]
+    means = [row["accuracy"] for row in result.where(width=9).summary()]
+    np.testing.assert_allclose(ax.get_lines()[0].get_ydata(), means)
+    assert result.plot("variance_class_means", ax=ax) is ax
+    matplotlib.pyplot.close("all")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"layers": []}, ValueError, "layers must name at least one"),
+        ({"layers": [0, -1]}, ValueError, r"layers\[1\] must lie in \[0, 100000\], got -1"),
+        ({"layers": 1.5}, TypeError, "layers must be an integer"),
+        ({"width": 0}, ValueError, "width must lie in"),
+        ({"weight_bits": 3}, ValueError, "weight_bits must be one of 1, 2, 4, 8, 24, got 3"),
+        ({"weights": ["uniform", "odd"]}, ValueError, "weights must be one of 'uniform'"),
+        ({"activation": "gelu"}, ValueError, "activation must be one of 'step', 'sign', 'relu'"),
+        ({"readout": "svm"}, ValueError, "readout must be one of 'centroid'"),
+        ({"dataset": "mnits"}, ValueError, "dataset must be one of 'mnist'"),
+        ({"dataset": [1, 2]}, TypeError, "dataset must be a name or"),
+        ({"seeds": 0}, ValueError, r"seeds must lie in \[1, 1000000\], got 0"),
+        ({"seeds": [0, -1]}, ValueError, r"seeds\[1\] must lie in"),
+        ({"n_train": 0}, ValueError, "n_train must lie in"),
+        ({"n_jobs": 0}, ValueError, "n_jobs must be -1 or at least 1, got 0"),
+        ({"weights": "ternary", "weight_bits": 4}, ValueError, "is for weights 'uniform'"),
+        ({"activation": "tanh", "readout": "ridge"}, ValueError, "takes weights 'uniform' and"),
+        ({"store": "/no/such/folder/s.sqlite"}, OSError, "unable to open database file"),
+    ],
+)
+def test_bad_arguments(arguments, error, message):
+    with pytest.raises(error, match=message):
+        sweep(**{"layers": 0, "dataset": blobs(), "seeds": 1, **arguments})
+
+
+def test_unseen_labels_and_unknown_metrics():
+    X_train, y_train, X_test, y_test = blobs()
+    with pytest.raises(ValueError, match="y_test has labels that y_train has not"):
+        sweep(0, dataset=(X_train, y_train, X_test, y_test + 1), seeds=1)
+    result = sweep(0, dataset=blobs(), seeds=1)
+    with pytest.raises(ValueError, match="metric must be one of 'accuracy'"):
+        result.summary("f1")
+    with pytest.raises(ValueError, match="parameter must be one of"):
+        result.where(depth=3)
+
+
+def test_progress_is_silent_without_a_terminal(capsys):
+    sweep([0, 1], dataset=blobs(), seeds=2, progress=True)
+    captured = capsys.readouterr()
+    assert captured.err == captured.out == ""
+
+
+def test_progress_shows_rate_and_time_on_a_terminal(monkeypatch):
+    import io
+
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    stream = Terminal()
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "120")
+    with _progress.track("cells", 4) as advance:
+        for _ in range(4):
+            time.sleep(0.06)
+            advance(1)
+    assert "cells" in stream.getvalue()
+    assert "4/4" in stream.getvalue()
+    assert "/s" in stream.getvalue()
+    stream.truncate(0)
+    stream.seek(0)
+    with _progress.track("cells", 4, show=False) as advance:
+        advance(4)
+    assert stream.getvalue() == ""
+
+
+def test_wide_features_need_no_network_of_their_own():
+    data = (random_bytes(1, 30, 700), np.arange(30) % 3, random_bytes(2, 9, 700), np.arange(9) % 3)
+    assert sweep(0, dataset=data, width=5, seeds=1).rows[0]["width"] == 5
