@@ -68,13 +68,14 @@ def test_bench_command(
 ) -> None:
     monkeypatch.setattr(sys, "path", list(sys.path))
     out, page = tmp_path / "out.json", tmp_path / "page.md"
-    arguments = ["bench", "centroids", "hamming", "--quick", "--rounds", "2"]
+    arguments = ["bench", "convolve", "centroids", "hamming", "ridge", "--quick", "--rounds", "2"]
     assert cli.main([*arguments, "--json", str(out), "--markdown", str(page)]) == 0
     content = json.loads(out.read_text())
     titles = [table["title"] for table in content["tables"]]
-    assert len(titles) == 3
-    assert content["tables"][2]["rows"][0]["contestant"].startswith("randprop ")
-    assert "randprop bench centroids hamming --quick" in page.read_text()
+    assert len(titles) == 5 + 2 + 1 + 2
+    for table in content["tables"]:
+        assert table["rows"][0]["contestant"].startswith("randprop ")
+    assert "randprop bench convolve centroids hamming ridge --quick" in page.read_text()
     assert "Nearest of 6,000 rows" in capsys.readouterr().out
 
 

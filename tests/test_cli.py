@@ -110,3 +110,60 @@ def test_a_closed_pipe_is_no_error() -> None:
     command = f"{sys.executable} -m randprop info | true"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
     assert done.stderr == ""
+
+
+def test_sweep_prints_means_and_resumes(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    arguments = [
+        "sweep", "--layers", "0,2", "--dataset", "digits", "--width", "32,64", "--weight-bits",
+        "1", "--activation", "step,sign", "--readout", "centroid,ridge", "--seeds", "3-4",
+        "--store", str(tmp_path / "cells.sqlite"), "--csv", str(tmp_path / "cells.csv"),
+        "--no-progress",
+    ]  # fmt: skip
+    assert cli.main(arguments) == 0
+    first = capsys.readouterr().out
+    lines = first.splitlines()
+    assert lines[0].startswith("dataset digits, n_train 1437, n_test 360, weight_bits 1")
+    assert lines[2].split() == [
+        "width", "activation", "readout", "layers", "n_seeds", "accuracy", "sd", "ci95",
+    ]  # fmt: skip
+    assert len(lines) == 3 + 16
+    expected = evaluate(
+        2, dataset="digits", width=64, weight_bits=1, activation="sign", readout="ridge", seed=3
+    )
+    rows = (tmp_path / "cells.csv").read_text().splitlines()
+    assert len(rows) == 1 + 32
+    assert any(f"sign,ridge,3,2,{expected.accuracy}" in row for row in rows)
+    assert cli.main(arguments) == 0
+    assert capsys.readouterr().out == first
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--layers", "x"], "expected a number, a range or a list"),
+        (["--width", "a"], "expected a width or a list"),
+        (["--seeds", "0"], "seeds must lie in"),
+        (["--readout", "svm"], "readout[0] must be one of"),
+        (["--csv", "/no/such/folder/x.csv"], "--csv: the folder of"),
+    ],
+)
+def test_bad_sweeps(arguments: list[str], message: str) -> None:
+    done = run("sweep", "--dataset", "digits", *arguments)
+    assert done.returncode in (1, 2)
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_study_writes_a_report(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    out = tmp_path / "report"
+    arguments = ["study", "--seeds", "1", "--only", "accuracy", "--out", str(out), "--no-progress"]
+    assert cli.main(arguments) == 0
+    assert capsys.readouterr().out == f"{out / 'report.html'}\n"
+    content = json.loads((out / "numbers.json").read_text())
+    depths = content["numbers"]["accuracy"]["accuracy"]
+    expected = evaluate(range(16))
+    assert depths["mean"] == [result.accuracy for result in expected]
+    assert content["about"]["command"] == "randprop study --seeds 1 --only accuracy"
+    assert cli.main(["study", "--only", "acuracy", "--out", str(tmp_path / "other")]) == 1
+    assert "must be one of 'accuracy'" in capsys.readouterr().err
+    assert not (tmp_path / "other").exists()

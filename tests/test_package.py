@@ -41,9 +41,15 @@ def python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
 def test_import_loads_numpy_and_the_core_only() -> None:
     code = "import sys, randprop; print(*sys.modules)"
     loaded = set(python(code).stdout.split())
-    for heavy in ("numba", "sklearn", "matplotlib", "pandas", "scipy", "rich", "urllib.request"):
+    for heavy in (
+        "numba", "sklearn", "matplotlib", "pandas", "scipy", "joblib", "rich", "sqlite3",
+        "urllib.request",
+    ):  # fmt: skip
         assert heavy not in loaded
-    for lazy in ("randprop.evaluation", "randprop.datasets", "randprop.reference"):
+    for lazy in (
+        "randprop.evaluation", "randprop.datasets", "randprop.reference", "randprop.sweeps",
+        "randprop.theory", "randprop.study",
+    ):  # fmt: skip
         assert lazy not in loaded
 
 
@@ -74,7 +80,10 @@ def test_there_are_doctests() -> None:
 
 def test_package_data() -> None:
     root = Path(randprop.__file__).parent
-    for name in ("py.typed", "_core.pyi", "data/mnist/train-images-idx3-ubyte.gz"):
+    for name in (
+        "py.typed", "_core.pyi", "_report.css", "_report.js",
+        "data/mnist/train-images-idx3-ubyte.gz",
+    ):  # fmt: skip
         assert (root / name).is_file()
     files = importlib.metadata.files("randprop") or []
     names = {file.name for file in files}

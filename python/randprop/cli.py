@@ -15,7 +15,7 @@ from randprop.network import ACTIVATIONS, WEIGHT_BITS
 
 __all__ = ["main"]
 
-BENCHES = ("propagate", "centroids", "hamming", "evaluate", "memory")
+BENCHES = ("propagate", "convolve", "centroids", "hamming", "ridge", "evaluate", "memory")
 
 
 def _layers(text: str) -> int | list[int]:
@@ -169,7 +169,7 @@ def _add_study(verbs: Any) -> None:
     study.add_argument(
         "--full",
         action="store_true",
-        help="also other data, 8,192 units, 30 layers, and all seeds everywhere",
+        help="also other data, 8,192 units, 30 layers: some 20 minutes",
     )
     study.add_argument("--threads", type=int, help="default: every CPU the process may use")
     study.add_argument("--no-progress", action="store_true")

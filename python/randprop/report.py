@@ -196,6 +196,12 @@ def _html_figure(figure: Figure, svg: str) -> str:
     )
 
 
+def _lead(sections: dict[str, Section]) -> list[str]:
+    """Return what stands at the top: why accuracy falls, and what the width does."""
+    theory = sections["theory"].answer[:2] if "theory" in sections else []
+    return theory + sections[_TOP[0][0]].answer
+
+
 def _page(sections: dict[str, Section], pictures: dict[str, str], about: dict[str, Any]) -> str:
     from randprop.study import EXPERIMENTS
 
@@ -211,10 +217,9 @@ def _page(sections: dict[str, Section], pictures: dict[str, str], about: dict[st
     ]
     parts = []
     if top:
-        key = top[0][0]
         parts.append(
             '<section class="top"><h2>What was found</h2>'
-            + "".join(f"<p>{html.escape(text)}</p>" for text in sections[key].answer)
+            + "".join(f"<p>{html.escape(text)}</p>" for text in _lead(sections))
             + '<div class="pair">'
             + "".join(_html_figure(figure, pictures[figure.name]) for _, figure in top)
             + "</div></section>"
@@ -273,6 +278,9 @@ def _markdown(sections: dict[str, Section], about: dict[str, Any]) -> str:
         "",
     ]
     top = {name for _, name in _TOP}
+    if _TOP[0][0] in sections:
+        for text in _lead(sections):
+            lines += [text, ""]
     for key, name in _TOP:
         lines += _markdown_figures(
             [f for f in sections[key].figures if f.name == name] if key in sections else []

@@ -112,7 +112,7 @@ def _present(numbers: dict[str, Any]) -> Section:
     ]
 
     def draw(figure: Any) -> None:
-        left, right = figure.subplots(1, 2, sharey=True)
+        left, right = figure.subplots(1, 2)
         x = np.arange(len(_CHANNELS))
         for i, kind in enumerate([*(f"{k} x {k}" for k in _KERNELS), "dense"]):
             entries = [single[f"{kind}, {channels}"] for channels in _CHANNELS]
@@ -123,12 +123,13 @@ def _present(numbers: dict[str, Any]) -> Section:
                 fmt="o", markersize=5, capsize=2, color=drawing.COLORS[i], label=kind,
             )  # fmt: skip
         left.set_xticks(x, [str(784 * channels) for channels in _CHANNELS])
-        left.set_ylim(0, 1)
+        left.set_ylim(0.6, 0.9)
+        right.set_ylim(0, 1)
         drawing.finish(left, "output bits of one layer", "accuracy", loc="lower right")
         for i, name in enumerate(stacks):
             drawing.band(right, stacks[name]["layers"], stacks[name], color=drawing.COLORS[i],
                          label=name, linestyle="--" if name == dense else "-")  # fmt: skip
-        drawing.finish(right, "hidden layers", "")
+        drawing.finish(right, "hidden layers", "accuracy")
 
     rows = [
         [layer, *(stacks[name]["mean"][i] for name in stacks)]

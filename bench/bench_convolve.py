@@ -1,0 +1,65 @@
+"""One convolution of images, packed bits in and out, against float convolutions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from harness import N_THREADS, Bench, forced, main, not_installed, peer, random_bits
+from randprop import Conv2D, StepNetwork, _core
+
+IMAGE = (28, 28)
+CASES = ((1, 4, 3), (4, 4, 3), (16, 16, 3), (16, 16, 5), (64, 64, 3))
+
+
+def run(bench: Bench) -> None:
+    """Every level of ours, and PyTorch's conv2d in float32 with the threshold."""
+    n_samples = 500 if bench.quick else 10_000
+    for channels_in, channels, kernel in CASES:
+        shape = (*IMAGE, channels_in)
+        n_bits = int(np.prod(shape))
+        # Behind a matrix of the network, where bits come in.
+        network = StepNetwork(
+            n_bits,
+            1,
+            width=[Conv2D(channels_in, 1), Conv2D(channels, kernel, padding=kernel // 2)],
+            input_shape=shape,
+        )
+        bits = random_bits(n_samples, n_bits, 5)
+        expected = network._apply(bits, 1)
+        contestants: dict[str, Any] = {}
+        for level in reversed(_core.simd_levels_supported()):
+            name = f"randprop {level}"
+            contestants[name] = forced(level, "", lambda n=network, b=bits: n._apply(b, 1))
+            if contestants[name]() != expected:
+                raise SystemExit(f"{level}: wrong bits")
+        notes: dict[str, str] = {}
+        torch = peer("torch")
+        if torch is None:
+            contestants["PyTorch conv2d float32"] = not_installed("torch")
+        else:
+            torch.set_num_threads(N_THREADS)
+            weights = network.weights(1).reshape(channels, kernel, kernel, channels_in)
+            w = torch.tensor(weights.transpose(0, 3, 1, 2).astype(np.float32))
+            images = bits.to_array().reshape(n_samples, *shape).transpose(0, 3, 1, 2)
+            x = torch.tensor(np.ascontiguousarray(images, dtype=np.float32))
+
+            def conv(torch: Any = torch, x: Any = x, w: Any = w, kernel: int = kernel) -> Any:
+                with torch.no_grad():
+                    return torch.nn.functional.conv2d(x, w, padding=kernel // 2) > 0
+
+            contestants["PyTorch conv2d float32"] = conv
+            found = conv().numpy().transpose(0, 2, 3, 1).reshape(n_samples, -1)
+            same = np.mean(found == expected.to_array())
+            notes["PyTorch conv2d float32"] = f"{same:.4%} of bits equal; bytes in and out"
+        bench.race(
+            f"Convolution {kernel} x {kernel}, {channels_in} to {channels} channels, 8-bit "
+            f"weights, {n_samples:,} images of 28 x 28, {N_THREADS} cores, ms",
+            contestants,
+            notes=notes,
+        )
+
+
+if __name__ == "__main__":
+    main(run)
