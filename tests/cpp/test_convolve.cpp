@@ -20,20 +20,25 @@ std::vector<std::vector<bool>> convolution(const NetworkSpec& spec, std::size_t 
   const ImageShape in = image_before(spec, matrix);
   const Convolution conv = spec.convolutions[matrix];
   const ImageShape out = convolved(in, conv);
+  const std::size_t n_in = fan_in(spec, matrix);
+  std::vector<std::int64_t> weights(conv.channels * n_in);
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    weights[i] = oracle::weight(spec, matrix, i / n_in, i % n_in);
+  }
   std::vector<std::vector<bool>> bits(x.size(), std::vector<bool>(out.size()));
   for (std::size_t s = 0; s < x.size(); ++s) {
     for (std::size_t oy = 0; oy < out.height; ++oy) {
       for (std::size_t ox = 0; ox < out.width; ++ox) {
         for (std::size_t unit = 0; unit < conv.channels; ++unit) {
           std::int64_t z = 0;
-          for (std::size_t k = 0; k < conv.kernel * conv.kernel * in.channels; ++k) {
+          for (std::size_t k = 0; k < n_in; ++k) {
             const std::size_t c = k % in.channels;
             const std::size_t y = oy * conv.stride + k / in.channels / conv.kernel;
             const std::size_t xx = ox * conv.stride + k / in.channels % conv.kernel;
             if (y < conv.padding || y - conv.padding >= in.height) continue;
             if (xx < conv.padding || xx - conv.padding >= in.width) continue;
             const std::size_t pixel = (y - conv.padding) * in.width + xx - conv.padding;
-            z += x[s][pixel * in.channels + c] * oracle::weight(spec, matrix, unit, k);
+            z += x[s][pixel * in.channels + c] * weights[unit * n_in + k];
           }
           bits[s][(oy * out.width + ox) * conv.channels + unit] = z > 0;
         }
