@@ -96,7 +96,7 @@ TEST_CASE("convolutions equal the definition at every level and kernel") {
                     random()),
           make_spec({4, 5, 3}, {{70, 3, 1, 2}, {2, 2, 1, 1}, {65, 1, 1, 0}}, weight_bits,
                     activation, random()),
-          make_spec({2, 40, 1}, {{1, 2, 3, 1}, {9, 1, 1, 0}}, weight_bits, activation, random()),
+          make_spec({2, 70, 1}, {{1, 2, 1, 0}, {9, 1, 3, 0}}, weight_bits, activation, random()),
       };
       for (const NetworkSpec& spec : specs) {
         const std::size_t n_samples = 17;
