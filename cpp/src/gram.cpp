@@ -102,16 +102,13 @@ void add_gram(BitView bits, std::int64_t* gram, const RunOptions& options) {
         k.popcount_sums(job, sums, tile_columns);
         for (std::size_t r = 0; r < n_rows; ++r) {
           std::int64_t* out = gram + (tile.row + r) * n + tile.column;
-          // Of a tile that the diagonal crosses only what lies on it or right of it: the rest is
-          // mirrored below.
-          const std::size_t diagonal = tile.row + r;
-          const std::size_t start = diagonal > tile.column ? diagonal - tile.column : 0;
-          for (std::size_t c = start; c < n_columns; ++c) out[c] += sums[r * tile_columns + c];
+          for (std::size_t c = 0; c < n_columns; ++c) out[c] += sums[r * tile_columns + c];
         }
         poll_interrupt();
       }
     });
   }
+  // Tiles left of the diagonal were not computed, and those on it only half needed to be.
   for (std::size_t i = 0; i < n; ++i) {
     for (std::size_t j = 0; j < i; ++j) gram[i * n + j] = gram[j * n + i];
   }
