@@ -349,8 +349,8 @@ class QuantizedReadout:
     >>> bits = BitMatrix.from_array(np.array([[1, 1, 0], [1, 0, 0], [0, 0, 1]]))
     >>> readout = RidgeReadout().fit(bits, ["a", "a", "b"]).quantize(4)
     >>> readout.coef_
-    array([[ 6,  2, -7],
-           [-6, -2,  7]])
+    array([[ 7,  2, -7],
+           [-7, -2,  7]])
     >>> readout.predict(bits)
     array(['a', 'a', 'b'], dtype='<U1')
     """

@@ -118,7 +118,6 @@ def sweep(
     256 5 0.28 2
     """
     cells = _grid(
-        layers=_several("layers", layers, lambda name, v: check_int(name, v, 0, 100_000)),
         dataset=_datasets(dataset),
         n_train=[n_train if n_train is None else check_int("n_train", n_train, 1, 1 << 31)],
         n_test=[n_test if n_test is None else check_int("n_test", n_test, 1, 1 << 31)],
@@ -136,6 +135,7 @@ def sweep(
         ),
         readout=_several("readout", readout, lambda name, v: check_choice(name, v, READOUTS)),
         seed=_seeds(seeds),
+        layers=_several("layers", layers, lambda name, v: check_int(name, v, 0, 100_000)),
     )
     jobs = check_int("n_jobs", 1 if n_jobs is None else n_jobs, -1, 4096)
     if jobs == 0:
