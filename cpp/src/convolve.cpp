@@ -297,8 +297,8 @@ BitMatrix run_convolution(const PreparedMatrix& m, const NetworkSpec& spec, std:
       Patches<View>::row_elements(g.patch_size()) * sizeof(typename Patches<View>::Element);
   const std::size_t n_patches =
       std::clamp<std::size_t>(patch_bytes / row_bytes / 64 * 64, 64, block_patches);
-  const std::size_t samples =
-      std::max<std::size_t>(1, (n_patches + g.positions() / 2) / g.positions());
+  const std::size_t positions = std::max<std::size_t>(1, g.positions());
+  const std::size_t samples = std::max<std::size_t>(1, (n_patches + positions / 2) / positions);
   const std::size_t n_chunks = (x.n_samples + samples - 1) / samples;
   std::vector<Worker<Run, View>> workers;
   const int n_workers = worker_count(n_chunks, options);

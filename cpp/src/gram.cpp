@@ -82,6 +82,7 @@ void add_gram(BitView bits, std::int64_t* gram, const RunOptions& options) {
   }
   std::vector<AlignedArray<std::int64_t>> scratch;
   const int n_workers = worker_count(tiles.size(), options);
+  scratch.reserve(static_cast<std::size_t>(n_workers));
   for (int worker = 0; worker < n_workers; ++worker) scratch.emplace_back(tile_rows * tile_columns);
 
   for (std::size_t first = 0; first < bits.n_samples; first += chunk_samples) {
