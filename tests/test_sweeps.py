@@ -152,7 +152,7 @@ import randprop
 rng = np.random.default_rng(3)
 X = rng.integers(0, 256, (400, 200), dtype=np.uint8)
 y = rng.integers(0, 4, 400)
-randprop.sweep(range(6), dataset=(X, y, X[:100], y[:100]), width=[200, 300], seeds=25,
+randprop.sweep(range(6), dataset=(X, y, X[:100], y[:100]), width=[200, 300], seeds=60,
                store=sys.argv[1], progress=False)
 """
 
@@ -190,7 +190,7 @@ def test_killed_twenty_times_and_resumed(tmp_path):
         process.send_signal(signal.SIGKILL)
         assert process.wait(timeout=30) == -signal.SIGKILL
         kills += 1
-        middles += 0 < cells() < 300
+        middles += 0 < cells() < 720
     assert kills == 20
     assert middles > 10
     assert start(store).wait(timeout=120) == 0
@@ -198,13 +198,13 @@ def test_killed_twenty_times_and_resumed(tmp_path):
     query = f"SELECT {names} FROM cells ORDER BY {', '.join(_store.PARAMETERS)}"
     with sqlite3.connect(store) as resumed, sqlite3.connect(whole) as uninterrupted:
         rows = uninterrupted.execute(query).fetchall()
-        assert len(rows) == 300
+        assert len(rows) == 720
         assert resumed.execute(query).fetchall() == rows
 
 
 def test_two_processes_may_share_a_store(tmp_path):
     script = tmp_path / "sweep.py"
-    script.write_text(SCRIPT.replace("seeds=25", "seeds=6"))
+    script.write_text(SCRIPT.replace("seeds=60", "seeds=6"))
     store = tmp_path / "cells.sqlite"
     processes = [subprocess.Popen([sys.executable, str(script), str(store)]) for _ in range(2)]
     assert [process.wait(timeout=120) for process in processes] == [0, 0]

@@ -169,9 +169,11 @@ class RidgeReadout:
         counted.partial_fit(bits, y, classes)
         if counted.n_samples_.sum() >= _MAX_SAMPLES:
             raise ValueError(f"a RidgeReadout holds fewer than {_MAX_SAMPLES} samples")
-        # In place: nothing below fails, and a copy could take gigabytes.
-        gram = self.gram_ if fitted else np.zeros((bits.n_bits, bits.n_bits), dtype=np.int64)
+        # Apart from what was fitted before, which an interrupt must leave as it was.
+        gram = np.zeros((bits.n_bits, bits.n_bits), dtype=np.int64)
         _core.add_gram(bits.words, bits.n_bits, gram, threads)
+        if fitted:
+            gram += self.gram_
         self.gram_, self._centroids, self._solution = gram, counted, None
         return self
 

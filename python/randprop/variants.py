@@ -37,6 +37,7 @@ WEIGHTS = (
     "fan_in_K",
     "fan_in_K_balanced",
 )
+_PLAIN = WEIGHTS[:6]
 FLOAT_ACTIVATIONS = ("relu", "sigmoid", "tanh", "identity")
 _SPREAD = 30  # standard deviation of 8-bit integers that stand for a Gaussian: 4.2 of them fit
 _HEAVY = 32_000  # the largest weight of a Cauchy row: 16 bits
@@ -55,7 +56,12 @@ def check_weights(name: str) -> str:
         fits = 1 <= int(number) <= 100 if kind == "shifted" else 1 <= int(number) <= 4096
         if fits and not (balanced and (kind == "shifted" or int(number) % 2)):
             return name
-    return str(check_choice("weights", name, WEIGHTS[:6]))
+    if name not in _PLAIN:
+        raise ValueError(
+            f"weights must be one of {', '.join(map(repr, WEIGHTS))}, with P from 1 to 100 and K "
+            f"from 1 to 4096, even where balanced; got {name!r}"
+        )
+    return name
 
 
 def draw_weights(name: str, n_in: int, n_out: int, *, layer: int, seed: int) -> NDArray[np.int32]:

@@ -79,7 +79,6 @@ def measure(
         store=store,
         progress=progress,
         n_threads=threads,
-        selected=keys,
         say=say or (lambda text: None),
     )
     numbers, seconds = {}, {}

@@ -85,8 +85,8 @@ class Context:
         Where finished cells of the sweeps are kept.
     progress : bool
     n_threads : int or None
-    selected : tuple of str
-        Keys of the experiments of this study.
+    say : callable
+        Told what is going on.
     """
 
     seeds: int
@@ -94,7 +94,6 @@ class Context:
     store: Path | None = None
     progress: bool = True
     n_threads: int | None = None
-    selected: tuple[str, ...] = ()
     say: Callable[[str], None] = lambda text: None
 
     def sweep(self, **arguments: Any) -> SweepResult:
