@@ -31,7 +31,8 @@ from randprop.readouts import Centroids, HammingNeighbors
 if TYPE_CHECKING:
     from randprop import datasets, reference, theory
     from randprop.evaluation import Evaluation, evaluate
-    from randprop.ridge import QuantizedReadout, RidgeReadout
+    from randprop.quantized import QuantizedReadout
+    from randprop.ridge import RidgeReadout
     from randprop.sweeps import SweepResult, sweep
 
 __version__: str = _core.__version__
@@ -39,7 +40,7 @@ __version__: str = _core.__version__
 # Loaded when first used: name -> module that defines it, or the module itself.
 _LAZY = {
     "Evaluation": "randprop.evaluation",
-    "QuantizedReadout": "randprop.ridge",
+    "QuantizedReadout": "randprop.quantized",
     "RidgeReadout": "randprop.ridge",
     "SweepResult": "randprop.sweeps",
     "evaluate": "randprop.evaluation",

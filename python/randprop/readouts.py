@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,6 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 from randprop import _core
 from randprop._validation import as_codes, as_labels, check_int, check_threads
 from randprop.bits import BitMatrix
+
+if TYPE_CHECKING:
+    from randprop.quantized import QuantizedReadout
 
 __all__ = ["Centroids", "HammingNeighbors", "NotFittedError"]
 
@@ -222,6 +225,49 @@ class Centroids:
         """
         distances = self.distances(bits)
         return np.asarray(self.classes_[np.argmin(distances, axis=1)])
+
+    def quantize(self, bits: int = 8) -> QuantizedReadout:
+        """Round the class means to few bits a unit.
+
+        A mean is rounded to ``code / (2**bits - 1)``, half-way cases down; the label is that of the
+        least exact squared distance to the rounded means.
+
+        Parameters
+        ----------
+        bits : int, default=8
+            Of a mean, 1 to 8. With 1 bit the distance is Hamming's.
+
+        Returns
+        -------
+        QuantizedReadout
+            Its score of class c is ``M**2 (popcount(x) - d2[c])`` with M = ``2**bits - 1`` and d2
+            the squared distance.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `bits` is not an integer of that range, nothing was fitted, or a class has no
+            vectors.
+        """
+        from randprop.quantized import QuantizedReadout
+
+        bits = check_int("bits", bits, 1, 8)
+        self._check_fitted()
+        if not self.n_samples_.all():
+            empty = self.classes_[self.n_samples_ == 0][0]
+            raise ValueError(f"class {empty!r} has no vectors and so no mean to round")
+        top = 2**bits - 1
+        n = self.n_samples_[:, None]
+        codes = (2 * top * self.counts_ + n - 1) // (2 * n)
+        return QuantizedReadout(
+            codes,
+            -np.sum(codes**2, axis=1),
+            self.classes_,
+            bits=bits,
+            multiplier=2 * top,
+            scale=1.0 / top**2,
+            n_threads=self.n_threads,
+        )
 
     def _spread(
         self, known: list[NDArray[Any]], n_bits: int

@@ -10,9 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 from randprop import _core
 from randprop._validation import check_int, check_threads
 from randprop.bits import BitMatrix
+from randprop.quantized import QuantizedReadout
 from randprop.readouts import Centroids, NotFittedError, _check_bits
 
-__all__ = ["QuantizedReadout", "RidgeReadout"]
+__all__ = ["RidgeReadout"]
 
 # A Gram matrix of so many bits takes 8.6 GB.
 _MAX_BITS = 1 << 15
@@ -276,11 +277,13 @@ class RidgeReadout:
             (largest * clip / 100 / top for clip in range(100, 0, -1)),
             key=lambda s: float(np.sum((coef - s * np.clip(np.rint(coef / s), -top, top)) ** 2)),
         )
+        half = 2 ** (bits - 1)
         return QuantizedReadout(
-            np.clip(np.rint(coef / scale), -top, top).astype(np.int64),
+            np.clip(np.rint(coef / scale), -top, top).astype(np.int64) + half,
             np.rint(intercept / scale).astype(np.int64),
             self.classes_,
             bits=bits,
+            offset=half,
             scale=scale,
             n_threads=self.n_threads,
         )
@@ -318,115 +321,3 @@ class RidgeReadout:
 
     def __repr__(self) -> str:
         return f"RidgeReadout(alpha={self.alpha})"
-
-
-class QuantizedReadout:
-    """Linear readout in integers: the largest sum of a bias and coefficients of set bits.
-
-    What a device computes, on the desktop. `RidgeReadout.quantize` makes it.
-
-    Parameters
-    ----------
-    coef : ndarray of shape (n_classes, n_bits), dtype int64
-        Integers that fit `bits` bits.
-    bias : ndarray of shape (n_classes,), dtype int64
-    classes : ndarray of shape (n_classes,)
-        Labels.
-    bits : int
-        Bits of a coefficient.
-    scale : float
-        What a unit of the integers stands for.
-    n_threads : int, optional
-        Default: ``RANDPROP_NUM_THREADS``, else every CPU that the process may use.
-
-    Attributes
-    ----------
-    coef_, bias_, classes_, bits, scale
-        The arguments.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from randprop import BitMatrix, RidgeReadout
-    >>> bits = BitMatrix.from_array(np.array([[1, 1, 0], [1, 0, 0], [0, 0, 1]]))
-    >>> readout = RidgeReadout().fit(bits, ["a", "a", "b"]).quantize(4)
-    >>> readout.coef_
-    array([[ 7,  2, -7],
-           [-7, -2,  7]])
-    >>> readout.predict(bits)
-    array(['a', 'a', 'b'], dtype='<U1')
-    """
-
-    def __init__(
-        self,
-        coef: NDArray[np.int64],
-        bias: NDArray[np.int64],
-        classes: NDArray[Any],
-        *,
-        bits: int,
-        scale: float,
-        n_threads: int | None = None,
-    ) -> None:
-        self.bits = check_int("bits", bits, 1, 30)
-        self.scale = float(scale)
-        self.n_threads = n_threads
-        self.coef_ = np.ascontiguousarray(coef, dtype=np.int64)
-        self.bias_ = np.ascontiguousarray(bias, dtype=np.int64)
-        self.classes_ = np.asarray(classes)
-        n_classes = len(self.classes_)
-        if self.coef_.ndim != 2 or len(self.coef_) != n_classes or self.bias_.shape != (n_classes,):
-            raise ValueError(
-                f"coef must have shape (n_classes, n_bits) and bias (n_classes,) for {n_classes} "
-                f"classes, got {self.coef_.shape} and {self.bias_.shape}"
-            )
-        half = 2 ** (self.bits - 1)
-        if self.coef_.size and (self.coef_.min() < -half or self.coef_.max() >= half):
-            raise ValueError(
-                f"coef must fit {self.bits} bits, got values from {self.coef_.min()} "
-                f"to {self.coef_.max()}"
-            )
-
-    def decision_function(self, bits: BitMatrix) -> NDArray[np.int64]:
-        """Bias plus the coefficients of the set bits, for each class.
-
-        Parameters
-        ----------
-        bits : BitMatrix of shape (n_samples, n_bits)
-            Vectors.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes), dtype int64
-
-        Raises
-        ------
-        TypeError, ValueError
-            If `bits` is not a BitMatrix of the right number of bits.
-        """
-        _check_bits("bits", bits, self.coef_.shape[1])
-        return _core.linear_scores(
-            bits.words, bits.n_bits, self.coef_, self.bias_, check_threads(self.n_threads)
-        )
-
-    def predict(self, bits: BitMatrix) -> NDArray[Any]:
-        """Label of the largest value, the first class at a tie.
-
-        Parameters
-        ----------
-        bits : BitMatrix of shape (n_samples, n_bits)
-            Vectors.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-
-        Raises
-        ------
-        TypeError, ValueError
-            As `decision_function`.
-        """
-        return np.asarray(self.classes_[np.argmax(self.decision_function(bits), axis=1)])
-
-    def __repr__(self) -> str:
-        n_classes, n_bits = self.coef_.shape
-        return f"QuantizedReadout(n_classes={n_classes}, n_bits={n_bits}, bits={self.bits})"

@@ -1,0 +1,164 @@
+"""Linear readouts in integers of few bits: what a device computes, on the desktop."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from randprop import _core
+from randprop._validation import check_int, check_threads
+from randprop.bits import BitMatrix
+from randprop.readouts import _check_bits
+
+__all__ = ["QuantizedReadout"]
+
+
+class QuantizedReadout:
+    """Linear readout in integers: the class of the largest score.
+
+    The score of a class is its bias plus the sum of its coefficients over the set bits; a
+    coefficient is ``multiplier * (code - offset)`` with a code of few bits. Nothing is rounded, so
+    that scores and labels are the same on every machine. `RidgeReadout.quantize` and
+    `Centroids.quantize` make it.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n_classes, n_bits), integer
+        In [0, 2**bits).
+    bias : ndarray of shape (n_classes,), integer
+    classes : ndarray of shape (n_classes,)
+        Labels.
+    bits : int
+        Bits of a code, 1 to 16.
+    offset : int, default=0
+        In [0, 2**bits).
+    multiplier : int, default=1
+        In [1, 65535].
+    scale : float, default=1.0
+        What a unit of the scores stands for.
+    n_threads : int, optional
+        Default: ``RANDPROP_NUM_THREADS``, else every CPU that the process may use.
+
+    Attributes
+    ----------
+    codes_, bias_, classes_, bits, offset, multiplier, scale
+        The arguments.
+    coef_ : ndarray of shape (n_classes, n_bits), dtype int64
+        ``multiplier * (codes - offset)``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not what is listed above.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from randprop import BitMatrix, RidgeReadout
+    >>> bits = BitMatrix.from_array(np.array([[1, 1, 0], [1, 0, 0], [0, 0, 1]]))
+    >>> readout = RidgeReadout().fit(bits, ["a", "a", "b"]).quantize(4)
+    >>> readout.coef_
+    array([[ 7,  2, -7],
+           [-7, -2,  7]])
+    >>> readout.predict(bits)
+    array(['a', 'a', 'b'], dtype='<U1')
+    """
+
+    def __init__(
+        self,
+        codes: NDArray[np.int64],
+        bias: NDArray[np.int64],
+        classes: NDArray[Any],
+        *,
+        bits: int,
+        offset: int = 0,
+        multiplier: int = 1,
+        scale: float = 1.0,
+        n_threads: int | None = None,
+    ) -> None:
+        self.bits = check_int("bits", bits, 1, 16)
+        self.offset = check_int("offset", offset, 0, 2**self.bits - 1)
+        self.multiplier = check_int("multiplier", multiplier, 1, 65535)
+        self.scale = float(scale)
+        self.n_threads = n_threads
+        self.codes_ = _integers("codes", codes)
+        self.bias_ = _integers("bias", bias)
+        self.classes_ = np.asarray(classes)
+        n_classes = len(self.classes_)
+        if self.codes_.ndim != 2 or self.codes_.shape[0] != n_classes:
+            raise ValueError(
+                f"codes must have shape ({n_classes}, n_bits), a row a class, "
+                f"got {self.codes_.shape}"
+            )
+        if self.bias_.shape != (n_classes,):
+            raise ValueError(f"bias must have shape ({n_classes},), got {self.bias_.shape}")
+        top = 2**self.bits - 1
+        if self.codes_.size and (self.codes_.min() < 0 or self.codes_.max() > top):
+            raise ValueError(
+                f"codes must lie in [0, {top}], got values from {self.codes_.min()} "
+                f"to {self.codes_.max()}"
+            )
+
+    @property
+    def coef_(self) -> NDArray[np.int64]:
+        """Coefficients, of shape (n_classes, n_bits)."""
+        return np.asarray(self.multiplier * (self.codes_ - self.offset))
+
+    def decision_function(self, bits: BitMatrix) -> NDArray[np.int64]:
+        """Score of each vector for each class.
+
+        Parameters
+        ----------
+        bits : BitMatrix of shape (n_samples, n_bits)
+            Vectors.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes), dtype int64
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `bits` is not a BitMatrix of the right number of bits.
+        """
+        _check_bits("bits", bits, self.codes_.shape[1])
+        sums = _core.linear_scores(
+            bits.words,
+            bits.n_bits,
+            self.codes_ - self.offset,
+            np.zeros_like(self.bias_),
+            check_threads(self.n_threads),
+        )
+        return np.asarray(self.multiplier * sums + self.bias_)
+
+    def predict(self, bits: BitMatrix) -> NDArray[Any]:
+        """Label of the largest score, the first class at a tie.
+
+        Parameters
+        ----------
+        bits : BitMatrix of shape (n_samples, n_bits)
+            Vectors.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `decision_function`.
+        """
+        return np.asarray(self.classes_[np.argmax(self.decision_function(bits), axis=1)])
+
+    def __repr__(self) -> str:
+        n_classes, n_bits = self.codes_.shape
+        return f"QuantizedReadout(n_classes={n_classes}, n_bits={n_bits}, bits={self.bits})"
+
+
+def _integers(name: str, values: NDArray[np.int64]) -> NDArray[np.int64]:
+    array = np.asarray(values)
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"{name} must hold integers, got dtype {array.dtype}")
+    return np.ascontiguousarray(array, dtype=np.int64)
