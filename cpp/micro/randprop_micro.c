@@ -159,7 +159,7 @@ static void rp_group(const rp_model* model, uint8_t matrix, uint32_t group, uint
     if (input->bits == NULL) {
       x = input->read(input->context, k);
     } else {
-      x = (uint8_t)((input->bits[k / 8u] >> (k % 8u)) & 1u);
+      x = (uint8_t)(((uint32_t)input->bits[k / 8u] >> (k % 8u)) & 1u);
       if (is_signed) {
         /* -w of u is w of the complement of u, so that every input counts as +1. */
         flip = x != 0 ? 0u : 0xFFFFFFFFu;
@@ -256,7 +256,7 @@ rp_status rp_classify(const rp_model* model, rp_read read, void* context, void* 
     int32_t sum = 0, score;
     uint16_t i;
     for (i = 0; i < width; ++i) {
-      if (((bits[i / 8u] >> (i % 8u)) & 1u) != 0) {
+      if ((((uint32_t)bits[i / 8u] >> (i % 8u)) & 1u) != 0) {
         const uint32_t start = (uint32_t)i * model->code_bits;
         const uint8_t byte = RP_FLASH8(row + start / 8u);
         sum += (int32_t)((uint8_t)(byte >> (start % 8u)) & code_mask) - (int32_t)model->offset;
