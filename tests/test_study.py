@@ -37,7 +37,6 @@ def small_mnist(monkeypatch):
 
     loaders |= {"kmnist": missing, "cifar10": missing}
     monkeypatch.setattr(randprop.datasets, "LOADERS", loaders)
-    monkeypatch.setattr(limits, "_statistics", {})
 
 
 def test_every_experiment_measures_presents_and_draws(small_mnist, tmp_path, monkeypatch):

@@ -49,8 +49,7 @@ struct Geometry {
   std::size_t positions() const { return out.height * out.width; }
   std::size_t run() const { return conv.kernel * in.channels; }
   std::size_t patch_size() const { return conv.kernel * run(); }
-  // Pixels of a row of the padded image, and what it takes in bits and bytes: the copy of a run may
-  // read up to a word past its end.
+  // Features of a row of the padded image.
   std::size_t padded_row() const { return (in.width + 2 * conv.padding) * in.channels; }
   std::size_t padded_height() const { return in.height + 2 * conv.padding; }
 };

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from randprop import _core
+from randprop._files import write_text
 from randprop._validation import check_int
 from randprop.network import ACTIVATIONS, WEIGHT_BITS
 
@@ -140,7 +141,7 @@ def _add_sweep(verbs: Any) -> None:
         default="centroid",
         help="centroid, centroid_1bit, cosine, neighbors_1, neighbors_3, neighbors_5, ridge",
     )
-    sweep.add_argument("--seeds", type=_seeds, default="10", help="how many, or a list 0,1,5-8")
+    sweep.add_argument("--seeds", type=_layers, default="10", help="how many, or a list 0,1,5-8")
     sweep.add_argument("--n-train", type=int, help="use so many training samples, evenly spread")
     sweep.add_argument("--n-test", type=int, help="use so many test samples, evenly spread")
     sweep.add_argument("--store", type=Path, metavar="FILE", help="keep finished cells there")
@@ -174,14 +175,6 @@ def _add_study(verbs: Any) -> None:
     study.add_argument("--threads", type=int, help="default: every CPU the process may use")
     study.add_argument("--no-progress", action="store_true")
     study.set_defaults(run=_study)
-
-
-def _seeds(text: str) -> int | list[int]:
-    return int(text) if text.isdecimal() else _as_list(_layers(text))
-
-
-def _as_list(value: int | list[int]) -> list[int]:
-    return value if isinstance(value, list) else [value]
 
 
 def _sweep(arguments: argparse.Namespace) -> None:
@@ -251,15 +244,9 @@ def _evaluate(arguments: argparse.Namespace) -> None:
 
 
 def _write_json(path: Path, content: Any) -> None:
-    """Write beside the target and rename: a reader never sees half a file."""
     import json
 
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_text(path, json.dumps(content, indent=1) + "\n")
 
 
 def _bench(arguments: argparse.Namespace) -> None:

@@ -85,7 +85,7 @@ def decode_many(
         search.fit(train, y)
         _, indices = search.kneighbors(test)
         for name in neighbors:
-            found[name] = search.classes_[search.vote(indices[:, : _count(name)])]
+            found[name] = search.classes_[search._vote(indices[:, : _count(name)])]
     for name in readouts:
         if name == "centroid":
             found[name] = centroids.predict(test)

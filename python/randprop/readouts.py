@@ -420,9 +420,9 @@ class HammingNeighbors:
         _, indices = self.kneighbors(bits)
         if not hasattr(self, "classes_"):
             raise NotFittedError("predict needs labels; call fit(bits, y) with y")
-        return np.asarray(self.classes_[self.vote(indices)])
+        return np.asarray(self.classes_[self._vote(indices)])
 
-    def vote(self, indices: NDArray[np.int64]) -> NDArray[np.intp]:
+    def _vote(self, indices: NDArray[np.int64]) -> NDArray[np.intp]:
         """Position in `classes_` of the majority among training vectors.
 
         Parameters

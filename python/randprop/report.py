@@ -7,7 +7,6 @@ import html
 import io
 import json
 import math
-import os
 import platform
 import re
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from randprop import _core
+from randprop._files import write_text
 from randprop.study._drawing import INK, MUTED
 from randprop.study._parts import Figure, Section, Table
 
@@ -87,16 +87,16 @@ def write(
         for figure in section.figures:
             pictures[figure.name] = _draw(figure, folder / "figures")
         for table in section.tables:
-            _write_text(folder / "tables" / f"{table.name}.csv", _csv(table))
+            write_text(folder / "tables" / f"{table.name}.csv", _csv(table))
     content = {
         "about": about,
         "numbers": numbers,
         "answers": {key: section.answer for key, section in sections.items()},
     }
-    _write_text(folder / "numbers.json", json.dumps(content, indent=1, allow_nan=False) + "\n")
-    _write_text(folder / "findings.md", _markdown(sections, about))
+    write_text(folder / "numbers.json", json.dumps(content, indent=1, allow_nan=False) + "\n")
+    write_text(folder / "findings.md", _markdown(sections, about))
     page = folder / "report.html"
-    _write_text(page, _page(sections, pictures, about))
+    write_text(page, _page(sections, pictures, about))
     return page
 
 
@@ -124,7 +124,7 @@ def _draw(figure: Figure, folder: Path) -> str:
         canvas.savefig(text, format="svg", transparent=True, metadata={"Date": None})
     svg = text.getvalue()
     svg = svg[svg.index("<svg") :]
-    _write_text(
+    write_text(
         folder / f"{figure.name}.svg",
         svg.replace("<svg ", '<svg style="background:#fff" ', 1),
     )
@@ -298,13 +298,3 @@ def _markdown_figures(figures: Sequence[Figure]) -> list[str]:
     for figure in figures:
         lines += [f"![{figure.caption}](figures/{figure.name}.png)", ""]
     return lines
-
-
-def _write_text(path: Path, text: str) -> None:
-    """Write beside the target and rename: a reader never sees half a file."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

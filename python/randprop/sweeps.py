@@ -2,36 +2,28 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import itertools
-import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from os import PathLike
-from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from randprop._metrics import measure_bits, measure_values
 from randprop._progress import track
-from randprop._store import METRICS, PARAMETERS, CellStore
+from randprop._store import PARAMETERS, CellStore
+from randprop._sweep_result import Cell, SweepResult
 from randprop._validation import as_codes, check_choice, check_int, check_threads
-from randprop.bits import BitMatrix
-from randprop.decoders import READOUTS, decode_many
-from randprop.evaluation import _baseline_accuracy, _load, _variances
+from randprop.decoders import READOUTS
+from randprop.evaluation import _baseline_accuracy, _load
 from randprop.network import ACTIVATIONS, WEIGHT_BITS
-from randprop.readouts import Centroids
 from randprop.variants import FLOAT_ACTIVATIONS, bit_chain, check_weights, float_chain
 
-if TYPE_CHECKING:
-    import pandas
-
 __all__ = ["SweepResult", "sweep"]
-
-Cell = dict[str, Any]
 
 
 def sweep(
@@ -147,11 +139,12 @@ def sweep(
     kept = CellStore(store)
     try:
         loaded = _Data(dataset, n_train, n_test)
+        for name in {cell["dataset"] for cell in cells}:
+            kept.check_data(name, loaded.digest(name))
         for cell in cells:
             cell.update(loaded.describe(cell["dataset"]))
             if cell["width"] is None:
                 cell["width"] = loaded[cell["dataset"]][0].shape[1]
-            kept.check_data(cell["dataset"], loaded.digest(cell["dataset"]))
         cells = list({tuple(cell[name] for name in PARAMETERS): cell for cell in cells}.values())
         chains: dict[tuple[Any, ...], list[Cell]] = {}
         for cell in cells:
@@ -169,195 +162,6 @@ def sweep(
 
 
 _OF_A_CHAIN = ("layers", "readout")
-
-
-class SweepResult:
-    """Rows of a sweep: parameters and metrics of each cell.
-
-    The metrics are those of `Evaluation`, and ``variance_floor``: what of ``variance_class_means``
-    comes from the finite number of training samples, estimated from the variance within the
-    classes. ``seconds`` are those of the chain up to the depth, propagation alone.
-
-    Parameters
-    ----------
-    rows : list of dict
-
-    Attributes
-    ----------
-    rows : list of dict
-    """
-
-    def __init__(self, rows: list[Cell]) -> None:
-        self.rows = rows
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __iter__(self) -> Iterator[Cell]:
-        return iter(self.rows)
-
-    def where(self, **parameters: Any) -> SweepResult:
-        """Select the rows with these parameters.
-
-        Parameters
-        ----------
-        **parameters
-            Such as ``width=784, activation="sign"``.
-
-        Returns
-        -------
-        SweepResult
-
-        Raises
-        ------
-        ValueError
-            If a name is not a parameter.
-        """
-        for name in parameters:
-            check_choice("parameter", name, PARAMETERS)
-        return SweepResult(
-            [row for row in self.rows if all(row[k] == v for k, v in parameters.items())]
-        )
-
-    def to_pandas(self) -> pandas.DataFrame:
-        """Return the rows as a DataFrame.
-
-        Returns
-        -------
-        pandas.DataFrame
-
-        Raises
-        ------
-        ImportError
-            If pandas is not installed: ``pip install pandas``.
-        """
-        try:
-            import pandas
-        except ImportError as error:
-            raise ImportError("to_pandas needs pandas; install it: pip install pandas") from error
-        return pandas.DataFrame(self.rows, columns=list(PARAMETERS + METRICS))
-
-    def to_csv(self, path: str | PathLike[str]) -> None:
-        """Write the rows as CSV, with a line of names.
-
-        Parameters
-        ----------
-        path : path-like
-            Written beside it and renamed.
-        """
-        target = Path(path)
-        temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-        try:
-            with temporary.open("w", newline="", encoding="utf-8") as file:
-                writer = csv.DictWriter(file, PARAMETERS + METRICS)
-                writer.writeheader()
-                writer.writerows(self.rows)
-            temporary.replace(target)
-        finally:
-            temporary.unlink(missing_ok=True)
-
-    def summary(self, metric: str = "accuracy") -> list[Cell]:
-        """Mean over the seeds of each combination of the other parameters.
-
-        Parameters
-        ----------
-        metric : str, default="accuracy"
-            What to average.
-
-        Returns
-        -------
-        list of dict
-            Parameters, ``n_seeds``, the mean under the metric's name, ``sd`` over seeds, and
-            ``ci95``, half the width of the 95 % confidence interval of the mean by Student's t
-            (NaN for one seed).
-
-        Raises
-        ------
-        ValueError
-            If `metric` is none.
-        """
-        check_choice("metric", metric, METRICS)
-        groups: dict[tuple[Any, ...], list[Cell]] = {}
-        names = [name for name in PARAMETERS if name != "seed"]
-        for row in self.rows:
-            groups.setdefault(tuple(row[name] for name in names), []).append(row)
-        out = []
-        for key, rows in groups.items():
-            mean, sd, half = mean_and_interval([row[metric] for row in rows])
-            out.append(
-                {
-                    **dict(zip(names, key, strict=True)),
-                    "n_seeds": len(rows),
-                    metric: mean,
-                    "sd": sd,
-                    "ci95": half,
-                }
-            )
-        return out
-
-    def plot(self, metric: str = "accuracy", *, ax: Any = None) -> Any:
-        """Draw a metric against the hidden layers, a line a combination of what else varies.
-
-        Parameters
-        ----------
-        metric : str, default="accuracy"
-        ax : matplotlib.axes.Axes, optional
-            Where to draw. Default: new axes.
-
-        Returns
-        -------
-        matplotlib.axes.Axes
-            Bands are the 95 % confidence intervals of the means.
-
-        Raises
-        ------
-        ImportError
-            If matplotlib is not installed: ``pip install 'randprop[plot]'``.
-        """
-        if ax is None:
-            try:
-                import matplotlib.pyplot as plt
-            except ImportError as error:
-                raise ImportError(
-                    "plot needs matplotlib; install it: pip install 'randprop[plot]'"
-                ) from error
-            _, ax = plt.subplots()
-        rows = self.summary(metric)
-        names = [name for name in PARAMETERS if name not in ("seed", "layers")]
-        varying = [name for name in names if len({row[name] for row in rows}) > 1]
-        lines: dict[tuple[Any, ...], list[Cell]] = {}
-        for row in rows:
-            lines.setdefault(tuple(row[name] for name in varying), []).append(row)
-        for key, points in lines.items():
-            points = sorted(points, key=lambda row: row["layers"])
-            x = np.array([row["layers"] for row in points])
-            y = np.array([row[metric] for row in points])
-            half = np.nan_to_num([row["ci95"] for row in points])
-            label = ", ".join(f"{n} {v}" for n, v in zip(varying, key, strict=True))
-            (line,) = ax.plot(x, y, marker="o", markersize=3, label=label or None)
-            ax.fill_between(x, y - half, y + half, alpha=0.2, color=line.get_color(), linewidth=0)
-        ax.set_xlabel("hidden layers")
-        ax.set_ylabel(metric.replace("_", " "))
-        if metric.startswith("variance"):
-            ax.set_yscale("log")
-        if varying:
-            ax.legend(title=None if len(varying) > 1 else varying[0])
-        return ax
-
-    def __repr__(self) -> str:
-        return f"SweepResult({len(self.rows)} cells)"
-
-
-def mean_and_interval(values: Sequence[float]) -> tuple[float, float, float]:
-    """Mean, standard deviation and half the width of the 95 % confidence interval of the mean."""
-    n = len(values)
-    mean = math.fsum(values) / n
-    if n < 2:
-        return mean, math.nan, math.nan
-    from scipy.stats import t
-
-    sd = float(np.std(values, ddof=1))
-    return mean, sd, float(t.ppf(0.975, n - 1)) * sd / math.sqrt(n)
 
 
 class _Data:
@@ -478,7 +282,7 @@ def _run_chain(cells: list[Cell], data: tuple[Any, ...], threads: int) -> Iterat
         by_depth.setdefault(cell["layers"], []).append(cell)
     smooth = first["activation"] in FLOAT_ACTIVATIONS
     measure: Callable[..., list[dict[str, float]]]
-    measure = _measure_values if smooth else _measure_bits
+    measure = measure_values if smooth else measure_bits
     seconds = 0.0
     started = perf_counter()
     for m, output in enumerate(_outputs(first, max(by_depth) + 1, X_train, X_test, threads)):
@@ -509,89 +313,3 @@ def _outputs(
         n_threads=threads,
         **options,
     )
-
-
-def _measure_bits(
-    cells: list[Cell],
-    output: tuple[BitMatrix, BitMatrix],
-    y_train: NDArray[np.int32],
-    y_test: NDArray[np.int32],
-    threads: int,
-) -> list[dict[str, float]]:
-    train, test = output
-    centroids = Centroids(n_threads=threads).fit(train, y_train)
-    scale = 4.0 if cells[0]["activation"] == "sign" else 1.0
-    units, samples, means = _variances(train, centroids, scale)
-    rates = centroids.counts_ / centroids.n_samples_[:, None]
-    within = np.mean(rates * (1.0 - rates), axis=1)
-    predicted = decode_many(
-        [cell["readout"] for cell in cells],
-        train,
-        y_train,
-        test,
-        centroids=centroids,
-        n_threads=threads,
-    )
-    return [
-        {
-            "accuracy": float(np.mean(predicted[cell["readout"]] == y_test)),
-            "variance_units": units,
-            "variance_samples": samples,
-            "variance_class_means": means,
-            "variance_floor": scale * sampling_floor(within, centroids.n_samples_),
-        }
-        for cell in cells
-    ]
-
-
-def sampling_floor(within: NDArray[np.float64], n_samples: NDArray[np.int64]) -> float:
-    """Variance between class means that samples without any class differences would show.
-
-    Parameters
-    ----------
-    within : ndarray of shape (n_classes,)
-        Variance within each class, by its n samples about their own mean.
-    n_samples : ndarray of shape (n_classes,)
-
-    Returns
-    -------
-    float
-        ``(1 - 1/K) mean of within / (n - 1)``, unbiased.
-    """
-    n_classes = len(n_samples)
-    return (1.0 - 1.0 / n_classes) * float(np.mean(within / np.maximum(n_samples - 1, 1)))
-
-
-def _measure_values(
-    cells: list[Cell],
-    output: tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.float32]],
-    y_train: NDArray[np.int32],
-    y_test: NDArray[np.int32],
-    threads: int,
-) -> list[dict[str, float]]:
-    point, train, test = output
-    n_classes = int(y_train.max()) + 1
-    n_samples = np.bincount(y_train, minlength=n_classes)
-    means = np.empty((n_classes, train.shape[1]))
-    within = np.empty(n_classes)
-    for c in range(n_classes):
-        members = train[y_train == c].astype(np.float64)
-        means[c] = members.mean(axis=0)
-        members -= means[c]
-        within[c] = np.einsum("ij,ij->", members, members) / members.size
-    share = n_samples / n_samples.sum()
-    between = np.mean(share @ (means - share @ means) ** 2)
-    # Distances differ between classes by inner products with what is left of a class mean once
-    # the mean of all is gone: no digits are lost, however close the means are.
-    middle = means.mean(axis=0)
-    centred = means - middle
-    scores = 0.5 * np.sum(centred**2, axis=1) - (test.astype(np.float64) - middle) @ centred.T
-    units = np.mean(np.var(train[:: max(1, len(train) // 1000)] + point, axis=1))
-    metrics = {
-        "accuracy": float(np.mean(np.argmin(scores, axis=1) == y_test)),
-        "variance_units": float(units),
-        "variance_samples": float(share @ within + between),
-        "variance_class_means": float(np.mean(np.var(means, axis=0))),
-        "variance_floor": sampling_floor(within, n_samples),
-    }
-    return [metrics for _ in cells]

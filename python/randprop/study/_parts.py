@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from randprop.sweeps import SweepResult, mean_and_interval, sweep
+from randprop._sweep_result import SweepResult, mean_and_interval
+from randprop.sweeps import sweep
+from randprop.theory import CosineStatistics
 
 __all__ = ["Context", "Experiment", "Figure", "Section", "Table", "curve", "interval", "percent"]
 
@@ -87,6 +89,8 @@ class Context:
     n_threads : int or None
     say : callable
         Told what is going on.
+    cosines : dict
+        Statistics of the data sets that the theory has asked for so far.
     """
 
     seeds: int
@@ -95,6 +99,7 @@ class Context:
     progress: bool = True
     n_threads: int | None = None
     say: Callable[[str], None] = lambda text: None
+    cosines: dict[str, CosineStatistics] = field(default_factory=dict)
 
     def sweep(self, **arguments: Any) -> SweepResult:
         """Run a sweep with the seeds and the store of the study."""

@@ -39,16 +39,13 @@ def _seeds(context: Context, most: int | None) -> int:
     return context.seeds if most is None or context.full else min(most, context.seeds)
 
 
-_statistics: dict[str, theory.CosineStatistics] = {}
-
-
 def _cosines(context: Context, dataset: str) -> theory.CosineStatistics:
-    if dataset not in _statistics:
+    if dataset not in context.cosines:
         from randprop import datasets
 
         context.say(f"cosines of {dataset}")
-        _statistics[dataset] = theory.cosine_statistics(*datasets.load(dataset))
-    return _statistics[dataset]
+        context.cosines[dataset] = theory.cosine_statistics(*datasets.load(dataset))
+    return context.cosines[dataset]
 
 
 def _measure_theory(context: Context) -> dict[str, Any]:
