@@ -60,5 +60,5 @@ def known_numbers() -> dict[str, Any]:
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("RANDPROP_")]:
-        if name != "RANDPROP_REQUIRE_BROWSER":
+        if not name.startswith("RANDPROP_REQUIRE_"):
             monkeypatch.delenv(name)

@@ -31,6 +31,8 @@ from randprop.readouts import Centroids, HammingNeighbors
 if TYPE_CHECKING:
     from randprop import datasets, reference, theory
     from randprop.evaluation import Evaluation, evaluate
+    from randprop.export import export_c
+    from randprop.model import Model
     from randprop.quantized import QuantizedReadout
     from randprop.ridge import RidgeReadout
     from randprop.sweeps import SweepResult, sweep
@@ -40,10 +42,12 @@ __version__: str = _core.__version__
 # Loaded when first used: name -> module that defines it, or the module itself.
 _LAZY = {
     "Evaluation": "randprop.evaluation",
+    "Model": "randprop.model",
     "QuantizedReadout": "randprop.quantized",
     "RidgeReadout": "randprop.ridge",
     "SweepResult": "randprop.sweeps",
     "evaluate": "randprop.evaluation",
+    "export_c": "randprop.export",
     "sweep": "randprop.sweeps",
     "datasets": "randprop.datasets",
     "reference": "randprop.reference",
@@ -56,6 +60,7 @@ __all__ = [
     "Conv2D",
     "Evaluation",
     "HammingNeighbors",
+    "Model",
     "QuantizedReadout",
     "RidgeReadout",
     "StepNetwork",
@@ -64,6 +69,7 @@ __all__ = [
     "apply_weights",
     "datasets",
     "evaluate",
+    "export_c",
     "reference",
     "show_config",
     "sweep",

@@ -1,11 +1,11 @@
-"""Files that a reader never sees half written."""
+"""Files that a reader never sees half written, and files that come with the package."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-__all__ = ["write_text"]
+__all__ = ["source_folder", "write_text"]
 
 
 def write_text(path: Path, text: str) -> None:
@@ -17,3 +17,27 @@ def write_text(path: Path, text: str) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def source_folder(in_sources: str, installed: str, holds: str) -> Path:
+    """Folder of files that are no Python modules: of the source tree, or as installed.
+
+    Parameters
+    ----------
+    in_sources : str
+        Path in a source checkout.
+    installed : str
+        Path in the installed package.
+    holds : str
+        Name of a file that must be there.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder is at neither place.
+    """
+    package = Path(__file__).parent
+    for folder in (package.parents[1] / in_sources, package / installed):
+        if (folder / holds).is_file():
+            return folder
+    raise FileNotFoundError(f"{holds} is not in {package / installed}; install randprop again")

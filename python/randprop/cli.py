@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from randprop import _core
-from randprop._files import write_text
+from randprop._files import source_folder, write_text
 from randprop._validation import check_int
 from randprop.network import ACTIVATIONS, WEIGHT_BITS
 
@@ -67,23 +67,19 @@ def _parser() -> argparse.ArgumentParser:
         default="mnist",
         help="mnist, fashion_mnist, kmnist, cifar10 or digits (default mnist)",
     )
-    evaluate.add_argument(
-        "--width", type=_widths, help="units of every matrix, or a comma-separated list, one each"
-    )
-    evaluate.add_argument("--weight-bits", type=int, default=8, choices=WEIGHT_BITS)
-    evaluate.add_argument("--activation", default="step", choices=ACTIVATIONS)
+    _add_network(evaluate, weight_bits=8)
     evaluate.add_argument(
         "--readout",
         default="centroid",
         help="centroid, centroid_1bit, cosine, neighbors_1, neighbors_3, neighbors_5 or ridge",
     )
-    evaluate.add_argument("--seed", type=int, default=0)
     evaluate.add_argument("--threads", type=int, help="default: every CPU the process may use")
     evaluate.add_argument("--json", type=Path, metavar="FILE", help="also write the result there")
     evaluate.set_defaults(run=_evaluate)
 
     _add_sweep(verbs)
     _add_study(verbs)
+    _add_export(verbs)
 
     bench = verbs.add_parser(
         "bench",
@@ -105,6 +101,15 @@ def _parser() -> argparse.ArgumentParser:
     info.add_argument("--json", action="store_true", help="as JSON")
     info.set_defaults(run=_info)
     return parser
+
+
+def _add_network(verb: argparse.ArgumentParser, *, weight_bits: int) -> None:
+    verb.add_argument(
+        "--width", type=_widths, help="units of every matrix, or a comma-separated list, one each"
+    )
+    verb.add_argument("--weight-bits", type=int, default=weight_bits, choices=WEIGHT_BITS)
+    verb.add_argument("--activation", default="step", choices=ACTIVATIONS)
+    verb.add_argument("--seed", type=int, default=0)
 
 
 def _names(text: str) -> list[str]:
@@ -175,6 +180,56 @@ def _add_study(verbs: Any) -> None:
     study.add_argument("--threads", type=int, help="default: every CPU the process may use")
     study.add_argument("--no-progress", action="store_true")
     study.set_defaults(run=_study)
+
+
+def _add_export(verbs: Any) -> None:
+    export = verbs.add_parser(
+        "export",
+        help="a fitted network as C for a microcontroller",
+        description="Fit a readout to a network's outputs on a data set and write both as a folder "
+        "of C99 that gives the same bits on a microcontroller.",
+    )
+    export.add_argument("format", choices=("c",), help="c: C99, no stored weights")
+    export.add_argument("--out", type=Path, required=True, metavar="FOLDER")
+    export.add_argument("--layers", type=int, default=0, help="hidden layers (default 0)")
+    export.add_argument(
+        "--dataset",
+        default="mnist",
+        help="mnist, fashion_mnist, kmnist, cifar10 or digits (default mnist)",
+    )
+    _add_network(export, weight_bits=1)
+    export.add_argument("--readout", default="centroid", choices=("centroid", "ridge"))
+    export.add_argument(
+        "--bits", type=int, help="bits of a class mean (default 4) or ridge coefficient (default 8)"
+    )
+    export.add_argument("--self-test", type=int, default=4, help="inputs of the self-test")
+    export.set_defaults(run=_export)
+
+
+def _export(arguments: argparse.Namespace) -> None:
+    from randprop.datasets import load
+    from randprop.export import export_c
+    from randprop.model import fit_model
+
+    bits = {}
+    if arguments.bits is not None:
+        least = 1 if arguments.readout == "centroid" else 2
+        bits[f"{arguments.readout}_bits"] = check_int("--bits", arguments.bits, least, 8)
+    X_train, y_train, X_test, y_test = load(arguments.dataset)
+    model = fit_model(
+        X_train,
+        y_train,
+        layers=arguments.layers,
+        width=arguments.width,
+        weight_bits=arguments.weight_bits,
+        activation=arguments.activation,
+        seed=arguments.seed,
+        readout=arguments.readout,
+    )
+    self_test = X_test[: check_int("--self-test", arguments.self_test, 1, len(X_test))]
+    folder = export_c(model, arguments.out, **bits, self_test=self_test)
+    exported = model.quantize(**bits)
+    print(f"{folder}: {exported.score(X_test, y_test):.4f} of the test samples; see its README.md")
 
 
 def _sweep(arguments: argparse.Namespace) -> None:
@@ -252,13 +307,7 @@ def _write_json(path: Path, content: Any) -> None:
 def _bench(arguments: argparse.Namespace) -> None:
     import importlib
 
-    import randprop
-
-    installed = Path(randprop.__file__).parent / "_bench"
-    sources = Path(randprop.__file__).parents[2] / "bench"
-    folder = next((path for path in (sources, installed) if (path / "harness.py").is_file()), None)
-    if folder is None:
-        raise FileNotFoundError(f"the bench scripts are not in {installed}")
+    folder = source_folder("bench", "_bench", "harness.py")
     if arguments.rounds is not None:
         check_int("--rounds", arguments.rounds, 2, 1000)
     sys.path.insert(0, str(folder))

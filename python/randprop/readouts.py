@@ -390,8 +390,7 @@ class HammingNeighbors:
         TypeError, ValueError
             If an argument is not what is listed above.
         """
-        if not hasattr(self, "_bits"):
-            raise NotFittedError("this HammingNeighbors is not fitted yet; call fit first")
+        self._check_fitted()
         _check_bits("bits", bits, self._bits.n_bits)
         k = self.n_neighbors
         if n_neighbors is not None:
@@ -439,6 +438,10 @@ class HammingNeighbors:
         votes = np.zeros((len(indices), len(self.classes_)), dtype=np.int64)
         np.add.at(votes, (np.arange(len(indices))[:, None], codes), 1)
         return np.asarray(np.argmax(votes, axis=1))
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "_bits"):
+            raise NotFittedError("this HammingNeighbors is not fitted yet; call fit first")
 
     def __repr__(self) -> str:
         return f"HammingNeighbors(n_neighbors={self.n_neighbors})"

@@ -1,0 +1,5 @@
+"""Models carried elsewhere: C for microcontrollers."""
+
+from randprop.export._c import export_c
+
+__all__ = ["export_c"]

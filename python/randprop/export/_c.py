@@ -1,0 +1,320 @@
+"""A model as a folder of C99 that a microcontroller runs, to the same bit."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from randprop._files import source_folder, write_text
+from randprop._validation import check_int
+from randprop.export._c_text import example_c, readme
+from randprop.model import Model
+from randprop.network import StepNetwork
+from randprop.quantized import QuantizedReadout
+
+__all__ = ["export_c"]
+
+_MAX_UNITS = 65_535
+_MAX_MATRICES = 255
+_MAX_SCORE = 2**30 - 1
+# RP_MOST of randprop_micro.c: what one input may add to a counter.
+_MOST = 272
+
+
+def export_c(
+    model: Model,
+    path: str | os.PathLike[str],
+    *,
+    centroid_bits: int = 4,
+    ridge_bits: int = 8,
+    self_test: int | NDArray[np.uint8] = 4,
+) -> Path:
+    """Write a model as C for a microcontroller: one folder that compiles by itself.
+
+    The folder holds the runtime (C99, no allocation, no floating point, no stored weights),
+    ``randprop_config.h``, which makes the runtime that of this model alone, ``model.h`` with the
+    tables, ``self_test.h`` with inputs and what they must give, ``example.c``, and a README with
+    the bytes of flash and RAM. The device computes the same bits, scores and labels as
+    ``QuantizedReadout`` does here. The same model gives the same bytes on any machine.
+
+    Parameters
+    ----------
+    model : Model
+        A fully connected network of 1, 2, 4 or 8 weight bits, of at most 65,535 inputs and units,
+        and a `Centroids`, `RidgeReadout` or `QuantizedReadout`.
+    path : path-like
+        Folder to write to; made if it is not there. Files of earlier exports are replaced.
+    centroid_bits : int, default=4
+        Bits of a class mean, 1 to 8, where the readout is `Centroids`.
+    ridge_bits : int, default=8
+        Bits of a coefficient, 2 to 8, where the readout is `RidgeReadout`.
+    self_test : int or ndarray of shape (n, n_features), dtype uint8, default=4
+        How many inputs of a fixed pattern to put into the self-test, or the inputs themselves.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not what is listed above; nothing is written then.
+    OSError
+        If the folder cannot be written.
+
+    Examples
+    --------
+    >>> import randprop, tempfile
+    >>> X_train, y_train, X_test, y_test = randprop.datasets.load_digits()
+    >>> network = randprop.StepNetwork(64, width=128, weight_bits=1)
+    >>> readout = randprop.Centroids().fit(network.propagate(X_train), y_train)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     written = randprop.export_c(randprop.Model(network, readout), folder)
+    ...     sorted(file.name for file in written.iterdir())
+    ['README.md', 'example.c', 'model.h', 'randprop_config.h', 'randprop_micro.c', \
+'randprop_micro.h', 'self_test.h']
+    """
+    if not isinstance(model, Model):
+        raise TypeError(f"model must be a randprop.Model, got {type(model).__name__}")
+    network = model.network
+    _check_network(network)
+    # The runtime reads codes of at most 8 bits.
+    check_int("ridge_bits", ridge_bits, 2, 8)
+    exported = model.quantize(centroid_bits=centroid_bits, ridge_bits=ridge_bits)
+    quantized = cast(QuantizedReadout, exported.readout)
+    _check_readout(quantized)
+    images = _self_test_images(self_test, network.n_features)
+
+    layout = _Layout(network, quantized)
+    runtime = source_folder("cpp/micro", "_micro", "randprop_micro.h")
+    files = {
+        "randprop_config.h": _config_h(layout),
+        "model.h": _model_h(layout),
+        "self_test.h": _self_test_h(layout, images),
+        "example.c": example_c(),
+        "README.md": readme(layout, len(images)),
+    }
+    for name in ("randprop_micro.h", "randprop_micro.c"):
+        files[name] = (runtime / name).read_text(encoding="utf-8")
+    folder = Path(path)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        write_text(folder / name, text)
+    return folder
+
+
+class _Layout:
+    """The numbers of an exported model, each under the name it has in C."""
+
+    def __init__(self, network: StepNetwork, quantized: QuantizedReadout) -> None:
+        self.network, self.quantized = network, quantized
+        widths = network.widths
+        self.widest = max(widths)
+        largest = 2**network.weight_bits - 1
+        sums = [_MOST * network.n_features, *widths[:-1]]
+        self.planes = max((largest * most).bit_length() for most in sums)
+        self.row_bytes = (widths[-1] + 7) // 8
+        rows = 1 if len(widths) == 1 else 2
+        # RP_BUFFER_SIZE of randprop_micro.h.
+        self.buffer_size = 33 * self.planes + rows * -(-self.widest // 128) * 16 + 3
+        self.codes = _code_planes(quantized)
+        self.scalars = {
+            "seed_low": ("uint32_t", network.seed & 0xFFFFFFFF),
+            "seed_high": ("uint32_t", network.seed >> 32),
+            "n_features": ("uint16_t", network.n_features),
+            "n_classes": ("uint16_t", len(quantized.classes_)),
+            "n_matrices": ("uint8_t", len(widths)),
+            "weight_bits": ("uint8_t", network.weight_bits),
+            "activation": ("uint8_t", int(network.activation == "sign")),
+            "code_bits": ("uint8_t", quantized.bits),
+            "multiplier": ("uint16_t", quantized.multiplier),
+            "offset": ("uint16_t", quantized.offset),
+        }
+        definition = repr((sorted(self.scalars.items()), widths)).encode()
+        tables = self.codes.tobytes() + quantized.bias_.astype("<i4").tobytes()
+        self.id = zlib.crc32(tables, zlib.crc32(definition))
+
+    @property
+    def table_bytes(self) -> int:
+        """Bytes of the constant tables: widths, codes, biases."""
+        n_classes = len(self.quantized.classes_)
+        return 2 * len(self.network.widths) + self.codes.size + 4 * n_classes
+
+
+def _check_network(network: StepNetwork) -> None:
+    if any(not isinstance(matrix, int) for matrix in network.matrices):
+        raise ValueError(
+            "model.network has convolutions, which the microcontroller runtime does not do; "
+            "use fully connected matrices"
+        )
+    if network.weight_bits > 8:
+        raise ValueError(
+            "model.network must have 1, 2, 4 or 8 weight bits for a microcontroller, "
+            f"got {network.weight_bits}"
+        )
+    most_inputs = min(_MAX_UNITS, (2**32 - 1) // (_MOST * (2**network.weight_bits - 1)))
+    for name, value, most in (
+        ("inputs", network.n_features, most_inputs),
+        ("units in a matrix", max(network.widths), _MAX_UNITS),
+        ("matrices", len(network.widths), _MAX_MATRICES),
+    ):
+        if value > most:
+            raise ValueError(
+                f"model.network must have at most {most} {name} for a microcontroller, got {value}"
+            )
+
+
+def _check_readout(quantized: QuantizedReadout) -> None:
+    if quantized.bits > 8:
+        raise ValueError(
+            f"model.readout must have codes of at most 8 bits for a microcontroller, "
+            f"got {quantized.bits}"
+        )
+    n_classes, n_bits = quantized.codes_.shape
+    if not 1 <= n_classes <= _MAX_UNITS:
+        raise ValueError(f"model.readout must have 1 to {_MAX_UNITS} classes, got {n_classes}")
+    most = quantized.multiplier * (2**quantized.bits - 1) * n_bits
+    largest_bias = int(np.abs(quantized.bias_).max())
+    if max(most, largest_bias) > _MAX_SCORE:
+        raise ValueError(
+            "model.readout has scores that leave 32 bits on a device: the largest sum is "
+            f"{most}, the largest bias {largest_bias}, allowed is {_MAX_SCORE}; use fewer bits"
+        )
+
+
+def _self_test_images(self_test: int | NDArray[np.uint8], n_features: int) -> NDArray[np.uint8]:
+    if isinstance(self_test, np.ndarray):
+        if self_test.dtype != np.uint8:
+            raise TypeError(f"self_test must be uint8 images, got an array of {self_test.dtype}")
+        if self_test.ndim != 2 or self_test.shape[1] != n_features:
+            raise ValueError(f"self_test must have shape (n, {n_features}), got {self_test.shape}")
+        check_int("the number of images in self_test", len(self_test), 1, _MAX_UNITS)
+        return self_test
+    n_samples = check_int("self_test", self_test, 1, 1000)
+    # Spread over all byte values; four of five are 0, as in images of a few strokes.
+    s = np.arange(n_samples)[:, None]
+    k = np.arange(n_features)[None, :]
+    values = (31 * s + 7 * k + s * k % 13) % 256
+    return np.where((s + k) % 5 == 0, values, 0).astype(np.uint8)
+
+
+def _code_planes(quantized: QuantizedReadout) -> NDArray[np.uint8]:
+    """Codes as the runtime reads them: (n_classes, bits, row_bytes), highest bit first."""
+    digits = (quantized.codes_[:, None, :] >> np.arange(quantized.bits)[None, ::-1, None]) & 1
+    return np.packbits(digits.astype(np.uint8), axis=2, bitorder="little")
+
+
+def _table(ctype: str, name: str, values: NDArray[Any], cells: str) -> str:
+    """Return a constant array, 12 numbers a line."""
+    spelled = [cells.format(int(value)) for value in values.ravel()]
+    lines = [", ".join(spelled[i : i + 12]) for i in range(0, len(spelled), 12)]
+    body = ",\n    ".join(lines)
+    return f"static const {ctype} {name}[{len(spelled)}] RP_TABLE = {{\n    {body}}};\n"
+
+
+def _config_h(layout: _Layout) -> str:
+    widths = layout.network.widths
+    lines = [
+        "/* What the runtime is compiled for: the model of model.h alone. Written by randprop. */",
+        "#ifndef RANDPROP_CONFIG_H",
+        "#define RANDPROP_CONFIG_H",
+        "",
+        f"#define RP_FIXED_ID 0x{layout.id:08X}u",
+    ]
+    for name, (ctype, value) in layout.scalars.items():
+        spelled = f"0x{value:08X}u" if ctype == "uint32_t" else f"{value}u"
+        lines.append(f"#define RP_FIXED_{name.upper()} (({ctype}){spelled})")
+    lines += [
+        f"#define RP_FIXED_WIDEST ((uint16_t){layout.widest}u)",
+        f"#define RP_FIXED_PLANES ((uint8_t){layout.planes}u)",
+    ]
+    if len(set(widths)) == 1:
+        lines.append(f"#define RP_FIXED_WIDTH ((uint16_t){layout.widest}u)")
+    return "\n".join([*lines, "", "#endif", ""])
+
+
+def _model_h(layout: _Layout) -> str:
+    network, quantized = layout.network, layout.quantized
+    names = ", ".join(_c_string(str(label)) for label in quantized.classes_.tolist())
+    scalars = ", ".join(
+        f"0x{value:08X}u" if ctype == "uint32_t" else f"{value}u"
+        for ctype, value in layout.scalars.values()
+    )
+    return "\n".join(
+        [
+            f"/* {_description(network)}, readout of {quantized.bits}-bit codes.",
+            " * Written by randprop; include it in one file. */",
+            "#ifndef MODEL_H",
+            "#define MODEL_H",
+            "",
+            '#include "randprop_micro.h"',
+            "",
+            f"#define MODEL_N_FEATURES {network.n_features}u",
+            f"#define MODEL_N_CLASSES {len(quantized.classes_)}u",
+            f"#define MODEL_OUTPUT_BYTES {layout.row_bytes}u /* of the output bits */",
+            f"#define MODEL_BUFFER_SIZE {layout.buffer_size}u",
+            "/* By label, for an array of strings. */",
+            f"#define MODEL_CLASS_NAMES {{{names}}}",
+            "",
+            _table("uint16_t", "model_widths", np.array(network.widths), "{}"),
+            "/* For each class, for each bit of a code, highest first, one bit a unit. */",
+            _table("uint8_t", "model_codes", layout.codes, "0x{:02X}"),
+            _table("int32_t", "model_bias", quantized.bias_, "{}"),
+            "static const rp_model model = {",
+            f"    0x{layout.id:08X}u, {scalars},",
+            "    model_widths, model_codes, model_bias};",
+            "",
+            "#endif",
+            "",
+        ]
+    )
+
+
+def _self_test_h(layout: _Layout, images: NDArray[np.uint8]) -> str:
+    bits = layout.network.propagate(images)
+    scores = layout.quantized.decision_function(bits)
+    return "\n".join(
+        [
+            "/* Inputs, and what the model must make of them. Written by randprop. */",
+            "#ifndef SELF_TEST_H",
+            "#define SELF_TEST_H",
+            "",
+            '#include "randprop_micro.h"',
+            "",
+            f"#define SELF_TEST_SAMPLES {len(images)}u",
+            "",
+            _table("uint8_t", "self_test_images", images, "{}"),
+            _table("uint8_t", "self_test_bits", bits.to_packbits(), "0x{:02X}"),
+            _table("int32_t", "self_test_scores", scores, "{}"),
+            _table("uint16_t", "self_test_labels", scores.argmax(axis=1), "{}"),
+            "static const rp_expected self_test = {SELF_TEST_SAMPLES, self_test_images,",
+            "                                      self_test_bits, self_test_scores,",
+            "                                      self_test_labels};",
+            "",
+            "#endif",
+            "",
+        ]
+    )
+
+
+def _description(network: StepNetwork) -> str:
+    sizes = " -> ".join(map(str, (network.n_features, *network.widths)))
+    return f"{sizes}, {network.weight_bits}-bit weights, {network.activation}, seed {network.seed}"
+
+
+def _c_string(text: str) -> str:
+    """Spell a string in C; octal escapes end after three digits whatever follows."""
+    return (
+        '"'
+        + "".join(
+            chr(byte) if 32 <= byte < 127 and chr(byte) not in '"\\?' else f"\\{byte:03o}"
+            for byte in text.encode()
+        )
+        + '"'
+    )

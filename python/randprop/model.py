@@ -1,0 +1,186 @@
+"""A network and what reads its outputs, as one thing that can be saved and exported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from randprop._validation import check_choice, check_int
+from randprop.conv import Conv2D
+from randprop.network import StepNetwork
+from randprop.quantized import QuantizedReadout
+from randprop.readouts import Centroids, HammingNeighbors
+from randprop.ridge import RidgeReadout
+
+__all__ = ["Model", "fit_model"]
+
+Readout: TypeAlias = Centroids | HammingNeighbors | QuantizedReadout | RidgeReadout
+
+
+class Model:
+    """Network and fitted readout.
+
+    Parameters
+    ----------
+    network : StepNetwork
+        The network.
+    readout : Centroids, RidgeReadout, QuantizedReadout or HammingNeighbors
+        Fitted on output bits of `network`, with labels.
+
+    Attributes
+    ----------
+    network, readout
+        The arguments.
+    classes_ : ndarray of shape (n_classes,)
+        Labels, sorted.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the readout is none of these, is not fitted, or does not fit the network.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import randprop
+    >>> X = np.array([[0, 9, 250], [3, 0, 240], [255, 9, 0]], dtype=np.uint8)
+    >>> network = randprop.StepNetwork(3, width=64)
+    >>> readout = randprop.Centroids().fit(network.propagate(X), ["cat", "cat", "dog"])
+    >>> randprop.Model(network, readout).predict(X)
+    array(['cat', 'cat', 'dog'], dtype='<U3')
+    """
+
+    def __init__(self, network: StepNetwork, readout: Readout) -> None:
+        if not isinstance(network, StepNetwork):
+            raise TypeError(f"network must be a StepNetwork, got {type(network).__name__}")
+        if not isinstance(readout, Readout):
+            raise TypeError(
+                "readout must be a Centroids, RidgeReadout, QuantizedReadout or "
+                f"HammingNeighbors, got {type(readout).__name__}"
+            )
+        n_bits = _n_bits(readout)
+        if n_bits != network.widths[-1]:
+            raise ValueError(
+                f"readout was fitted on {n_bits} bits, the network puts out {network.widths[-1]}"
+            )
+        self.network = network
+        self.readout = readout
+
+    @property
+    def classes_(self) -> NDArray[Any]:
+        """Labels, sorted."""
+        return self.readout.classes_
+
+    def predict(self, X: NDArray[np.uint8]) -> NDArray[Any]:
+        """Label of each sample.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features), dtype uint8, or BitMatrix
+            As `StepNetwork.propagate` takes them.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `StepNetwork.propagate`.
+        """
+        return self.readout.predict(self.network.propagate(X))
+
+    def score(self, X: NDArray[np.uint8], y: ArrayLike) -> float:
+        """Share of samples whose predicted label is `y`."""
+        return float(np.mean(self.predict(X) == np.asarray(y)))
+
+    def quantize(self, *, centroid_bits: int = 4, ridge_bits: int = 8) -> Model:
+        """Return the model that a device gets: its readout in integers of few bits.
+
+        Parameters
+        ----------
+        centroid_bits : int, default=4
+            Bits of a class mean, 1 to 8, where the readout is `Centroids`.
+        ridge_bits : int, default=8
+            Bits of a coefficient, 2 to 16, where the readout is `RidgeReadout`.
+
+        Returns
+        -------
+        Model
+            With a `QuantizedReadout`; itself if it has one already.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is not what is listed above, or the readout is `HammingNeighbors`.
+        """
+        centroid_bits = check_int("centroid_bits", centroid_bits, 1, 8)
+        ridge_bits = check_int("ridge_bits", ridge_bits, 2, 16)
+        if isinstance(self.readout, QuantizedReadout):
+            return self
+        if isinstance(self.readout, HammingNeighbors):
+            raise TypeError(
+                "a HammingNeighbors readout is its training vectors and cannot be quantized; "
+                "use Centroids or RidgeReadout"
+            )
+        bits = centroid_bits if isinstance(self.readout, Centroids) else ridge_bits
+        return Model(self.network, self.readout.quantize(bits))
+
+    def __repr__(self) -> str:
+        return f"Model({self.network!r}, {self.readout!r})"
+
+
+def fit_model(
+    X: NDArray[np.uint8],
+    y: ArrayLike,
+    *,
+    layers: int = 0,
+    width: int | Conv2D | Iterable[int | Conv2D] | None = None,
+    weight_bits: int = 8,
+    activation: str = "step",
+    seed: int = 0,
+    readout: str = "centroid",
+) -> Model:
+    """Make a network for `X` and fit a readout to its outputs.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features), dtype uint8
+    y : array-like of shape (n_samples,)
+    layers, width, weight_bits, activation, seed
+        As for `StepNetwork`.
+    readout : {"centroid", "ridge"}, default="centroid"
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `StepNetwork` and the readout.
+    """
+    check_choice("readout", readout, ("centroid", "ridge"))
+    network = StepNetwork(
+        X.shape[1],
+        layers,
+        width=width,
+        weight_bits=weight_bits,
+        activation=activation,
+        seed=seed,
+    )
+    empty = Centroids() if readout == "centroid" else RidgeReadout()
+    return Model(network, empty.fit(network.propagate(X), y))
+
+
+def _n_bits(readout: Readout) -> int:
+    """Bits that a readout was fitted on; raises NotFittedError where it was not."""
+    if isinstance(readout, QuantizedReadout):
+        return int(readout.codes_.shape[1])
+    readout._check_fitted()
+    if isinstance(readout, HammingNeighbors):
+        return readout._bits.n_bits
+    return int(readout.counts_.shape[1])

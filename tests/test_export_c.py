@@ -1,0 +1,261 @@
+"""Exported folders: compiled for this machine they give the library's bits, scores and labels."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from helpers import C_COMPILER, C_TRAPS, C_WARNINGS, random_bytes
+from randprop import (
+    BitMatrix,
+    Centroids,
+    Conv2D,
+    HammingNeighbors,
+    Model,
+    QuantizedReadout,
+    RidgeReadout,
+    StepNetwork,
+    export_c,
+)
+
+FILES = {
+    "README.md", "example.c", "model.h", "randprop_config.h", "randprop_micro.c",
+    "randprop_micro.h", "self_test.h",
+}  # fmt: skip
+
+
+def make_model(widths=(200,), *, readout="centroid", n_features=50, classes=(0, 1, 2), **options):
+    network = StepNetwork(n_features, len(widths) - 1, width=widths, **options)
+    bits = network.propagate(random_bytes(3, 90, n_features))
+    empty = Centroids() if readout == "centroid" else RidgeReadout()
+    return Model(network, empty.fit(bits, np.array(classes)[np.arange(90) % len(classes)]))
+
+
+def compile_c(folder: Path, output: Path, *extra: str, source="example.c") -> Path:
+    subprocess.run(
+        [C_COMPILER, "-std=c99", "-Os", *C_WARNINGS, *C_TRAPS, *extra, source, "randprop_micro.c",
+         "-o", str(output)],
+        cwd=folder, check=True,
+    )  # fmt: skip
+    return output
+
+
+@pytest.mark.parametrize(
+    ("widths", "options"),
+    [
+        ((200,), {"weight_bits": 1}),
+        ((200, 200), {"weight_bits": 8, "activation": "sign"}),
+        ((130, 40, 300), {"weight_bits": 4, "seed": 2**63 + 9}),
+        ((1,), {"weight_bits": 2, "n_features": 1}),
+    ],
+)
+@pytest.mark.parametrize("readout", ["centroid", "ridge"])
+def test_self_test_passes_and_finds_a_change(tmp_path, widths, options, readout):
+    model = make_model(widths, readout=readout, **options)
+    images = random_bytes(5, 7, model.network.n_features)
+    folder = export_c(model, tmp_path / "out", self_test=images)
+    assert {file.name for file in folder.iterdir()} == FILES
+    assert subprocess.run([compile_c(folder, tmp_path / "good")], check=False).returncode == 0
+    # A runtime for any model runs it too.
+    config = (folder / "randprop_config.h").read_text()
+    (folder / "randprop_config.h").write_text("")
+    assert subprocess.run([compile_c(folder, tmp_path / "any")], check=False).returncode == 0
+    # One for another model refuses it; a changed seed is found out.
+    model_id = config.split("RP_FIXED_ID 0x")[1][:8]
+    other = f"{int(model_id, 16) ^ 1:08X}"
+    (folder / "randprop_config.h").write_text(config.replace(model_id, other))
+    assert subprocess.run([compile_c(folder, tmp_path / "other")], check=False).returncode == 2
+    if widths != (1,):  # one unit may give the same bits for another seed
+        seed = model.network.seed & 0xFFFFFFFF
+        changed = config.replace(f"0x{seed:08X}u)", f"0x{seed ^ 1:08X}u)", 1)
+        (folder / "randprop_config.h").write_text(changed)
+        assert subprocess.run([compile_c(folder, tmp_path / "seed")], check=False).returncode == 4
+
+
+def test_every_label_of_mnist_is_the_desktops(tmp_path):
+    from randprop.datasets import load_mnist
+
+    X_train, y_train, X_test, _ = load_mnist()
+    network = StepNetwork(784, width=100, weight_bits=1, seed=4)
+    model = Model(network, Centroids().fit(network.propagate(X_train[::20]), y_train[::20]))
+    folder = export_c(model, tmp_path / "out", centroid_bits=2)
+    classify = load_host_build(folder, tmp_path)
+    quantized = model.quantize(centroid_bits=2)
+    labels = [classify(image) for image in X_test[:1000]]
+    np.testing.assert_array_equal(quantized.classes_[labels], quantized.predict(X_test[:1000]))
+
+
+def load_host_build(folder: Path, tmp_path: Path):
+    """The exported runtime and model as a function from an image to a label."""
+    (folder / "host.c").write_text(
+        '#include "model.h"\n'
+        "int host_classify(const uint8_t* image);\n"
+        "int host_classify(const uint8_t* image) {\n"
+        "  static uint8_t buffer[MODEL_BUFFER_SIZE];\n"
+        "  uint16_t label = 0;\n"
+        "  rp_status status =\n"
+        "      rp_classify_bytes(&model, image, buffer, sizeof buffer, NULL, &label, NULL);\n"
+        "  return status == RP_OK ? (int)label : -(int)status;\n"
+        "}\n"
+    )
+    library = compile_c(folder, tmp_path / "host.so", "-fPIC", "-shared", source="host.c")
+    loaded = ctypes.CDLL(str(library))
+    return lambda image: loaded.host_classify(ctypes.c_void_p(image.ctypes.data))
+
+
+def test_same_bytes_again_and_in_another_process(tmp_path):
+    model = make_model((64, 30), weight_bits=2, seed=8)
+    first = export_c(model, tmp_path / "a")
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[2]); import test_export_c as t\n"
+        "t.export_c(t.make_model((64, 30), weight_bits=2, seed=8), sys.argv[1])\n"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "b"), str(Path(__file__).parent)],
+        check=True,
+        env=os.environ | {"PYTHONHASHSEED": "77", "TZ": "Asia/Tokyo"},
+    )
+    for file in first.iterdir():
+        assert file.read_bytes() == (tmp_path / "b" / file.name).read_bytes(), file.name
+
+
+def test_the_example_sketch_holds_what_is_exported_now(tmp_path):
+    sketch = Path(__file__).parent.parent / "examples" / "arduino" / "digits"
+    from randprop.cli import main
+
+    command = ["export", "c", "--dataset", "digits", "--width", "128", "--bits", "2"]
+    assert main([*command, "--out", str(tmp_path / "out")]) == 0
+    for name in FILES - {"README.md", "example.c"}:
+        assert (sketch / name).read_text() == (tmp_path / "out" / name).read_text(), name
+
+
+def test_labels_are_spelled_for_c(tmp_path):
+    names = ['a"b', "back\\slash", "é1", "??/"]
+    folder = export_c(make_model(classes=names), tmp_path / "out")
+    (folder / "names.c").write_text(
+        '#include <stdio.h>\n#include "model.h"\n'
+        "int main(void) {\n  const char* names[] = MODEL_CLASS_NAMES;\n  unsigned i;\n"
+        "  for (i = 0; i < MODEL_N_CLASSES; ++i) puts(names[i]);\n"
+        "  return (int)rp_check_model(&model, MODEL_BUFFER_SIZE);\n}\n"
+    )
+    built = compile_c(folder, tmp_path / "names", source="names.c")
+    said = subprocess.run([built], check=True, capture_output=True).stdout.decode()
+    assert said.split("\n")[:-1] == sorted(names)
+
+
+def test_buffer_size_is_the_runtimes(tmp_path):
+    for widths, options in (((300, 20), {}), ((20,), {"weight_bits": 8}), ((129,), {})):
+        folder = export_c(make_model(widths, **options), tmp_path / "out")
+        (folder / "size.c").write_text(
+            '#include "model.h"\nint main(void) {\n'
+            "  return rp_buffer_size(&model) != MODEL_BUFFER_SIZE ||\n"
+            "         rp_check_model(&model, MODEL_BUFFER_SIZE - 1u) != RP_ERROR_BUFFER;\n}\n"
+        )
+        for config in ((folder / "randprop_config.h").read_text(), ""):
+            (folder / "randprop_config.h").write_text(config)
+            built = compile_c(folder, tmp_path / "size", source="size.c")
+            assert subprocess.run([built], check=False).returncode == 0
+
+
+def test_export_verb(tmp_path, capsys):
+    from randprop.cli import main
+
+    out = tmp_path / "out"
+    call = ["export", "c", "--dataset", "digits", "--width", "32", "--readout", "ridge"]
+    assert main([*call, "--out", str(out)]) == 0
+    assert "of the test samples" in capsys.readouterr().out
+    assert (out / "model.h").is_file()
+    assert main([*call, "--bits", "1", "--out", str(out)]) == 1
+    assert "--bits must lie in [2, 8], got 1" in capsys.readouterr().err
+
+
+def conv_model():
+    network = StepNetwork(16, width=Conv2D(2, kernel=3), input_shape=(4, 4, 1))
+    return Model(network, Centroids().fit(network.propagate(random_bytes(0, 9, 16)), range(9)))
+
+
+def knn_model():
+    network = StepNetwork(16, width=8)
+    readout = HammingNeighbors().fit(network.propagate(random_bytes(0, 9, 16)), range(9))
+    return Model(network, readout)
+
+
+def with_readout(**options):
+    network = StepNetwork(16, width=8)
+    codes = np.ones((2, 8), dtype=np.int64)
+    bias = options.pop("bias", np.zeros(2, dtype=np.int64))
+    return Model(network, QuantizedReadout(codes, bias, np.arange(2), **options))
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "error", "text"),
+    [
+        (conv_model, {}, ValueError, "has convolutions"),
+        (knn_model, {}, TypeError, "HammingNeighbors readout is its training vectors"),
+        (lambda: make_model(weight_bits=24), {}, ValueError, "1, 2, 4 or 8 weight bits"),
+        (lambda: with_readout(bits=9), {}, ValueError, "at most 8 bits .* got 9"),
+        (
+            lambda: with_readout(bits=8, bias=np.array([0, 2**30])),
+            {},
+            ValueError,
+            "leave 32 bits .* bias 1073741824",
+        ),
+        (
+            lambda: make_model((1,), n_features=61_923),
+            {},
+            ValueError,
+            "at most 61922 inputs .* got 61923",
+        ),
+        (lambda: make_model((65_536,), n_features=1), {}, ValueError, "at most 65535 units"),
+        (lambda: make_model(n_features=5), {"self_test": 0}, ValueError, "self_test must lie"),
+        (
+            lambda: make_model(n_features=5),
+            {"self_test": np.zeros((2, 4), dtype=np.uint8)},
+            ValueError,
+            r"self_test must have shape \(n, 5\), got \(2, 4\)",
+        ),
+        (
+            lambda: make_model(n_features=5),
+            {"self_test": np.zeros((2, 5))},
+            TypeError,
+            "self_test must be uint8 images, got an array of float64",
+        ),
+        (lambda: make_model(), {"centroid_bits": 9}, ValueError, "centroid_bits must lie"),
+        (lambda: make_model(readout="ridge"), {"ridge_bits": 9}, ValueError, "ridge_bits must lie"),
+        (lambda: "model", {}, TypeError, "model must be a randprop.Model, got str"),
+    ],
+)
+def test_refuses(tmp_path, model, options, error, text):
+    with pytest.raises(error, match=text):
+        export_c(model(), tmp_path / "out", **options)
+    assert not (tmp_path / "out").exists()
+
+
+def test_unwritable_folder(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="file"):
+        export_c(make_model(), tmp_path / "file" / "out")
+
+
+def test_model_refuses():
+    network = StepNetwork(4, width=8)
+    bits = BitMatrix.from_array(np.eye(8, dtype=np.uint8))
+    with pytest.raises(TypeError, match="network must be a StepNetwork, got int"):
+        Model(3, Centroids())
+    with pytest.raises(TypeError, match="readout must be .* got int"):
+        Model(network, 3)
+    with pytest.raises(ValueError, match="Centroids is not fitted"):
+        Model(network, Centroids())
+    with pytest.raises(ValueError, match="HammingNeighbors is not fitted"):
+        Model(network, HammingNeighbors())
+    with pytest.raises(ValueError, match="fitted on 8 bits, the network puts out 9"):
+        Model(StepNetwork(4, width=9), RidgeReadout().fit(bits, range(8)))
+    model = Model(network, Centroids().fit(bits, range(8)))
+    assert model.quantize(centroid_bits=1).quantize(centroid_bits=8).readout.bits == 1
+    assert model.score(np.zeros((3, 4), dtype=np.uint8), [0, 1, 1]) in (0, 1 / 3, 2 / 3)

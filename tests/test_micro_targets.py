@@ -1,0 +1,77 @@
+"""The runtime on emulated microcontrollers, bit for bit what the library computes.
+
+Needs the cross compilers and emulators that bench/micro_targets.py names; with
+RANDPROP_REQUIRE_TARGETS set their absence is a failure.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from randprop import Centroids, Model, RidgeReadout, StepNetwork, export_c
+from randprop.datasets import load_mnist
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "bench"))
+from micro_targets import TARGETS, build, run
+
+CASES = {
+    "1 bit, 1 matrix": {"weight_bits": 1},
+    "8 bits, 1 matrix": {"weight_bits": 8},
+    "1 bit, 4 matrices": {"weight_bits": 1, "layers": 3},
+    "8 bits, 4 matrices": {"weight_bits": 8, "layers": 3},
+    "sign, several widths": {
+        "weight_bits": 2, "layers": 2, "width": [130, 300, 90], "activation": "sign",
+        "seed": 2**40 + 3,
+    },
+    "ridge": {"weight_bits": 1, "width": 200, "readout": "ridge"},
+}  # fmt: skip
+
+
+@cache
+def fitted(case: str) -> tuple[Model, np.ndarray]:
+    X_train, y_train, X_test, _ = load_mnist()
+    options = {"width": 784, **CASES[case]}
+    readout = Centroids() if options.pop("readout", "centroid") == "centroid" else RidgeReadout()
+    network = StepNetwork(784, **options)
+    train = network.propagate(X_train[::20])
+    return Model(network, readout.fit(train, y_train[::20])), X_test[:3]
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("name", TARGETS)
+def test_device_computes_what_the_library_does(tmp_path, name, case):
+    target = TARGETS[name]
+    lacking = target.missing()
+    if lacking:
+        reason = f"{name}: {', '.join(lacking)} not installed"
+        assert "RANDPROP_REQUIRE_TARGETS" not in os.environ, reason
+        pytest.skip(reason)
+    model, images = fitted(case)
+    quantized = model.quantize(centroid_bits=2)
+    folder = export_c(model, tmp_path / "model", centroid_bits=2, self_test=images)
+    # The 2 KB of an ATmega328P do not hold an image beside the counters of 8-bit weights.
+    options = ("-DREPORT_STREAM",) if name == "atmega328p" else ()
+    found = run(target, build(target, folder, tmp_path / "report.elf", options=options), timeout=60)
+
+    bits = model.network.propagate(images)
+    scores = quantized.readout.decision_function(bits)
+    np.testing.assert_array_equal(found.bits, bits.to_packbits())
+    np.testing.assert_array_equal(found.scores, scores)
+    np.testing.assert_array_equal(found.labels, scores.argmax(axis=1))
+    assert found.self_test == 0
+    assert (found.cost > 0).all()
+    if isinstance(model.readout, Centroids):
+        # From the device's bits and scores: squared distances to the rounded means, times M^2.
+        top = 2**quantized.readout.bits - 1
+        x = np.unpackbits(found.bits, axis=1, bitorder="little")[:, : bits.n_bits].astype(int)
+        distances = top**2 * x.sum(axis=1)[:, None] - found.scores
+        codes = quantized.readout.codes_
+        np.testing.assert_array_equal(
+            distances, ((top * x[:, None, :] - codes[None]) ** 2).sum(axis=2)
+        )
