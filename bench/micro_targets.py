@@ -15,7 +15,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-BOARDS = Path(__file__).parent.parent / "cpp" / "micro" / "boards"
+from randprop._files import source_folder
+
+BOARDS = source_folder("cpp/micro", "_micro", "randprop_micro.h") / "boards"
 WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Werror")
 SECTIONS = ("-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections")
 
@@ -191,14 +193,20 @@ class Footprint:
 
 
 def footprint(
-    target: Target, folder: Path, work: Path, *, table_bytes: int, options: tuple[str, ...] = ()
+    target: Target,
+    folder: Path,
+    work: Path,
+    *,
+    table_bytes: int,
+    optimise: str = "-Os",
+    options: tuple[str, ...] = (),
 ) -> Footprint:
     """Link bare.c with and without the runtime, and run it for its stack."""
     sizes = []
     for variant in ((), ("-DBARE_EMPTY",)):
         elf = build(
             target, folder, work / f"{target.name}-bare.elf", program=BOARDS / "bare.c",
-            options=(*options, *variant),
+            optimise=optimise, options=(*options, *variant),
         )  # fmt: skip
         numbers = _call(target.prefix + "size", str(elf)).splitlines()[1].split()
         text, data, bss = map(int, numbers[:3])

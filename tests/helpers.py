@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 C_WARNINGS = ("-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Werror")
 # Undefined behaviour ends the process; needs no library beside the compiler.
 C_TRAPS = ("-fsanitize=undefined", "-fsanitize-undefined-trap-on-error")
-C_COMPILER = next(
-    filter(None, map(shutil.which, (os.environ.get("CC", "cc"), "gcc", "clang"))), "cc"
-)
+_COMPILERS = map(shutil.which, (os.environ.get("CC", "cc"), "gcc", "clang"))
+C_COMPILER = next(filter(None, _COMPILERS), "cc")
 
 
 def known_input(kind: str, n_samples: int, n_features: int) -> NDArray[np.uint8]:

@@ -7,6 +7,8 @@ RANDPROP_REQUIRE_TARGETS set their absence is a failure.
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 import sys
 from functools import cache
 from pathlib import Path
@@ -18,7 +20,7 @@ from randprop import Centroids, Model, RidgeReadout, StepNetwork, export_c
 from randprop.datasets import load_mnist
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "bench"))
-from micro_targets import TARGETS, build, run
+from micro_targets import BOARDS, TARGETS, build, run
 
 CASES = {
     "1 bit, 1 matrix": {"weight_bits": 1},
@@ -75,3 +77,88 @@ def test_device_computes_what_the_library_does(tmp_path, name, case):
         np.testing.assert_array_equal(
             distances, ((top * x[:, None, :] - codes[None]) ** 2).sum(axis=2)
         )
+
+
+def test_bare_metal_example_builds_and_runs(tmp_path):
+    lacking = [*TARGETS["cortex-m0"].missing(), *missing("make")]
+    if lacking:
+        reason = f"{', '.join(lacking)} not installed"
+        assert "RANDPROP_REQUIRE_TARGETS" not in os.environ, reason
+        pytest.skip(reason)
+    root = Path(__file__).parent.parent
+    shutil.copytree(root / "examples" / "bare_metal", tmp_path / "example")
+    scripts = str(Path(sys.executable).parent)
+    done = subprocess.run(
+        ["make", "-s", "run", f"BOARDS={root / 'cpp' / 'micro' / 'boards'}"],
+        cwd=tmp_path / "example",
+        env=os.environ | {"PATH": scripts + os.pathsep + os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+        stdin=subprocess.DEVNULL,
+    )
+    said = done.stdout + done.stderr
+    assert "t 00000000" in said
+    assert said.count("\nl 0000000") == 4
+
+
+def test_arduino_sketch_compiles_and_runs(tmp_path):
+    """As C++ for the Uno, with a stand-in for the part of Arduino's library that it uses."""
+    target = TARGETS["atmega328p"]
+    lacking = [*target.missing(), *missing("avr-g++")]
+    if lacking:
+        reason = f"{', '.join(lacking)} not installed"
+        assert "RANDPROP_REQUIRE_TARGETS" not in os.environ, reason
+        pytest.skip(reason)
+    sketch = Path(__file__).parent.parent / "examples" / "arduino" / "digits"
+    (tmp_path / "sketch.cpp").write_text(
+        """
+#include <stdint.h>
+#include <stddef.h>
+extern "C" {
+#include "board.h"
+}
+#define F(text) text
+struct Printer {
+  void begin(long) { board_start(); }
+  void print(const char* text) { while (*text) board_put(*text++); }
+  void println(const char* text) { print(text); board_put('\\n'); }
+  void println(unsigned long value) { board_report('c', value); }
+} Serial;
+static unsigned long micros() { return board_ticks(); }
+static void delay(unsigned) {}
+#include "digits.ino"
+int main() {
+  setup();
+  for (uint8_t i = 0; i < 4; ++i) loop();
+  board_report('l', 0);
+  board_report('z', 0);
+  board_exit(0);
+}
+"""
+    )
+    elf = tmp_path / "sketch.elf"
+    common = [*target.flags, "-Os", f"-I{sketch}", f"-I{BOARDS}"]
+    for compiler, source in (
+        ("avr-g++", tmp_path / "sketch.cpp"),
+        ("avr-gcc", sketch / "randprop_micro.c"),
+        ("avr-gcc", BOARDS / "avr.c"),
+    ):
+        subprocess.run(
+            [compiler, *common, "-c", str(source), "-o", str(tmp_path / f"{source.stem}.o")],
+            check=True,
+        )
+    objects = [str(tmp_path / f"{stem}.o") for stem in ("sketch", "randprop_micro", "avr")]
+    subprocess.run(["avr-g++", *target.flags, *objects, "-o", str(elf)], check=True)
+    done = subprocess.run(
+        [*target.emulator, str(elf)], capture_output=True, text=True, timeout=60, check=True,
+        stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    said = done.stdout + done.stderr
+    assert "self-test passed" in said
+    assert said.count("looks like a ") == 4
+
+
+def missing(program: str) -> list[str]:
+    return [] if shutil.which(program) else [program]

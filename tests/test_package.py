@@ -192,9 +192,10 @@ def test_results_of_propagation_are_one_bit_each() -> None:
     assert bits.nbytes == 70 * 13 * 8
 
 
-def test_readme_examples() -> None:
+def test_readme_examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every Python block of the README prints what it shows."""
     readme = Path(__file__).parent.parent / "README.md"
+    monkeypatch.chdir(tmp_path)  # some write files
     result = doctest.testfile(
         str(readme), module_relative=False, optionflags=doctest.ELLIPSIS, encoding="utf-8"
     )

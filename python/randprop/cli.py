@@ -17,6 +17,8 @@ from randprop.network import ACTIVATIONS, WEIGHT_BITS
 __all__ = ["main"]
 
 BENCHES = ("propagate", "convolve", "centroids", "hamming", "ridge", "evaluate", "memory")
+# Needs cross compilers and emulators, and is run only when it is named.
+MICRO_BENCH = "micro"
 
 
 def _layers(text: str) -> int | list[int]:
@@ -88,7 +90,10 @@ def _parser() -> argparse.ArgumentParser:
         "Other libraries: pip install 'randprop[bench]'.",
     )
     bench.add_argument(
-        "only", nargs="*", choices=[[], *BENCHES], help=f"default: all of {', '.join(BENCHES)}"
+        "only",
+        nargs="*",
+        choices=[[], *BENCHES, MICRO_BENCH],
+        help=f"default: {', '.join(BENCHES)}; micro: emulated microcontrollers, only when named",
     )
     bench.add_argument("--quick", action="store_true", help="small sizes, under a minute")
     bench.add_argument("--rounds", type=int, help="rounds of timing (default 7, quick 3)")

@@ -1,22 +1,37 @@
-/* The smallest program that classifies: an image in RAM, one label out. With BARE_EMPTY the same
- * without the runtime; what the linker makes of the two differs by what the runtime costs. */
+/* The smallest program that classifies: an image in RAM, or with BARE_STREAM one input after the
+ * other from a function, and one label out. With BARE_EMPTY the same without the runtime; what the
+ * linker makes of the two differs by what the runtime costs. */
 #include "board.h"
 #if !defined(BARE_EMPTY)
 #include "model.h"
 #include "randprop_micro.h"
 
-static uint8_t image[MODEL_N_FEATURES];
 static uint8_t buffer[MODEL_BUFFER_SIZE];
+
+static uint8_t stroke(uint16_t index) { return index % 5u == 0 ? (uint8_t)(7u * index) : 0; }
+
+#if defined(BARE_STREAM)
+static uint8_t read_input(void* context, uint16_t index) {
+  (void)context;
+  return stroke(index);
+}
+#else
+static uint8_t image[MODEL_N_FEATURES];
+#endif
 #endif
 
 int main(void) {
   uint16_t label = 0;
   uint8_t status = 0;
   board_start();
-#if !defined(BARE_EMPTY)
+#if defined(BARE_EMPTY)
+#elif defined(BARE_STREAM)
+  status =
+      (uint8_t)rp_classify(&model, read_input, NULL, buffer, sizeof buffer, NULL, &label, NULL);
+#else
   {
     uint16_t i;
-    for (i = 0; i < MODEL_N_FEATURES; ++i) image[i] = i % 5u == 0 ? (uint8_t)(7u * i) : 0;
+    for (i = 0; i < MODEL_N_FEATURES; ++i) image[i] = stroke(i);
   }
   status = (uint8_t)rp_classify_bytes(&model, image, buffer, sizeof buffer, NULL, &label, NULL);
 #endif

@@ -1,8 +1,8 @@
 /* Classifies every image of self_test.h from ordinary memory, as after a camera, or straight from
- * its table with REPORT_STREAM, which takes no memory for an image, and reports, a
- * letter and a hexadecimal number a line: the label (l), each score (s), each byte of output bits
- * (b), ticks (c); at the end the bytes of stack that were used (k), what rp_self_test finds (t),
- * and z. A status that is not RP_OK is printed as e. */
+ * its table with REPORT_STREAM, which takes no memory for an image. It reports, a letter and a
+ * hexadecimal number a line: the label (l), each score (s), each byte of output bits (b), ticks
+ * (c); at the end the bytes of stack that were used (k), what rp_self_test finds (t), and z. A
+ * status that is not RP_OK is reported as e. */
 #include "board.h"
 #include "model.h"
 #include "randprop_micro.h"
