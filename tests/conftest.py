@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+# Before SciPy is imported: scikit-learn skips one of its checks without it.
+os.environ.setdefault("SCIPY_ARRAY_API", "1")
+
 import pytest
 
 from randprop import _core

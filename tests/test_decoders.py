@@ -26,12 +26,12 @@ def naive(readout, bits, y, test):
     means = np.stack([bits[y == c].mean(axis=0) for c in classes])
     if readout == "centroid":
         scores = ((test[:, None] - means) ** 2).sum(axis=2)
-    elif readout == "centroid_1bit":
+    elif readout == "majority":
         scores = (test[:, None] != (means > 0.5)).sum(axis=2)
     elif readout == "cosine":
         scores = -(test @ means.T) / np.linalg.norm(means, axis=1)
-    elif readout.startswith("neighbors"):
-        k = int(readout[-1])
+    elif readout.startswith("knn"):
+        k = int(readout[4:] or 1)
         order = np.argsort((test[:, None] != bits).sum(axis=2), axis=1, kind="stable")[:, :k]
         scores = -np.stack([(y[order] == c).sum(axis=1) for c in classes], axis=1)
     else:

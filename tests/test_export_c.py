@@ -228,7 +228,7 @@ def with_readout(**options):
         ),
         (lambda: make_model(), {"centroid_bits": 9}, ValueError, "centroid_bits must lie"),
         (lambda: make_model(readout="ridge"), {"ridge_bits": 9}, ValueError, "ridge_bits must lie"),
-        (lambda: "model", {}, TypeError, "model must be a randprop.Model, got str"),
+        (lambda: "model", {}, TypeError, "model must be a randprop.Model or a fitted .* got str"),
     ],
 )
 def test_refuses(tmp_path, model, options, error, text):

@@ -30,9 +30,11 @@ from randprop.readouts import Centroids, HammingNeighbors
 
 if TYPE_CHECKING:
     from randprop import datasets, reference, theory
+    from randprop.estimators import StepClassifier, StepTransformer
     from randprop.evaluation import Evaluation, evaluate
-    from randprop.export import export_c
+    from randprop.export import export_c, export_onnx
     from randprop.model import Model
+    from randprop.model_files import load, save
     from randprop.quantized import QuantizedReadout
     from randprop.ridge import RidgeReadout
     from randprop.sweeps import SweepResult, sweep
@@ -45,9 +47,14 @@ _LAZY = {
     "Model": "randprop.model",
     "QuantizedReadout": "randprop.quantized",
     "RidgeReadout": "randprop.ridge",
+    "StepClassifier": "randprop.estimators",
+    "StepTransformer": "randprop.estimators",
     "SweepResult": "randprop.sweeps",
     "evaluate": "randprop.evaluation",
     "export_c": "randprop.export",
+    "export_onnx": "randprop.export",
+    "load": "randprop.model_files",
+    "save": "randprop.model_files",
     "sweep": "randprop.sweeps",
     "datasets": "randprop.datasets",
     "reference": "randprop.reference",
@@ -63,14 +70,19 @@ __all__ = [
     "Model",
     "QuantizedReadout",
     "RidgeReadout",
+    "StepClassifier",
     "StepNetwork",
+    "StepTransformer",
     "SweepResult",
     "__version__",
     "apply_weights",
     "datasets",
     "evaluate",
     "export_c",
+    "export_onnx",
+    "load",
     "reference",
+    "save",
     "show_config",
     "sweep",
     "theory",

@@ -5,15 +5,19 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-__all__ = ["source_folder", "write_text"]
+__all__ = ["source_folder", "write_bytes", "write_text"]
 
 
 def write_text(path: Path, text: str) -> None:
+    """Write beside the target and rename; line ends as they are."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: Path, data: bytes) -> None:
     """Write beside the target and rename."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("w", newline="", encoding="utf-8") as file:
-            file.write(text)
+        temporary.write_bytes(data)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -73,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument(
         "--readout",
         default="centroid",
-        help="centroid, centroid_1bit, cosine, neighbors_1, neighbors_3, neighbors_5 or ridge",
+        help="centroid, majority, cosine, knn, knn_3, knn_5 or ridge",
     )
     evaluate.add_argument("--threads", type=int, help="default: every CPU the process may use")
     evaluate.add_argument("--json", type=Path, metavar="FILE", help="also write the result there")
@@ -149,7 +149,7 @@ def _add_sweep(verbs: Any) -> None:
         "--readout",
         type=_names,
         default="centroid",
-        help="centroid, centroid_1bit, cosine, neighbors_1, neighbors_3, neighbors_5, ridge",
+        help="centroid, majority, cosine, knn, knn_3, knn_5, ridge",
     )
     sweep.add_argument("--seeds", type=_layers, default="10", help="how many, or a list 0,1,5-8")
     sweep.add_argument("--n-train", type=int, help="use so many training samples, evenly spread")

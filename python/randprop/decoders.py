@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from randprop import _core
-from randprop._validation import check_threads
 from randprop.bits import BitMatrix
 from randprop.readouts import Centroids, HammingNeighbors
 from randprop.ridge import RidgeReadout
@@ -18,11 +15,11 @@ __all__ = ["READOUTS", "decode", "decode_many"]
 
 READOUTS = (
     "centroid",
-    "centroid_1bit",
+    "majority",
     "cosine",
-    "neighbors_1",
-    "neighbors_3",
-    "neighbors_5",
+    "knn",
+    "knn_3",
+    "knn_5",
     "ridge",
 )
 
@@ -41,9 +38,9 @@ def decode(
     Parameters
     ----------
     readout : str
-        One of `READOUTS`: ``"centroid"``, nearest class mean, the paper's; ``"centroid_1bit"``,
+        One of `READOUTS`: ``"centroid"``, nearest class mean, the paper's; ``"majority"``,
         nearest class mean rounded to bits, by Hamming distance; ``"cosine"``, class mean of the
-        largest cosine; ``"neighbors_K"``, majority of the K nearest by Hamming distance;
+        largest cosine; ``"knn_K"``, majority of the K nearest by Hamming distance;
         ``"ridge"``, `RidgeReadout`.
     train : BitMatrix of shape (n_train, n_bits)
     y : ndarray of shape (n_train,)
@@ -78,7 +75,7 @@ def decode_many(
     if centroids is None:
         centroids = Centroids(n_threads=n_threads).fit(train, y)
     found: dict[str, NDArray[Any]] = {}
-    neighbors = [name for name in readouts if name.startswith("neighbors_")]
+    neighbors = [name for name in readouts if name.startswith("knn")]
     if neighbors:
         # One search for the largest number: its first columns are those of the others.
         search = HammingNeighbors(max(_count(name) for name in neighbors), n_threads=n_threads)
@@ -89,32 +86,14 @@ def decode_many(
     for name in readouts:
         if name == "centroid":
             found[name] = centroids.predict(test)
-        elif name == "centroid_1bit":
-            rounded = BitMatrix.from_array(2 * centroids.counts_ > centroids.n_samples_[:, None])
-            found[name] = (
-                HammingNeighbors(n_threads=n_threads).fit(rounded, centroids.classes_).predict(test)
-            )
+        elif name == "majority":
+            found[name] = centroids.with_metric("hamming").predict(test)
         elif name == "cosine":
-            found[name] = _cosine(centroids, test, n_threads)
+            found[name] = centroids.with_metric("cosine").predict(test)
         elif name == "ridge":
             found[name] = RidgeReadout(n_threads=n_threads).fit(train, y).predict(test)
     return found
 
 
 def _count(name: str) -> int:
-    return int(name.removeprefix("neighbors_"))
-
-
-def _cosine(centroids: Centroids, test: BitMatrix, n_threads: int | None) -> NDArray[Any]:
-    counts = centroids.counts_
-    sums = _core.linear_scores(
-        test.words,
-        test.n_bits,
-        counts,
-        np.zeros(len(counts), dtype=np.int64),
-        check_threads(n_threads),
-    )
-    norms = np.sqrt(np.sum(counts.astype(np.float64) ** 2, axis=1))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        cosines = np.where(norms > 0, sums / norms, -np.inf)
-    return np.asarray(centroids.classes_[np.argmax(cosines, axis=1)])
+    return int(name.partition("_")[2] or 1)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from randprop import _core
+from randprop._features import check_features, to_bytes
 from randprop._validation import as_codes, as_labels, check_choice, check_int, check_threads
 from randprop.bits import BitMatrix
 from randprop.conv import Conv2D
@@ -182,9 +183,9 @@ def evaluate(
     seed : int, default=0
         In [0, 2**64).
     readout : str, default="centroid"
-        ``"centroid"``, the paper's: nearest class mean. ``"centroid_1bit"``: class means rounded to
-        bits. ``"cosine"``: class mean of the largest cosine. ``"neighbors_1"``, ``"neighbors_3"``,
-        ``"neighbors_5"``: nearest training samples by Hamming distance. ``"ridge"``: least squares,
+        ``"centroid"``, the paper's: nearest class mean. ``"majority"``: class means rounded to
+        bits. ``"cosine"``: class mean of the largest cosine. ``"knn"``, ``"knn_3"``,
+        ``"knn_5"``: nearest training samples by Hamming distance. ``"ridge"``: least squares,
         see `RidgeReadout`.
     input_shape : (int, int, int), optional
         Height, width and channels of the features, needed where the first matrix is a `Conv2D`.
@@ -353,66 +354,14 @@ def _load(
     if not isinstance(dataset, (tuple, list)) or len(dataset) != 4:
         came = f"{len(dataset)} of them" if hasattr(dataset, "__len__") else type(dataset).__name__
         raise TypeError(f"dataset must be a name or (X_train, y_train, X_test, y_test), got {came}")
-    X_train = _check_features("X_train", dataset[0])
-    X_test = _check_features("X_test", dataset[2])
+    X_train = check_features("X_train", dataset[0])
+    X_test = check_features("X_test", dataset[2])
     if X_train.shape[1] != X_test.shape[1]:
         raise ValueError(f"X_test has {X_test.shape[1]} features, X_train has {X_train.shape[1]}")
     y_train = as_labels("y_train", dataset[1], len(X_train))
     y_test = as_labels("y_test", dataset[3], len(X_test))
     X_train, X_test, input_range = to_bytes(X_train, X_test)
     return "arrays", (X_train, y_train, X_test, y_test), input_range
-
-
-def _check_features(name: str, X: ArrayLike) -> NDArray[Any]:
-    if isinstance(X, BitMatrix):
-        raise TypeError(f"{name} must be an array of features, got a BitMatrix")
-    array = np.asarray(X)
-    if array.dtype.kind not in "buif":
-        raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}")
-    if array.ndim != 2 or array.size == 0:
-        raise ValueError(
-            f"{name} must have shape (n_samples, n_features), neither 0, got {array.shape}"
-        )
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise ValueError(f"{name} must not contain NaN or infinity")
-    return array
-
-
-def to_bytes(
-    X_train: NDArray[Any], X_test: NDArray[Any]
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8], tuple[float, float] | None]:
-    """Map features to 8 bits by the range of the training data.
-
-    Parameters
-    ----------
-    X_train, X_test : ndarray of shape (n_samples, n_features)
-        Finite numbers.
-
-    Returns
-    -------
-    X_train, X_test : ndarray of uint8
-        Integers of [0, 255] as they are; other numbers x as the nearest integer to
-        255 (x - low) / (high - low), test data outside the range as 0 or 255.
-    input_range : tuple of float or None
-        (low, high), or None where nothing was mapped.
-    """
-    both = (X_train, X_test)
-    if all(
-        X.dtype.kind == "b" or (X.dtype.kind in "ui" and X.min() >= 0 and X.max() <= 255)
-        for X in both
-    ):
-        as_they_are = [np.ascontiguousarray(X, dtype=np.uint8) for X in both]
-        return as_they_are[0], as_they_are[1], None
-    low, high = float(X_train.min()), float(X_train.max())
-    span = high - low if high > low else 1.0
-    mapped = []
-    for X in both:
-        out = np.empty(X.shape, dtype=np.uint8)
-        for start in range(0, len(X), 4096):  # keeps the float64 copy small
-            part = (X[start : start + 4096].astype(np.float64) - low) * (255.0 / span)
-            out[start : start + 4096] = np.rint(np.clip(part, 0.0, 255.0)).astype(np.uint8)
-        mapped.append(out)
-    return mapped[0], mapped[1], (low, high)
 
 
 def _baseline_accuracy(

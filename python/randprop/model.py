@@ -8,7 +8,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from randprop._validation import check_choice, check_int
+from randprop._features import check_features, map_to_bytes
+from randprop._validation import as_labels, check_choice, check_int
+from randprop.bits import BitMatrix
 from randprop.conv import Conv2D
 from randprop.network import StepNetwork
 from randprop.quantized import QuantizedReadout
@@ -29,10 +31,14 @@ class Model:
         The network.
     readout : Centroids, RidgeReadout, QuantizedReadout or HammingNeighbors
         Fitted on output bits of `network`, with labels.
+    input_range : (float, float), optional
+        Low and high of the features, which are mapped to the integers 0 to 255 before they enter
+        the network; those outside become 0 or 255. Default: (0, 255), features that are such
+        integers as they come.
 
     Attributes
     ----------
-    network, readout
+    network, readout, input_range
         The arguments.
     classes_ : ndarray of shape (n_classes,)
         Labels, sorted.
@@ -53,7 +59,13 @@ class Model:
     array(['cat', 'cat', 'dog'], dtype='<U3')
     """
 
-    def __init__(self, network: StepNetwork, readout: Readout) -> None:
+    def __init__(
+        self,
+        network: StepNetwork,
+        readout: Readout,
+        *,
+        input_range: tuple[float, float] | None = None,
+    ) -> None:
         if not isinstance(network, StepNetwork):
             raise TypeError(f"network must be a StepNetwork, got {type(network).__name__}")
         if not isinstance(readout, Readout):
@@ -68,19 +80,42 @@ class Model:
             )
         self.network = network
         self.readout = readout
+        self.input_range: tuple[float, float] = check_range("input_range", input_range)
 
     @property
     def classes_(self) -> NDArray[Any]:
         """Labels, sorted."""
         return self.readout.classes_
 
-    def predict(self, X: NDArray[np.uint8]) -> NDArray[Any]:
+    def propagate(self, X: ArrayLike | BitMatrix) -> BitMatrix:
+        """Map features to 8 bits and send them through the network.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), or BitMatrix
+            Numbers, mapped to bytes by `input_range`; or bits, as `StepNetwork.propagate` takes
+            them.
+
+        Returns
+        -------
+        BitMatrix of shape (n_samples, n_bits)
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `X` is neither, is not finite, or has another number of features than the network.
+        """
+        if isinstance(X, BitMatrix):
+            return self.network.propagate(X)
+        return self.network.propagate(map_to_bytes(check_features("X", X), self.input_range))
+
+    def predict(self, X: ArrayLike | BitMatrix) -> NDArray[Any]:
         """Label of each sample.
 
         Parameters
         ----------
-        X : ndarray of shape (n_samples, n_features), dtype uint8, or BitMatrix
-            As `StepNetwork.propagate` takes them.
+        X : array-like of shape (n_samples, n_features), or BitMatrix
+            As in `propagate`.
 
         Returns
         -------
@@ -89,13 +124,14 @@ class Model:
         Raises
         ------
         TypeError, ValueError
-            As `StepNetwork.propagate`.
+            As `propagate`.
         """
-        return self.readout.predict(self.network.propagate(X))
+        return self.readout.predict(self.propagate(X))
 
-    def score(self, X: NDArray[np.uint8], y: ArrayLike) -> float:
-        """Share of samples whose predicted label is `y`."""
-        return float(np.mean(self.predict(X) == np.asarray(y)))
+    def score(self, X: ArrayLike | BitMatrix, y: ArrayLike) -> float:
+        """Share of samples whose predicted label is `y`, of shape (n_samples,)."""
+        predicted = self.predict(X)
+        return float(np.mean(predicted == as_labels("y", y, len(predicted))))
 
     def quantize(self, *, centroid_bits: int = 4, ridge_bits: int = 8) -> Model:
         """Return the model that a device gets: its readout in integers of few bits.
@@ -103,7 +139,8 @@ class Model:
         Parameters
         ----------
         centroid_bits : int, default=4
-            Bits of a class mean, 1 to 8, where the readout is `Centroids`.
+            Bits of a class mean, 1 to 8, where the readout is `Centroids` by Euclidean distance;
+            by Hamming distance it is 1.
         ridge_bits : int, default=8
             Bits of a coefficient, 2 to 16, where the readout is `RidgeReadout`.
 
@@ -126,11 +163,32 @@ class Model:
                 "a HammingNeighbors readout is its training vectors and cannot be quantized; "
                 "use Centroids or RidgeReadout"
             )
-        bits = centroid_bits if isinstance(self.readout, Centroids) else ridge_bits
-        return Model(self.network, self.readout.quantize(bits))
+        if isinstance(self.readout, RidgeReadout):
+            bits = ridge_bits
+        else:
+            bits = 1 if self.readout.metric == "hamming" else centroid_bits
+        quantized = self.readout.quantize(bits)
+        return Model(self.network, quantized, input_range=self.input_range)
 
     def __repr__(self) -> str:
-        return f"Model({self.network!r}, {self.readout!r})"
+        mapped = self.input_range != (0.0, 255.0)
+        span = f", input_range={self.input_range}" if mapped else ""
+        return f"Model({self.network!r}, {self.readout!r}{span})"
+
+
+def check_range(name: str, value: object) -> tuple[float, float]:
+    """Return (low, high); None stands for (0, 255)."""
+    if value is None:
+        return 0.0, 255.0
+    if not isinstance(value, (tuple, list, np.ndarray)) or len(value) != 2:
+        raise TypeError(f"{name} must be (low, high) or None, got {value!r}")
+    try:
+        low, high = float(value[0]), float(value[1])
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be two numbers, got {value!r}") from None
+    if not (-np.inf < low <= high < np.inf):
+        raise ValueError(f"{name} must be finite with low <= high, got {value!r}")
+    return low, high
 
 
 def fit_model(
@@ -182,5 +240,9 @@ def _n_bits(readout: Readout) -> int:
         return int(readout.codes_.shape[1])
     readout._check_fitted()
     if isinstance(readout, HammingNeighbors):
+        if not hasattr(readout, "classes_"):
+            raise ValueError("readout was fitted without labels")
         return readout._bits.n_bits
+    if isinstance(readout, RidgeReadout):
+        return int(readout.coef_.shape[1])
     return int(readout.counts_.shape[1])

@@ -8,13 +8,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from randprop import _core
-from randprop._validation import as_codes, as_labels, check_int, check_threads
+from randprop._validation import as_codes, as_labels, check_choice, check_int, check_threads
 from randprop.bits import BitMatrix
 
 if TYPE_CHECKING:
     from randprop.quantized import QuantizedReadout
 
-__all__ = ["Centroids", "HammingNeighbors", "NotFittedError"]
+__all__ = ["METRICS", "Centroids", "HammingNeighbors", "NotFittedError"]
+
+METRICS = ("euclidean", "cosine", "hamming")
 
 
 class NotFittedError(ValueError, AttributeError):
@@ -29,6 +31,14 @@ def _check_bits(name: str, bits: object, n_bits: int | None = None) -> BitMatrix
     return bits
 
 
+def _union(known: list[NDArray[Any]]) -> NDArray[Any]:
+    """Every label of several arrays of labels, sorted."""
+    kinds = {array.dtype.kind in "US" for array in known if array.size}
+    if len(kinds) > 1:
+        raise TypeError("y must hold either numbers or strings throughout, got both")
+    return np.unique(np.concatenate([array for array in known if array.size] or known))
+
+
 class Centroids:
     """Nearest class mean of bit vectors, exact.
 
@@ -37,6 +47,9 @@ class Centroids:
 
     Parameters
     ----------
+    metric : {"euclidean", "cosine", "hamming"}, default="euclidean"
+        Nearest by what: Euclidean distance to the class mean, the paper's; the angle to it; or
+        Hamming distance to the mean rounded to bits, the majority of the class in each bit.
     n_threads : int, optional
         Default: ``RANDPROP_NUM_THREADS``, else every CPU that the process may use.
 
@@ -67,7 +80,8 @@ class Centroids:
     counts_: NDArray[np.int64]
     n_samples_: NDArray[np.int64]
 
-    def __init__(self, *, n_threads: int | None = None) -> None:
+    def __init__(self, *, metric: str = "euclidean", n_threads: int | None = None) -> None:
+        self.metric = str(check_choice("metric", metric, METRICS))
         self.n_threads = n_threads
 
     def fit(self, bits: BitMatrix, y: ArrayLike) -> Centroids:
@@ -177,10 +191,30 @@ class Centroids:
         self.classes_, self.counts_, self.n_samples_ = all_classes, counts, n_samples
         return self
 
-    def distances(self, bits: BitMatrix) -> NDArray[np.float64]:
-        """Squared Euclidean distance of each vector to each class mean.
+    def with_metric(self, metric: str) -> Centroids:
+        """Return a readout of the same counts, which it shares, by another metric.
 
-        The exact rational number, correctly rounded; infinity for a class without vectors.
+        Parameters
+        ----------
+        metric : {"euclidean", "cosine", "hamming"}
+
+        Returns
+        -------
+        Centroids
+
+        Raises
+        ------
+        ValueError
+            If `metric` is none of these.
+        """
+        other = Centroids(metric=metric, n_threads=self.n_threads)
+        if hasattr(self, "counts_"):
+            other.classes_, other.counts_ = self.classes_, self.counts_
+            other.n_samples_ = self.n_samples_
+        return other
+
+    def distances(self, bits: BitMatrix) -> NDArray[np.float64]:
+        """Distance of each vector to each class, by the readout's metric.
 
         Parameters
         ----------
@@ -190,24 +224,31 @@ class Centroids:
         Returns
         -------
         ndarray of shape (n_samples, n_classes), dtype float64
+            ``"euclidean"``: the squared distance to the class mean, the exact rational number
+            correctly rounded. ``"hamming"``: how many bits differ from the class's majority.
+            ``"cosine"``: 1 less the cosine of the angle to the class mean; 1 where one of them is
+            zero. Infinity for a class without vectors.
 
         Raises
         ------
         TypeError, ValueError
             If `bits` is not a BitMatrix of the fitted number of bits.
         """
+        if self.metric == "cosine":
+            return np.asarray(1.0 - self._cosines(bits))
         self._check_fitted()
         _check_bits("bits", bits, self.counts_.shape[1])
+        counts, n_samples = self.counts_, self.n_samples_
+        if self.metric == "hamming":
+            # The mean rounded to bits is the mean of one vector.
+            counts = (2 * counts > n_samples[:, None]).astype(np.int64)
+            n_samples = np.minimum(n_samples, 1)
         return _core.centroid_distances(
-            bits.words,
-            bits.n_bits,
-            self.counts_,
-            self.n_samples_,
-            check_threads(self.n_threads),
+            bits.words, bits.n_bits, counts, n_samples, check_threads(self.n_threads)
         )
 
     def predict(self, bits: BitMatrix) -> NDArray[Any]:
-        """Label of the nearest class mean, the first class at a tie.
+        """Label of the nearest class, the first class at a tie.
 
         Parameters
         ----------
@@ -223,8 +264,30 @@ class Centroids:
         TypeError, ValueError
             As `distances`.
         """
-        distances = self.distances(bits)
-        return np.asarray(self.classes_[np.argmin(distances, axis=1)])
+        nearest = np.argmax(self._similarities(bits), axis=1)
+        return np.asarray(self.classes_[nearest])
+
+    def _similarities(self, bits: BitMatrix) -> NDArray[np.float64]:
+        """Return what is largest for the class that `predict` chooses."""
+        # Not 1 - cosine, which would make ties of what is not quite one.
+        return self._cosines(bits) if self.metric == "cosine" else -self.distances(bits)
+
+    def _cosines(self, bits: BitMatrix) -> NDArray[np.float64]:
+        self._check_fitted()
+        _check_bits("bits", bits, self.counts_.shape[1])
+        sums = _core.linear_scores(
+            bits.words,
+            bits.n_bits,
+            self.counts_,
+            np.zeros(len(self.counts_), dtype=np.int64),
+            check_threads(self.n_threads),
+        )
+        lengths = np.sqrt(np.sum(self.counts_.astype(np.float64) ** 2, axis=1))
+        norms = lengths * np.sqrt(bits.popcount().astype(np.float64))[:, None]
+        cosines = np.zeros(sums.shape)
+        np.divide(sums, norms, out=cosines, where=norms > 0)
+        cosines[:, self.n_samples_ == 0] = -np.inf
+        return cosines
 
     def quantize(self, bits: int = 8) -> QuantizedReadout:
         """Round the class means to few bits a unit.
@@ -253,6 +316,10 @@ class Centroids:
 
         bits = check_int("bits", bits, 1, 8)
         self._check_fitted()
+        if self.metric == "cosine":
+            raise ValueError("class means by cosine have norms and cannot be quantized")
+        if self.metric == "hamming" and bits != 1:
+            raise ValueError(f"bits must be 1 for metric 'hamming', got {bits}")
         if not self.n_samples_.all():
             empty = self.classes_[self.n_samples_ == 0][0]
             raise ValueError(f"class {empty!r} has no vectors and so no mean to round")
@@ -273,10 +340,7 @@ class Centroids:
         self, known: list[NDArray[Any]], n_bits: int
     ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[Any]]:
         """Copy of the counts with a row for every known label."""
-        kinds = {array.dtype.kind in "US" for array in known if array.size}
-        if len(kinds) > 1:
-            raise TypeError("y must hold either numbers or strings throughout, got both")
-        all_classes = np.unique(np.concatenate([array for array in known if array.size] or known))
+        all_classes = _union(known)
         counts = np.zeros((len(all_classes), n_bits), dtype=np.int64)
         n_samples = np.zeros(len(all_classes), dtype=np.int64)
         if hasattr(self, "counts_"):
@@ -290,11 +354,13 @@ class Centroids:
             raise NotFittedError("this Centroids is not fitted yet; call fit or partial_fit first")
 
     def __repr__(self) -> str:
+        metric = "" if self.metric == "euclidean" else f"metric={self.metric!r}"
         if not hasattr(self, "counts_"):
-            return "Centroids()"
+            return f"Centroids({metric})"
         n_classes, n_bits = self.counts_.shape
         return (
-            f"Centroids(n_classes={n_classes}, n_bits={n_bits}, n_samples={self.n_samples_.sum()})"
+            f"Centroids(n_classes={n_classes}, n_bits={n_bits}, "
+            f"n_samples={self.n_samples_.sum()}{metric and ', ' + metric})"
         )
 
 
@@ -366,6 +432,49 @@ class HammingNeighbors:
         self._bits = bits
         return self
 
+    def partial_fit(
+        self, bits: BitMatrix, y: ArrayLike, classes: ArrayLike | None = None
+    ) -> HammingNeighbors:
+        """Add training vectors behind those that are kept.
+
+        Parameters
+        ----------
+        bits : BitMatrix of shape (n_samples, n_bits)
+            Training vectors.
+        y : array-like of shape (n_samples,)
+            Their labels.
+        classes : array-like of shape (n_classes,), optional
+            Labels to hold even if none has come yet.
+
+        Returns
+        -------
+        HammingNeighbors
+            Itself.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is not what is listed above; nothing is changed then.
+        """
+        kept = getattr(self, "_bits", None)
+        _check_bits("bits", bits, None if kept is None else kept.n_bits)
+        labels = as_labels("y", y, len(bits))
+        known = [np.unique(labels)]
+        if classes is not None:
+            known.append(np.unique(np.asarray(classes)))
+        if kept is not None:
+            if not hasattr(self, "classes_"):
+                raise NotFittedError("partial_fit needs labels of what was fitted before")
+            known.append(self.classes_)
+        all_classes = _union(known)
+        codes = as_codes(labels, all_classes)
+        if kept is not None:
+            before = as_codes(self.classes_, all_classes)[self._codes]
+            codes = np.concatenate([before, codes])
+            bits = BitMatrix(np.concatenate([kept.words, bits.words]), kept.n_bits)
+        self.classes_, self._codes, self._bits = all_classes, codes, bits
+        return self
+
     def kneighbors(
         self, bits: BitMatrix, n_neighbors: int | None = None
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -395,6 +504,8 @@ class HammingNeighbors:
         k = self.n_neighbors
         if n_neighbors is not None:
             k = check_int("n_neighbors", n_neighbors, 1, min(1000, len(self._bits)))
+        elif k > len(self._bits):
+            raise ValueError(f"n_neighbors is {k}, but only {len(self._bits)} samples are kept")
         return _core.hamming_neighbors(
             self._bits.words, bits.words, bits.n_bits, k, check_threads(self.n_threads)
         )
@@ -434,10 +545,19 @@ class HammingNeighbors:
         ndarray of shape (n_queries,)
             The first class at a tie.
         """
+        return np.asarray(np.argmax(self._shares(indices), axis=1))
+
+    def _shares(self, indices: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Share of each class among rows of the training vectors, as `_vote` takes them."""
         codes = self._codes[indices]
         votes = np.zeros((len(indices), len(self.classes_)), dtype=np.int64)
         np.add.at(votes, (np.arange(len(indices))[:, None], codes), 1)
-        return np.asarray(np.argmax(votes, axis=1))
+        return np.asarray(votes / indices.shape[1])
+
+    def _relabelled(self, classes: NDArray[Any], codes: NDArray[np.int64]) -> HammingNeighbors:
+        """Itself, with these labels at the positions `codes`; a label may have no vectors."""
+        self.classes_, self._codes = classes, codes.astype(np.int32)
+        return self
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "_bits"):

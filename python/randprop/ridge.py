@@ -79,6 +79,20 @@ class RidgeReadout:
         self._centroids = Centroids(n_threads=n_threads)
         self._solution: tuple[float, NDArray[np.float64], NDArray[np.float64]] | None = None
 
+    @classmethod
+    def _of_solution(
+        cls,
+        classes: NDArray[Any],
+        coef: NDArray[np.float64],
+        intercept: NDArray[np.float64],
+        alpha: float,
+    ) -> RidgeReadout:
+        """Return a readout that predicts, without the sums that it was computed from."""
+        readout = cls(alpha)
+        readout._centroids.classes_ = classes
+        readout._solution = (readout._check_alpha(), coef, intercept)
+        return readout
+
     @property
     def classes_(self) -> NDArray[Any]:
         """Labels, sorted."""
@@ -156,6 +170,7 @@ class RidgeReadout:
             before; nothing is changed then.
         """
         self._check_alpha()
+        self._check_takes_samples()
         threads = check_threads(self.n_threads)
         fitted = hasattr(self, "gram_")
         _check_bits("bits", bits, self.gram_.shape[0] if fitted else None)
@@ -198,6 +213,8 @@ class RidgeReadout:
         """
         if not isinstance(other, RidgeReadout):
             raise TypeError(f"other must be a RidgeReadout, got {type(other).__name__}")
+        for readout in (self, other):
+            readout._check_takes_samples()
         other._check_fitted()
         self._centroids.merge(other._centroids)
         self.gram_ = self.gram_ + other.gram_ if hasattr(self, "gram_") else other.gram_.copy()
@@ -222,7 +239,7 @@ class RidgeReadout:
             If `bits` is not a BitMatrix of the fitted number of bits, or nothing was fitted.
         """
         coef, intercept = self._solve()
-        _check_bits("bits", bits, self.gram_.shape[0])
+        _check_bits("bits", bits, coef.shape[1])
         out = np.empty((len(bits), len(coef)))
         for start in range(0, len(bits), 4096):  # keeps the unpacked copy small
             part = bits[start : start + 4096].to_array().astype(np.float64)
@@ -292,6 +309,7 @@ class RidgeReadout:
         self._check_fitted()
         alpha = self._check_alpha()
         if self._solution is None or self._solution[0] != alpha:
+            self._check_takes_samples()
             from scipy.linalg import cho_factor, cho_solve
 
             n = int(self.n_samples_.sum())
@@ -313,7 +331,16 @@ class RidgeReadout:
             raise ValueError(f"alpha must be above 0 and finite, got {alpha}")
         return float(alpha)
 
+    def _check_takes_samples(self) -> None:
+        if self._solution is not None and not hasattr(self, "gram_"):
+            raise ValueError(
+                "this RidgeReadout came from a file, which holds its coefficients but not the sums "
+                "that more samples, or another alpha, need; fit a new one"
+            )
+
     def _check_fitted(self) -> None:
+        if self._solution is not None:
+            return
         if not hasattr(self, "gram_") or not self.n_samples_.sum():
             raise NotFittedError(
                 "this RidgeReadout is not fitted yet; call fit or partial_fit first"

@@ -68,8 +68,8 @@ def sweep(
         ``"step"`` and ``"sign"``, exact on packed bits; ``"relu"``, ``"sigmoid"``, ``"tanh"`` and
         ``"identity"`` in floating point, with uniform weights and the readout ``"centroid"``.
     readout : str or iterable of str, default="centroid"
-        ``"centroid"``, ``"centroid_1bit"``, ``"cosine"``, ``"neighbors_1"``, ``"neighbors_3"``,
-        ``"neighbors_5"``, ``"ridge"``.
+        ``"centroid"``, ``"majority"``, ``"cosine"``, ``"knn"``, ``"knn_3"``,
+        ``"knn_5"``, ``"ridge"``.
     seeds : int or iterable of int, default=10
         Seeds, or how many: 0, 1, ...
     n_train, n_test : int, optional

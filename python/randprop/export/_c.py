@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import zlib
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,13 @@ from numpy.typing import NDArray
 from randprop._files import source_folder, write_text
 from randprop._validation import check_int
 from randprop.export._c_text import example_c, readme
-from randprop.model import Model
+from randprop.model_files import as_model
 from randprop.network import StepNetwork
 from randprop.quantized import QuantizedReadout
+
+if TYPE_CHECKING:
+    from randprop.estimators import StepClassifier
+    from randprop.model import Model
 
 __all__ = ["export_c"]
 
@@ -27,7 +31,7 @@ _MOST = 272
 
 
 def export_c(
-    model: Model,
+    model: Model | StepClassifier,
     path: str | os.PathLike[str],
     *,
     centroid_bits: int = 4,
@@ -44,9 +48,9 @@ def export_c(
 
     Parameters
     ----------
-    model : Model
-        A fully connected network of 1, 2, 4 or 8 weight bits, of at most 65,535 inputs and units,
-        and a `Centroids`, `RidgeReadout` or `QuantizedReadout`.
+    model : Model or StepClassifier
+        Fitted. A fully connected network of 1, 2, 4 or 8 weight bits, of at most 65,535 inputs and
+        units, and a `Centroids`, `RidgeReadout` or `QuantizedReadout`.
     path : path-like
         Folder to write to; made if it is not there. Files of earlier exports are replaced.
     centroid_bits : int, default=4
@@ -80,18 +84,17 @@ def export_c(
     ['README.md', 'example.c', 'model.h', 'randprop_config.h', 'randprop_micro.c', \
 'randprop_micro.h', 'self_test.h']
     """
-    if not isinstance(model, Model):
-        raise TypeError(f"model must be a randprop.Model, got {type(model).__name__}")
-    network = model.network
+    fitted = as_model(model)
+    network = fitted.network
     _check_network(network)
     # The runtime reads codes of at most 8 bits.
     check_int("ridge_bits", ridge_bits, 2, 8)
-    exported = model.quantize(centroid_bits=centroid_bits, ridge_bits=ridge_bits)
+    exported = fitted.quantize(centroid_bits=centroid_bits, ridge_bits=ridge_bits)
     quantized = cast(QuantizedReadout, exported.readout)
     _check_readout(quantized)
     images = _self_test_images(self_test, network.n_features)
 
-    layout = _Layout(network, quantized)
+    layout = _Layout(network, quantized, fitted.input_range)
     runtime = source_folder("cpp/micro", "_micro", "randprop_micro.h")
     files = {
         "randprop_config.h": _config_h(layout),
@@ -112,8 +115,13 @@ def export_c(
 class _Layout:
     """The numbers of an exported model, each under the name it has in C."""
 
-    def __init__(self, network: StepNetwork, quantized: QuantizedReadout) -> None:
-        self.network, self.quantized = network, quantized
+    def __init__(
+        self,
+        network: StepNetwork,
+        quantized: QuantizedReadout,
+        input_range: tuple[float, float],
+    ) -> None:
+        self.network, self.quantized, self.input_range = network, quantized, input_range
         widths = network.widths
         self.widest = max(widths)
         largest = 2**network.weight_bits - 1

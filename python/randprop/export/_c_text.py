@@ -76,6 +76,17 @@ word.
 - `self_test.h`: {n_tests} inputs with their bits, scores and labels; `rp_self_test()` checks them.
 - `example.c`: all of it in use; compiles as it stands.
 
+{_inputs(layout)}
+
 Every output bit, score and label is the one that randprop computes on the desktop, where
 `QuantizedReadout` gives the same scores.
 """
+
+
+def _inputs(layout: _Layout) -> str:
+    low, high = layout.input_range
+    if (low, high) == (0.0, 255.0):
+        return "The inputs are the features as they come: integers from 0 to 255."
+    return f"""\
+The inputs are features mapped to bytes, which is for you to do on the device: x becomes the integer
+nearest to 255 (x - ({low!r})) / ({high!r} - ({low!r})), those outside become 0 or 255."""

@@ -12,11 +12,11 @@ __all__ = ["READOUTS"]
 
 _LABELS = {
     "centroid": "class mean",
-    "centroid_1bit": "class mean of 1 bit",
+    "majority": "class mean of 1 bit",
     "cosine": "class mean, cosine",
-    "neighbors_1": "nearest neighbour",
-    "neighbors_3": "3 neighbours",
-    "neighbors_5": "5 neighbours",
+    "knn": "nearest neighbour",
+    "knn_3": "3 neighbours",
+    "knn_5": "5 neighbours",
     "ridge": "ridge",
 }
 _WIDE = 2048
@@ -77,7 +77,7 @@ def _present(numbers: dict[str, Any]) -> Section:
         + (
             "Neighbours, which lean on single training samples, lose the class earlier than means "
             "of thousands."
-            if lasts("neighbors_1") < lasts("centroid")
+            if lasts("knn") < lasts("centroid")
             else "Neighbours hold out as long as means."
         ),
     ]

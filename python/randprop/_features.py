@@ -1,0 +1,84 @@
+"""Features of any numbers as the 8-bit integers that a network reads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from randprop.bits import BitMatrix
+
+__all__ = ["check_features", "fits_bytes", "map_to_bytes", "to_bytes"]
+
+
+def check_features(name: str, X: ArrayLike) -> NDArray[Any]:
+    """Return features as a 2-dimensional array of finite real numbers, neither axis empty."""
+    if isinstance(X, BitMatrix):
+        raise TypeError(f"{name} must be an array of features, got a BitMatrix")
+    array = np.asarray(X)
+    if array.dtype.kind not in "buif":
+        raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}")
+    if array.ndim != 2 or array.size == 0:
+        raise ValueError(
+            f"{name} must have shape (n_samples, n_features), neither 0, got {array.shape}"
+        )
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise ValueError(f"{name} must not contain NaN or infinity")
+    return array
+
+
+def fits_bytes(X: NDArray[Any]) -> bool:
+    """Whether features are integers of [0, 255] by type and value, and so used as they come."""
+    return X.dtype.kind == "b" or bool(
+        X.dtype.kind in "ui" and X.size and X.min() >= 0 and X.max() <= 255
+    )
+
+
+def map_to_bytes(X: NDArray[Any], input_range: tuple[float, float]) -> NDArray[np.uint8]:
+    """Map features to the nearest integers to 255 (x - low) / (high - low).
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Finite numbers; those outside the range become 0 or 255.
+    input_range : (float, float)
+        Low and high. Integers are left as they are by (0, 255).
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_features), dtype uint8
+    """
+    low, high = input_range
+    if X.dtype == np.uint8 and (low, high) == (0.0, 255.0):
+        return np.ascontiguousarray(X)
+    span = high - low if high > low else 1.0
+    out = np.empty(X.shape, dtype=np.uint8)
+    for start in range(0, len(X), 4096):  # keeps the float64 copy small
+        part = (X[start : start + 4096].astype(np.float64) - low) * (255.0 / span)
+        out[start : start + 4096] = np.rint(np.clip(part, 0.0, 255.0)).astype(np.uint8)
+    return out
+
+
+def to_bytes(
+    X_train: NDArray[Any], X_test: NDArray[Any]
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8], tuple[float, float] | None]:
+    """Map features to 8 bits by the range of the training data.
+
+    Parameters
+    ----------
+    X_train, X_test : ndarray of shape (n_samples, n_features)
+        Finite numbers.
+
+    Returns
+    -------
+    X_train, X_test : ndarray of uint8
+        Integers of [0, 255] as they are; others by `map_to_bytes`.
+    input_range : tuple of float or None
+        (low, high), or None where nothing was mapped.
+    """
+    if fits_bytes(X_train) and fits_bytes(X_test):
+        as_they_are = [np.ascontiguousarray(X, dtype=np.uint8) for X in (X_train, X_test)]
+        return as_they_are[0], as_they_are[1], None
+    input_range = float(X_train.min()), float(X_train.max())
+    return map_to_bytes(X_train, input_range), map_to_bytes(X_test, input_range), input_range

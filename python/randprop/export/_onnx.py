@@ -1,0 +1,297 @@
+"""A model as ONNX, from features to the label, in exact arithmetic."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from randprop import _core
+from randprop._files import write_bytes
+from randprop._validation import check_choice
+from randprop.conv import Conv2D
+from randprop.model_files import as_model
+from randprop.quantized import QuantizedReadout
+from randprop.readouts import Centroids, HammingNeighbors
+from randprop.ridge import RidgeReadout
+
+if TYPE_CHECKING:
+    from randprop.estimators import StepClassifier
+    from randprop.model import Model
+    from randprop.network import StepNetwork
+
+__all__ = ["export_onnx"]
+
+OPSET = 17
+_IR_VERSION = 8
+_LARGEST_INT32 = 2**31 - 1
+_EXACT_FLOAT32 = 2**24
+_EXACT_FLOAT64 = 2**53
+
+
+def export_onnx(
+    model: Model | StepClassifier, path: str | os.PathLike[str], *, matmul: str = "integer"
+) -> None:
+    """Write a model as ONNX (opset 17), weights materialised.
+
+    Input ``X``: (n, n_features) of uint8 where the model takes integers of [0, 255] as they come,
+    else of float64, which the graph maps to bytes by the model's `input_range`. Outputs ``label``
+    (n,), ``scores`` (n, n_classes) of float64, whose largest is the label's, and ``bits``
+    (n, n_bits) of uint8.
+
+    Bits and labels are those of the library: preactivations are integers in whatever type holds
+    them exactly. The one exception is `RidgeReadout`, whose fitted values are sums of float64 that
+    may differ in the last bits.
+
+    Parameters
+    ----------
+    model : Model or StepClassifier
+        Fitted, with any readout but `HammingNeighbors`.
+    path : path-like
+        File to write; weights take a byte each and more, so that four matrices of 784 x 784 make
+        2.5 MB.
+    matmul : {"integer", "float"}, default="integer"
+        MatMulInteger, or MatMul in float32 where that is exact and else in float64, for runtimes
+        that have no integer products. 24-bit weights always take float64.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not what is listed above; if counts or sums do not fit exact arithmetic.
+    ImportError
+        If onnx is not installed: ``pip install 'randprop[onnx]'``.
+    OSError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> import randprop, tempfile, os
+    >>> X_train, y_train, X_test, y_test = randprop.datasets.load_digits()
+    >>> classifier = randprop.StepClassifier(width=128).fit(X_train, y_train)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     randprop.export_onnx(classifier, os.path.join(folder, "digits.onnx"))
+    ...     os.listdir(folder)
+    ['digits.onnx']
+    """
+    try:
+        import onnx
+    except ImportError as error:
+        raise ImportError(
+            "export_onnx needs onnx; install it: pip install 'randprop[onnx]'"
+        ) from error
+    check_choice("matmul", matmul, ("integer", "float"))
+    fitted = as_model(model)
+    if isinstance(fitted.readout, HammingNeighbors):
+        raise TypeError(
+            "model.readout is a HammingNeighbors, which is its training data; "
+            "use Centroids, RidgeReadout or QuantizedReadout for ONNX"
+        )
+    graph = _Graph()
+    bits = _network(graph, fitted.network, _bytes(graph, fitted.input_range), matmul == "integer")
+    graph.node("Identity", bits, to="bits")
+    scores = _scores(graph, fitted.readout, bits)
+    graph.node("Identity", scores, to="scores")
+    best = graph.node("ArgMax", scores, axis=1, keepdims=0, select_last_index=0)
+    classes = fitted.classes_
+    graph.node("Gather", graph.constant(_labels(classes)), best, to="label")
+
+    network, types = fitted.network, onnx.TensorProto
+    as_is = fitted.input_range == (0.0, 255.0)
+    kinds = {"O": types.STRING, "f": types.DOUBLE}
+    label_type = kinds.get(_labels(classes).dtype.kind, types.INT64)
+    value = onnx.helper.make_tensor_value_info
+    proto = onnx.helper.make_model(
+        onnx.helper.make_graph(
+            graph.nodes,
+            "randprop",
+            [value("X", types.UINT8 if as_is else types.DOUBLE, ["n", network.n_features])],
+            [
+                value("label", label_type, ["n"]),
+                value("scores", types.DOUBLE, ["n", len(classes)]),
+                value("bits", types.UINT8, ["n", network.widths[-1]]),
+            ],
+            graph.constants,
+        ),
+        producer_name="randprop",
+        producer_version=_core.__version__,
+        opset_imports=[onnx.helper.make_opsetid("", OPSET)],
+        ir_version=_IR_VERSION,
+    )
+    onnx.checker.check_model(proto, full_check=True)
+    write_bytes(Path(path), proto.SerializeToString(deterministic=True))
+
+
+class _Graph:
+    """Nodes and constants, each value under a name of its own."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Any] = []
+        self.constants: list[Any] = []
+
+    def node(self, op: str, *inputs: str, to: str | None = None, **attributes: Any) -> str:
+        from onnx import helper
+
+        name = to or f"v{len(self.nodes)}"
+        self.nodes.append(helper.make_node(op, list(inputs), [name], **attributes))
+        return name
+
+    def constant(self, values: Any, dtype: Any = None) -> str:
+        from onnx import numpy_helper
+
+        array = np.asarray(values, dtype=dtype)
+        name = f"c{len(self.constants)}"
+        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
+        return name
+
+    def cast(self, value: str, dtype: Any) -> str:
+        from onnx import helper
+
+        name = f"v{len(self.nodes)}"
+        to = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+        self.nodes.append(helper.make_node("Cast", [value], [name], to=to))
+        return name
+
+
+def _bytes(graph: _Graph, input_range: tuple[float, float]) -> str:
+    """Features as bytes, by the operations of map_to_bytes."""
+    low, high = input_range
+    if (low, high) == (0.0, 255.0):
+        return "X"
+    span = high - low if high > low else 1.0
+    moved = graph.node("Sub", "X", graph.constant(low, np.float64))
+    scaled = graph.node("Mul", moved, graph.constant(255.0 / span, np.float64))
+    ends = graph.constant(0.0, np.float64), graph.constant(255.0, np.float64)
+    # Rounds half to even, as NumPy does.
+    return graph.cast(graph.node("Round", graph.node("Clip", scaled, *ends)), np.uint8)
+
+
+def _network(graph: _Graph, network: StepNetwork, x: str, integer: bool) -> str:
+    image, n_in = network.input_shape, network.n_features
+    for m, matrix in enumerate(network.matrices):
+        weights = network.weights(m).astype(np.int64)
+        inside = None
+        if isinstance(matrix, Conv2D):
+            assert image is not None
+            patches = _patches(image, matrix)
+            image = matrix.output_shape(image)
+            inside = (patches < n_in).astype(np.int64)
+            # Pixels outside the image are a column of zeros behind the others.
+            first = [graph.constant([number], np.int64) for number in (0, 1, 1)]
+            zeros = graph.node("Sub", *2 * [graph.node("Slice", x, *first)])
+            padded = graph.node("Concat", x, zeros, axis=1)
+            x = graph.node("Gather", padded, graph.constant(patches), axis=1)
+        most = 255 if m == 0 else 1
+        z = _product(graph, x, weights, network.weight_bits, most, integer)
+        threshold: NDArray[np.int64] | int = 0
+        if m > 0 and network.activation == "sign":
+            # A bit b stands for 2 b - 1: z is twice the sum over set bits less the sum of weights,
+            # of those within the image.
+            z = graph.node("Mul", z, graph.constant(2, np.int64))
+            threshold = weights.sum(axis=1) if inside is None else inside @ weights.T
+        above = graph.node("Greater", z, graph.constant(threshold, np.int64))
+        x = graph.cast(above, np.uint8)
+        n_in = network.widths[m]
+        if inside is not None:
+            x = graph.node("Reshape", x, graph.constant([-1, n_in], np.int64))
+    return x
+
+
+def _patches(image: tuple[int, int, int], conv: Conv2D) -> NDArray[np.int64]:
+    """Feature that each input of each position reads, of shape (n_positions, fan_in).
+
+    One past the last feature stands for a pixel outside the image.
+    """
+    height, width, channels = image
+    out_height, out_width, _ = conv.output_shape(image)
+    y = conv.stride * np.arange(out_height)[:, None] + np.arange(conv.kernel) - conv.padding
+    x = conv.stride * np.arange(out_width)[:, None] + np.arange(conv.kernel) - conv.padding
+    rows, columns = y[:, None, :, None, None], x[None, :, None, :, None]
+    feature = (rows * width + columns) * channels + np.arange(channels)
+    within = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
+    feature = np.where(within, feature, height * width * channels)
+    return feature.reshape(out_height * out_width, -1).astype(np.int64)
+
+
+def _product(
+    graph: _Graph, x: str, weights: NDArray[np.int64], weight_bits: int, most: int, integer: bool
+) -> str:
+    """Return sums of weights times inputs of [0, most], exact, as int64."""
+    top = 2**weight_bits - 1
+    largest = most * top * weights.shape[1]
+    if largest >= _EXACT_FLOAT64:
+        raise ValueError(f"preactivations of up to {largest} do not fit exact arithmetic in ONNX")
+    if integer and weight_bits < 8 and largest <= _LARGEST_INT32:
+        held = graph.constant(weights.T, np.int8)
+        return graph.cast(graph.node("MatMulInteger", x, held), np.int64)
+    if integer and weight_bits == 8 and largest <= _LARGEST_INT32:
+        # Weights of 8 bits are odd numbers to 255: w = 2 u - 255 with u in a byte.
+        held = graph.constant((weights.T + top) // 2, np.uint8)
+        sums = graph.cast(graph.node("MatMulInteger", x, held), np.int64)
+        wide = graph.cast(x, np.int64)
+        last = graph.constant([-1], np.int64)
+        total = graph.node("ReduceSum", wide, last, keepdims=1)
+        doubled = graph.node("Mul", sums, graph.constant(2, np.int64))
+        return graph.node("Sub", doubled, graph.node("Mul", total, graph.constant(top, np.int64)))
+    dtype = np.float32 if largest < _EXACT_FLOAT32 else np.float64
+    held = graph.constant(weights.T, dtype)
+    return graph.cast(graph.node("MatMul", graph.cast(x, dtype), held), np.int64)
+
+
+def _scores(graph: _Graph, readout: Centroids | QuantizedReadout | RidgeReadout, bits: str) -> str:
+    """Return what is largest for the class that is predicted, as float64."""
+    x = graph.cast(bits, np.float64)
+
+    def sums(coefficients: NDArray[Any]) -> str:
+        return graph.node("MatMul", x, graph.constant(coefficients.T, np.float64))
+
+    def set_bits() -> str:
+        return graph.node("ReduceSum", x, graph.constant([1], np.int64), keepdims=1)
+
+    if isinstance(readout, QuantizedReadout):
+        coefficients = readout.coef_
+        largest = int(np.abs(coefficients).sum(axis=1).max() + np.abs(readout.bias_).max())
+        if largest >= _EXACT_FLOAT64:
+            raise ValueError(f"scores of up to {largest} do not fit exact arithmetic in ONNX")
+        return graph.node("Add", sums(coefficients), graph.constant(readout.bias_, np.float64))
+    if isinstance(readout, RidgeReadout):
+        intercept = graph.constant(readout.intercept_, np.float64)
+        return graph.node("Add", sums(readout.coef_), intercept)
+    counts, n = readout.counts_, readout.n_samples_
+    if not n.all():
+        raise ValueError(f"class {readout.classes_[n == 0][0]!r} has no vectors and so no mean")
+    if readout.metric == "cosine":
+        lengths = np.sqrt(np.sum(counts.astype(np.float64) ** 2, axis=1))
+        root = graph.node("Sqrt", set_bits())
+        norms = graph.node("Mul", root, graph.constant(lengths, np.float64))
+        zero = graph.constant(0.0, np.float64)
+        positive = graph.node("Greater", norms, zero)
+        safe = graph.node("Where", positive, norms, graph.constant(1.0, np.float64))
+        return graph.node("Where", positive, graph.node("Div", sums(counts), safe), zero)
+    if readout.metric == "hamming":
+        counts = (2 * counts > n[:, None]).astype(np.int64)
+        n = np.ones_like(n)
+    largest = 4 * int(n.max()) ** 2 * counts.shape[1]
+    if largest >= _EXACT_FLOAT64:
+        raise ValueError(
+            f"distances to means of {n.max()} samples do not fit exact arithmetic in ONNX; "
+            "export model.quantize(centroid_bits=8)"
+        )
+    # The numerator of the squared distance is an integer below 2^53; one division rounds it.
+    squares = np.sum(counts**2, axis=1)
+    own = graph.node("Mul", set_bits(), graph.constant(n**2, np.float64))
+    shared = graph.node("Mul", sums(counts), graph.constant(2 * n, np.float64))
+    numerator = graph.node(
+        "Add", graph.node("Sub", own, shared), graph.constant(squares, np.float64)
+    )
+    distances = graph.node("Div", numerator, graph.constant(n**2, np.float64))
+    return graph.node("Neg", distances)
+
+
+def _labels(classes: NDArray[Any]) -> NDArray[Any]:
+    """Labels in a type that ONNX has."""
+    if classes.dtype.kind in "US":
+        return classes.astype(object)
+    return classes.astype(np.float64 if classes.dtype.kind == "f" else np.int64)

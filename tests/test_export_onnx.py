@@ -1,0 +1,155 @@
+"""Exported ONNX graphs in ONNX Runtime: the same bits and labels as the library."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+
+from helpers import random_bytes
+from randprop import (
+    Centroids,
+    Conv2D,
+    HammingNeighbors,
+    Model,
+    QuantizedReadout,
+    RidgeReadout,
+    StepClassifier,
+    StepNetwork,
+    export_onnx,
+)
+from randprop.datasets import load_mnist
+
+
+def run(path, X):
+    onnx.checker.check_model(str(path), full_check=True)
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    return session.run(["label", "scores", "bits"], {"X": X})
+
+
+def fitted(network, readout, classes=(3, 5, 8)):
+    bits = network.propagate(random_bytes(3, 90, network.n_features))
+    return Model(network, readout.fit(bits, np.array(classes)[np.arange(90) % len(classes)]))
+
+
+@pytest.mark.parametrize("layers", [0, 2])
+def test_every_mnist_test_image(tmp_path, layers):
+    X_train, y_train, X_test, _ = load_mnist()
+    network = StepNetwork(784, layers)
+    readout = Centroids().fit(network.propagate(X_train), y_train)
+    model = Model(network, readout)
+    export_onnx(model, tmp_path / "model.onnx")
+    label, scores, bits = run(tmp_path / "model.onnx", X_test)
+    expected = network.propagate(X_test)
+    np.testing.assert_array_equal(bits, expected.to_array())
+    np.testing.assert_array_equal(label, readout.predict(expected))
+    np.testing.assert_array_equal(-scores, readout.distances(expected))
+
+
+@pytest.mark.parametrize("matmul", ["integer", "float"])
+@pytest.mark.parametrize("activation", ["step", "sign"])
+@pytest.mark.parametrize("weight_bits", [1, 2, 4, 8, 24])
+def test_every_weight(tmp_path, weight_bits, activation, matmul):
+    network = StepNetwork(
+        70, 2, width=[90, 33, 50], weight_bits=weight_bits, activation=activation, seed=5
+    )
+    model = fitted(network, Centroids())
+    export_onnx(model, tmp_path / "model.onnx", matmul=matmul)
+    X = random_bytes(9, 200, 70)
+    X[0], X[1] = 0, 255
+    label, _, bits = run(tmp_path / "model.onnx", X)
+    np.testing.assert_array_equal(bits, network.propagate(X).to_array())
+    np.testing.assert_array_equal(label, model.predict(X))
+    ops = {node.op_type for node in onnx.load(tmp_path / "model.onnx").graph.node}
+    assert ("MatMulInteger" in ops) == (matmul == "integer" and weight_bits != 24)
+
+
+@pytest.mark.parametrize("activation", ["step", "sign"])
+def test_convolutions(tmp_path, activation):
+    layers = [Conv2D(5, kernel=3, padding=1), Conv2D(4, kernel=4, stride=2, padding=2), 60]
+    network = StepNetwork(
+        9 * 8 * 2, 2, width=layers, input_shape=(9, 8, 2), activation=activation, weight_bits=8
+    )
+    model = fitted(network, Centroids())
+    export_onnx(model, tmp_path / "model.onnx")
+    X = random_bytes(9, 50, 144)
+    label, _, bits = run(tmp_path / "model.onnx", X)
+    np.testing.assert_array_equal(bits, network.propagate(X).to_array())
+    np.testing.assert_array_equal(label, model.predict(X))
+
+
+@pytest.mark.parametrize(
+    "readout",
+    [
+        Centroids(metric="cosine"),
+        Centroids(metric="hamming"),
+        RidgeReadout(),
+        "means of 3 bits",
+        "ridge of 6 bits",
+    ],
+    ids=str,
+)
+def test_every_readout(tmp_path, readout):
+    network = StepNetwork(40, width=100, weight_bits=2)
+    if isinstance(readout, str):
+        model = fitted(network, Centroids() if "means" in readout else RidgeReadout())
+        model = model.quantize(centroid_bits=3, ridge_bits=6)
+    else:
+        model = fitted(network, readout)
+    export_onnx(model, tmp_path / "model.onnx")
+    X = random_bytes(9, 300, 40)
+    label, scores, bits = run(tmp_path / "model.onnx", X)
+    np.testing.assert_array_equal(label, model.predict(X))
+    packed = network.propagate(X)
+    np.testing.assert_array_equal(bits, packed.to_array())
+    if isinstance(model.readout, QuantizedReadout):
+        np.testing.assert_array_equal(scores, model.readout.decision_function(packed))
+    elif isinstance(model.readout, RidgeReadout):
+        np.testing.assert_allclose(scores, model.readout.decision_function(packed), atol=1e-12)
+
+
+@pytest.mark.parametrize("classes", [("ape", "bär", "cat"), (0.5, 1.5, 2.5), (True, False)])
+def test_labels_of_every_type(tmp_path, classes):
+    model = fitted(StepNetwork(20, width=60), Centroids(), classes)
+    export_onnx(model, tmp_path / "model.onnx")
+    X = random_bytes(1, 30, 20)
+    label = run(tmp_path / "model.onnx", X)[0]
+    assert label.tolist() == model.predict(X).tolist()
+
+
+def test_float_features_are_mapped_in_the_graph(tmp_path):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(120, 15))
+    classifier = StepClassifier(width=80).fit(X, np.arange(120) % 3)
+    export_onnx(classifier, tmp_path / "model.onnx")
+    queries = 1.5 * rng.normal(size=(400, 15))
+    label, _, bits = run(tmp_path / "model.onnx", queries)
+    np.testing.assert_array_equal(label, classifier.predict(queries))
+    np.testing.assert_array_equal(bits, classifier.model_.propagate(queries).to_array())
+
+
+def test_same_bytes_again(tmp_path):
+    model = fitted(StepNetwork(20, 1, width=60), Centroids())
+    for name in ("a", "b"):
+        export_onnx(model, tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_refuses(tmp_path):
+    network = StepNetwork(20, width=60)
+    path = tmp_path / "model.onnx"
+    with pytest.raises(TypeError, match="is a HammingNeighbors, which is its training data"):
+        export_onnx(fitted(network, HammingNeighbors()), path)
+    with pytest.raises(TypeError, match="model must be a randprop.Model or a fitted .* got int"):
+        export_onnx(3, path)
+    with pytest.raises(TypeError, match="fitted randprop.StepClassifier, got StepClassifier"):
+        export_onnx(StepClassifier(), path)
+    with pytest.raises(ValueError, match="matmul must be one of 'integer', 'float', got 'int'"):
+        export_onnx(fitted(network, Centroids()), path, matmul="int")
+    model = fitted(network, Centroids())
+    model.readout.counts_ *= 10**6
+    model.readout.n_samples_ *= 10**6
+    with pytest.raises(ValueError, match="do not fit exact arithmetic"):
+        export_onnx(model, path)
+    assert not path.exists()
