@@ -1,0 +1,122 @@
+// Model files that Python wrote: every readout gives Python's labels; damage is found.
+#include <doctest/doctest.h>
+
+#include <array>
+#include <cmath>
+#include <fstream>
+#include <iterator>
+#include <limits>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "randprop/model.hpp"
+
+using randprop::ByteView;
+using randprop::Model;
+using randprop::ModelError;
+
+namespace {
+
+const std::string folder = std::string(RANDPROP_TEST_DATA) + "/models/";
+
+std::string bytes_of(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  REQUIRE(file.good());
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+// The inputs that the labels were computed from: see tests/test_golden_models.py.
+std::vector<std::uint8_t> inputs(std::size_t n_samples, std::size_t n_features) {
+  std::vector<std::uint8_t> x;
+  for (std::size_t s = 0; s < n_samples; ++s) {
+    for (std::size_t k = 0; k < n_features; ++k) {
+      x.push_back(static_cast<std::uint8_t>((31 * s + 7 * k + s * k % 13) % 256));
+    }
+  }
+  return x;
+}
+
+}  // namespace
+
+TEST_CASE("golden models give Python's labels") {
+  std::istringstream lines(bytes_of(folder + "labels.txt"));
+  std::size_t n_models = 0;
+  for (std::string line; std::getline(lines, line); ++n_models) {
+    std::istringstream words(line);
+    std::string name;
+    words >> name;
+    CAPTURE(name);
+    const Model model = Model::load(folder + name + ".safetensors");
+    std::vector<std::string> expected{std::istream_iterator<std::string>(words),
+                                      std::istream_iterator<std::string>()};
+    REQUIRE(expected.size() == 40);
+    const auto x = inputs(expected.size(), model.n_features());
+    const std::vector<double> numbers(x.begin(), x.end());
+    const auto found = model.predict(numbers.data(), expected.size());
+    for (std::size_t s = 0; s < expected.size(); ++s) {
+      CHECK(model.labels()[found[s]] == expected[s]);
+    }
+    if (name != "range") {  // whose numbers are not bytes already
+      CHECK(model.predict(ByteView{x.data(), expected.size(), model.n_features()}) == found);
+    }
+    CHECK_THROWS_AS((void)model.predict(ByteView{x.data(), 1, model.n_features() + 1}),
+                    std::invalid_argument);
+  }
+  CHECK(n_models == 8);
+}
+
+TEST_CASE("features are mapped to bytes") {
+  const Model model = Model::load(folder + "range.safetensors");  // [-1, 3]
+  const std::array<double, 9> x = {-1.0,
+                                   3.0,
+                                   1.0,
+                                   -9.0,
+                                   9.0,
+                                   std::nan(""),
+                                   0.0,
+                                   std::numeric_limits<double>::infinity(),
+                                   -std::numeric_limits<double>::infinity()};
+  std::array<std::uint8_t, 9> out = {};
+  model.to_bytes(x.data(), x.size(), out.data());
+  // 127.5 and 63.75: half goes to the even number.
+  CHECK(out == std::array<std::uint8_t, 9>{0, 255, 128, 0, 255, 0, 64, 255, 0});
+}
+
+TEST_CASE("every cut and every changed byte is found") {
+  const std::string good = bytes_of(folder + "centroids.safetensors");
+  CHECK_NOTHROW(Model::parse(good.data(), good.size()));
+  for (std::size_t size = 0; size < good.size(); ++size) {
+    CHECK_THROWS_AS(Model::parse(good.data(), size), ModelError);
+  }
+  std::size_t harmless = 0;
+  for (std::size_t i = 0; i < good.size(); ++i) {
+    std::string bad = good;
+    bad[i] = static_cast<char>(bad[i] ^ 1);
+    try {
+      (void)Model::parse(bad.data(), bad.size());
+      ++harmless;
+    } catch (const ModelError&) {
+      continue;
+    }
+  }
+  // Blanks behind the header, which may be other white space, and the like.
+  CHECK(harmless < 16);
+}
+
+TEST_CASE("other files") {
+  CHECK_THROWS_AS(Model::load(folder + "nothing"), std::ios_base::failure);
+  CHECK_THROWS_AS(Model::load(folder + "labels.txt"), ModelError);
+  const std::string empty_header{"\x02\0\0\0\0\0\0\0{}", 10};
+  CHECK_THROWS_WITH_AS(Model::parse(empty_header.data(), empty_header.size(), "m"),
+                       "m: a safetensors file, but it holds no randprop model", ModelError);
+}
+
+TEST_CASE("a model can be moved") {
+  Model first = Model::load(folder + "centroids.safetensors");
+  Model second = std::move(first);
+  CHECK(second.labels().size() == 3);
+  second = Model::load(folder + "ridge.safetensors");
+  CHECK(second.n_features() == 20);
+}
