@@ -53,7 +53,9 @@ def build(name: str) -> Model:
 
 def labels_of(model: Model) -> list[str]:
     predicted = model.predict(known_input("dense", 40, model.network.n_features))
-    return [f"{label:g}" if isinstance(label, float) else str(label) for label in predicted.tolist()]
+    return [
+        f"{label:g}" if isinstance(label, float) else str(label) for label in predicted.tolist()
+    ]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from randprop.export import export_c, export_onnx
     from randprop.model import Model
     from randprop.model_files import load, save
+    from randprop.parallel import bit_chunks, evaluate_parallel, fit_parallel
     from randprop.quantized import QuantizedReadout
     from randprop.ridge import RidgeReadout
     from randprop.sweeps import SweepResult, sweep
@@ -50,7 +51,10 @@ _LAZY = {
     "StepClassifier": "randprop.estimators",
     "StepTransformer": "randprop.estimators",
     "SweepResult": "randprop.sweeps",
+    "bit_chunks": "randprop.parallel",
     "evaluate": "randprop.evaluation",
+    "evaluate_parallel": "randprop.parallel",
+    "fit_parallel": "randprop.parallel",
     "export_c": "randprop.export",
     "export_onnx": "randprop.export",
     "load": "randprop.model_files",
@@ -76,10 +80,13 @@ __all__ = [
     "SweepResult",
     "__version__",
     "apply_weights",
+    "bit_chunks",
     "datasets",
     "evaluate",
+    "evaluate_parallel",
     "export_c",
     "export_onnx",
+    "fit_parallel",
     "load",
     "reference",
     "save",

@@ -87,7 +87,7 @@ class Model:
         """Labels, sorted."""
         return self.readout.classes_
 
-    def propagate(self, X: ArrayLike | BitMatrix) -> BitMatrix:
+    def propagate(self, X: ArrayLike | BitMatrix, *, n_threads: int | None = None) -> BitMatrix:
         """Map features to 8 bits and send them through the network.
 
         Parameters
@@ -95,6 +95,8 @@ class Model:
         X : array-like of shape (n_samples, n_features), or BitMatrix
             Numbers, mapped to bytes by `input_range`; or bits, as `StepNetwork.propagate` takes
             them.
+        n_threads : int, optional
+            As for `StepNetwork.propagate`.
 
         Returns
         -------
@@ -105,9 +107,7 @@ class Model:
         TypeError, ValueError
             If `X` is neither, is not finite, or has another number of features than the network.
         """
-        if isinstance(X, BitMatrix):
-            return self.network.propagate(X)
-        return self.network.propagate(map_to_bytes(check_features("X", X), self.input_range))
+        return propagate_features(self.network, X, self.input_range, n_threads=n_threads)
 
     def predict(self, X: ArrayLike | BitMatrix) -> NDArray[Any]:
         """Label of each sample.
@@ -174,6 +174,20 @@ class Model:
         mapped = self.input_range != (0.0, 255.0)
         span = f", input_range={self.input_range}" if mapped else ""
         return f"Model({self.network!r}, {self.readout!r}{span})"
+
+
+def propagate_features(
+    network: StepNetwork,
+    X: ArrayLike | BitMatrix,
+    input_range: tuple[float, float],
+    *,
+    n_threads: int | None = None,
+) -> BitMatrix:
+    """Map features to bytes and send them through a network: see `Model.propagate`."""
+    if isinstance(X, BitMatrix):
+        return network.propagate(X, n_threads=n_threads)
+    bytes_ = map_to_bytes(check_features("X", X), input_range)
+    return network.propagate(bytes_, n_threads=n_threads)
 
 
 def check_range(name: str, value: object) -> tuple[float, float]:

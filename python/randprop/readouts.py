@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +30,26 @@ def _check_bits(name: str, bits: object, n_bits: int | None = None) -> BitMatrix
     if n_bits is not None and bits.n_bits != n_bits:
         raise ValueError(f"{name} has {bits.n_bits} bits, the readout was fitted on {n_bits}")
     return bits
+
+
+def _labelled(
+    bits: BitMatrix | Iterable[tuple[BitMatrix, ArrayLike]], y: ArrayLike | None
+) -> Iterator[tuple[BitMatrix, ArrayLike]]:
+    """Give the parts of training vectors and their labels."""
+    if y is not None:
+        yield _check_bits("bits", bits), y
+        return
+    if isinstance(bits, (BitMatrix, np.ndarray)) or not isinstance(bits, Iterable):
+        raise TypeError(
+            "y must be given, unless bits is an iterable of (BitMatrix, labels), "
+            f"got {type(bits).__name__} and no y"
+        )
+    for number, part in enumerate(bits):
+        if not isinstance(part, (tuple, list)) or len(part) != 2:
+            raise TypeError(
+                f"part {number} of bits must be (BitMatrix, labels), got {type(part).__name__}"
+            )
+        yield _check_bits(f"part {number} of bits", part[0]), part[1]
 
 
 def _union(known: list[NDArray[Any]]) -> NDArray[Any]:
@@ -84,15 +105,18 @@ class Centroids:
         self.metric = str(check_choice("metric", metric, METRICS))
         self.n_threads = n_threads
 
-    def fit(self, bits: BitMatrix, y: ArrayLike) -> Centroids:
+    def fit(
+        self, bits: BitMatrix | Iterable[tuple[BitMatrix, ArrayLike]], y: ArrayLike | None = None
+    ) -> Centroids:
         """Count the bits of each class, forgetting what was fitted before.
 
         Parameters
         ----------
-        bits : BitMatrix of shape (n_samples, n_bits)
-            Training vectors, at least one.
-        y : array-like of shape (n_samples,)
-            Their labels: numbers or strings.
+        bits : BitMatrix of shape (n_samples, n_bits), or iterable of (BitMatrix, labels)
+            Training vectors, at least one. An iterable gives them part by part, each with its
+            labels, so that they need not fit into memory: see `bit_chunks`.
+        y : array-like of shape (n_samples,), optional
+            Their labels: numbers or strings. Not given with an iterable.
 
         Returns
         -------
@@ -104,9 +128,11 @@ class Centroids:
         TypeError, ValueError
             If an argument is not what is listed above; nothing is changed then.
         """
-        if len(_check_bits("bits", bits)) == 0:
+        fitted = Centroids(n_threads=self.n_threads)
+        for part, labels in _labelled(bits, y):
+            fitted.partial_fit(part, labels)
+        if not hasattr(fitted, "n_samples_") or not fitted.n_samples_.sum():
             raise ValueError("bits must hold at least one sample, got 0")
-        fitted = Centroids(n_threads=self.n_threads).partial_fit(bits, y)
         self.classes_, self.counts_, self.n_samples_ = (
             fitted.classes_,
             fitted.counts_,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from randprop import _core
 from randprop._validation import check_int, check_threads
 from randprop.bits import BitMatrix
 from randprop.quantized import QuantizedReadout
-from randprop.readouts import Centroids, NotFittedError, _check_bits
+from randprop.readouts import Centroids, NotFittedError, _check_bits, _labelled
 
 __all__ = ["RidgeReadout"]
 
@@ -118,15 +119,18 @@ class RidgeReadout:
         """Intercepts, of shape (n_classes,)."""
         return self._solve()[1]
 
-    def fit(self, bits: BitMatrix, y: ArrayLike) -> RidgeReadout:
+    def fit(
+        self, bits: BitMatrix | Iterable[tuple[BitMatrix, ArrayLike]], y: ArrayLike | None = None
+    ) -> RidgeReadout:
         """Count, forgetting what was fitted before.
 
         Parameters
         ----------
-        bits : BitMatrix of shape (n_samples, n_bits)
-            Training vectors, at least one, of at most 32,768 bits.
-        y : array-like of shape (n_samples,)
-            Their labels: numbers or strings.
+        bits : BitMatrix of shape (n_samples, n_bits), or iterable of (BitMatrix, labels)
+            Training vectors, at least one, of at most 32,768 bits; part by part as for
+            `Centroids.fit`.
+        y : array-like of shape (n_samples,), optional
+            Their labels: numbers or strings. Not given with an iterable.
 
         Returns
         -------
@@ -138,9 +142,11 @@ class RidgeReadout:
         TypeError, ValueError
             If an argument is not what is listed above; nothing is changed then.
         """
-        if len(_check_bits("bits", bits)) == 0:
+        fitted = RidgeReadout(self.alpha, n_threads=self.n_threads)
+        for part, labels in _labelled(bits, y):
+            fitted.partial_fit(part, labels)
+        if not hasattr(fitted, "gram_") or not fitted.n_samples_.sum():
             raise ValueError("bits must hold at least one sample, got 0")
-        fitted = RidgeReadout(self.alpha, n_threads=self.n_threads).partial_fit(bits, y)
         self._centroids, self.gram_, self._solution = fitted._centroids, fitted.gram_, None
         return self
 

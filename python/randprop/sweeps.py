@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor
 from os import PathLike
 from time import perf_counter
 from typing import Any
@@ -21,6 +21,7 @@ from randprop._validation import as_codes, check_choice, check_int, check_thread
 from randprop.decoders import READOUTS
 from randprop.evaluation import _baseline_accuracy, _load
 from randprop.network import ACTIVATIONS, WEIGHT_BITS
+from randprop.parallel import check_executor, run_tasks
 from randprop.variants import FLOAT_ACTIVATIONS, bit_chain, check_weights, float_chain
 
 __all__ = ["SweepResult", "sweep"]
@@ -40,6 +41,7 @@ def sweep(
     n_test: int | None = None,
     store: str | PathLike[str] | None = None,
     progress: bool = True,
+    executor: Executor | None = None,
     n_jobs: int | None = None,
     n_threads: int | None = None,
 ) -> SweepResult:
@@ -78,9 +80,13 @@ def sweep(
         File for the results. Default: in memory.
     progress : bool, default=True
         Show a bar with rate and time left where standard error is a terminal and rich is there.
+    executor : concurrent.futures.Executor, optional
+        Runs the networks: a ProcessPoolExecutor, ``dask.distributed.Client().get_executor()``,
+        mpi4py's. Default: joblib.
     n_jobs : int, optional
-        Networks at a time, in processes of their own, through joblib; -1: one a CPU. Default: one
-        at a time, on all threads.
+        Networks at a time, in processes of their own, through joblib; -1: one a CPU. Default: that
+        of ``joblib.parallel_config``, which also names the backend (``"loky"``, ``"dask"``,
+        ``"ray"``), else one at a time, on all threads.
     n_threads : int, optional
         Threads of each network. Default: ``RANDPROP_NUM_THREADS``, else every CPU that the process
         may use, shared among the jobs.
@@ -129,12 +135,14 @@ def sweep(
         seed=_seeds(seeds),
         layers=_several("layers", layers, lambda name, v: check_int(name, v, 0, 100_000)),
     )
-    jobs = check_int("n_jobs", 1 if n_jobs is None else n_jobs, -1, 4096)
-    if jobs == 0:
+    if n_jobs is not None and check_int("n_jobs", n_jobs, -1, 4096) == 0:
         raise ValueError("n_jobs must be -1 or at least 1, got 0")
+    check_executor(executor)
     threads = check_threads(n_threads)
-    if jobs != 1 and n_threads is None:
-        threads = max(1, threads // (jobs if jobs > 0 else (os.cpu_count() or 1)))
+    if n_threads is None:
+        # Networks that run side by side share the threads of this machine.
+        side_by_side = _side_by_side(executor, n_jobs)
+        threads = max(1, threads // side_by_side)
 
     kept = CellStore(store)
     try:
@@ -153,7 +161,7 @@ def sweep(
                 chains.setdefault(shared, []).append(cell)
         n_open = sum(map(len, chains.values()))
         with track("cells", n_open, show=progress) as advance:
-            for done in _run(list(chains.values()), loaded, jobs, threads):
+            for done in _run(list(chains.values()), loaded, executor, n_jobs, threads):
                 kept.add(done)
                 advance(len(done))
         return SweepResult([{**cell, **(kept.find(cell) or {})} for cell in cells])
@@ -256,18 +264,28 @@ def _grid(**axes: list[Any]) -> list[Cell]:
     return cells
 
 
-def _run(chains: list[list[Cell]], data: _Data, jobs: int, threads: int) -> Iterator[list[Cell]]:
+def _side_by_side(executor: Executor | None, n_jobs: int | None) -> int:
+    if executor is not None:
+        return int(getattr(executor, "_max_workers", None) or 1)
+    import joblib
+
+    return int(joblib.effective_n_jobs(n_jobs))
+
+
+def _run(
+    chains: list[list[Cell]],
+    data: _Data,
+    executor: Executor | None,
+    n_jobs: int | None,
+    threads: int,
+) -> Iterator[list[Cell]]:
     """Finished cells, in lots that were finished together."""
-    if jobs == 1 or len(chains) < 2:
+    if executor is None and (_side_by_side(None, n_jobs) == 1 or len(chains) < 2):
         for chain in chains:
             yield from _run_chain(chain, data[chain[0]["dataset"]], threads)
         return
-    import joblib
-
-    parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")
-    yield from parallel(
-        joblib.delayed(_whole_chain)(chain, data[chain[0]["dataset"]], threads) for chain in chains
-    )
+    tasks = ((_whole_chain, (chain, data[chain[0]["dataset"]], threads)) for chain in chains)
+    yield from run_tasks(tasks, executor=executor, n_jobs=n_jobs)
 
 
 def _whole_chain(chain: list[Cell], data: tuple[Any, ...], threads: int) -> list[Cell]:

@@ -1,0 +1,255 @@
+"""Any partition on any workers, one of them killed in mid-run: the same model to the byte."""
+
+from __future__ import annotations
+
+import os
+import signal
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
+
+import joblib
+import numpy as np
+import pytest
+
+from randprop import (
+    BitMatrix,
+    Centroids,
+    Model,
+    RidgeReadout,
+    StepNetwork,
+    bit_chunks,
+    evaluate_parallel,
+    fit_parallel,
+    save,
+    sweep,
+)
+from randprop.datasets import load_digits, load_mnist
+
+X_TRAIN, Y_TRAIN, X_TEST, Y_TEST = load_digits()
+NETWORK = StepNetwork(64, 1, width=[70, 130], seed=4)
+
+
+def file_of(model, tmp_path):
+    save(model, tmp_path / "model")
+    return (tmp_path / "model").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    model = Model(NETWORK, Centroids().fit(NETWORK.propagate(X_TRAIN), Y_TRAIN))
+    return model, file_of(model, tmp_path_factory.mktemp("whole"))
+
+
+@pytest.mark.parametrize("chunk_size", [1, 7, 205, 100_000])
+def test_parts_of_any_size(tmp_path, whole, chunk_size):
+    model = fit_parallel(NETWORK, X_TRAIN, Y_TRAIN, chunk_size=chunk_size)
+    assert file_of(model, tmp_path) == whole[1]
+
+
+def test_mnist_in_60000_pieces_and_random_trees(tmp_path):
+    """Sample by sample, and merged pairwise in random order: byte-equal model files."""
+    X, y, _, _ = load_mnist()
+    network = StepNetwork(784, width=100, weight_bits=1)
+    bits = network.propagate(X)
+    expected = file_of(Model(network, Centroids().fit(bits, y)), tmp_path)
+    for n_parts in (1, 7, 60_000):
+        pieces = Centroids(n_threads=1)
+        for rows in np.array_split(np.arange(60_000), n_parts):
+            pieces.partial_fit(bits[rows[0] : rows[-1] + 1], y[rows[0] : rows[-1] + 1])
+        assert file_of(Model(network, pieces), tmp_path) == expected, n_parts
+    rng = np.random.default_rng(0)
+    order = rng.permutation(60_000)
+    trees = [Centroids(n_threads=1).fit(bits[rows], y[rows]) for rows in np.array_split(order, 64)]
+    while len(trees) > 1:
+        first, second = (trees.pop(rng.integers(len(trees))) for _ in range(2))
+        trees.append(first.merge(second))
+    assert file_of(Model(network, trees[0]), tmp_path) == expected
+
+
+@pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing"])
+def test_joblib_backends(tmp_path, whole, backend):
+    with joblib.parallel_config(backend=backend, n_jobs=2):
+        model = fit_parallel(NETWORK, X_TRAIN, Y_TRAIN, chunk_size=100)
+        found = evaluate_parallel(model, X_TEST, Y_TEST, chunk_size=50)
+    assert file_of(model, tmp_path) == whole[1]
+    assert found.accuracy == whole[0].score(X_TEST, Y_TEST)
+    assert found.n_samples == len(Y_TEST)
+
+
+@pytest.mark.parametrize("kind", ["threads", "processes"])
+def test_executors(tmp_path, whole, kind):
+    with (
+        ThreadPoolExecutor(3)
+        if kind == "threads"
+        else ProcessPoolExecutor(2, mp_context=get_context("spawn"))
+    ) as executor:
+        model = fit_parallel(NETWORK, X_TRAIN, Y_TRAIN, chunk_size=100, executor=executor)
+        found = evaluate_parallel(model, X_TEST, Y_TEST, executor=executor)
+        result = sweep([0, 2], dataset="digits", width=[20, 30], seeds=2, executor=executor)
+    assert file_of(model, tmp_path) == whole[1]
+    assert found.accuracy == whole[0].score(X_TEST, Y_TEST)
+    expected = sweep([0, 2], dataset="digits", width=[20, 30], seeds=2)
+    assert [row["accuracy"] for row in result] == [row["accuracy"] for row in expected]
+
+
+def test_iterables_memmaps_and_ridge(tmp_path, whole):
+    parts = ((X_TRAIN[i : i + 100], Y_TRAIN[i : i + 100]) for i in range(0, len(X_TRAIN), 100))
+    assert file_of(fit_parallel(NETWORK, parts), tmp_path) == whole[1]
+    np.save(tmp_path / "X.npy", X_TRAIN)
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
+    model = fit_parallel(NETWORK, mapped, Y_TRAIN, chunk_size=100, n_jobs=2)
+    assert file_of(model, tmp_path) == whole[1]
+    ridge = fit_parallel(NETWORK, X_TRAIN, Y_TRAIN, readout="ridge", chunk_size=99, n_jobs=2)
+    expected = RidgeReadout().fit(NETWORK.propagate(X_TRAIN), Y_TRAIN)
+    np.testing.assert_array_equal(ridge.readout.gram_, expected.gram_)
+    np.testing.assert_array_equal(
+        ridge.predict(X_TEST), expected.predict(NETWORK.propagate(X_TEST))
+    )
+    floats = fit_parallel(
+        NETWORK, X_TRAIN / 7.0, Y_TRAIN, input_range=(0, 255 / 7), metric="cosine", n_jobs=2
+    )
+    np.testing.assert_array_equal(floats.readout.counts_, whole[0].readout.counts_)
+
+
+def test_readouts_take_parts(tmp_path):
+    bits = NETWORK.propagate(X_TRAIN)
+    A = np.lib.format.open_memmap(tmp_path / "A.npy", "w+", np.uint8, (len(bits), 130))
+    A[:] = bits.to_array()
+    for readout in (Centroids, RidgeReadout):
+        whole = readout().fit(bits, Y_TRAIN)
+        parts = readout().fit(bit_chunks(A, Y_TRAIN, chunk_size=77))
+        np.testing.assert_array_equal(parts.counts_, whole.counts_)
+        if readout is RidgeReadout:
+            np.testing.assert_array_equal(parts.gram_, whole.gram_)
+    # Packed words in a file are used where they lie.
+    np.save(tmp_path / "words.npy", bits.words)
+    words = np.load(tmp_path / "words.npy", mmap_mode="r")
+    mapped = BitMatrix(words, 130)
+    assert np.shares_memory(mapped.words, words)
+    np.testing.assert_array_equal(
+        Centroids().fit(mapped, Y_TRAIN).counts_, Centroids().fit(bits, Y_TRAIN).counts_
+    )
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    distributed = pytest.importorskip("distributed", reason="installed with .[test]")
+    import dask
+
+    with (
+        dask.config.set({"distributed.worker.memory.terminate": False}),
+        distributed.LocalCluster(
+            n_workers=3, threads_per_worker=1, processes=True, dashboard_address=None,
+            host="127.0.0.1",
+        ) as running,
+        distributed.Client(running) as client,
+    ):  # fmt: skip
+        yield client
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_dask_arrays_and_backends(tmp_path, whole, cluster):
+    import dask.array
+
+    X = dask.array.from_array(X_TRAIN, chunks=(150, -1))
+    y = dask.array.from_array(Y_TRAIN, chunks=150)
+    with joblib.parallel_config(backend="dask"):
+        for features, labels in ((X, y), (X, Y_TRAIN), (X_TRAIN, Y_TRAIN)):
+            model = fit_parallel(NETWORK, features, labels, chunk_size=200)
+            assert file_of(model, tmp_path) == whole[1]
+        found = evaluate_parallel(model, X_TEST, Y_TEST)
+        result = sweep([0, 2], dataset="digits", width=[20, 30], seeds=2)
+    assert found.accuracy == whole[0].score(X_TEST, Y_TEST)
+    expected = sweep([0, 2], dataset="digits", width=[20, 30], seeds=2)
+    assert [row["accuracy"] for row in result] == [row["accuracy"] for row in expected]
+    np.testing.assert_array_equal(
+        Centroids().fit(bit_chunks(X > 7, Y_TRAIN)).counts_,
+        Centroids().fit(BitMatrix.from_array(X_TRAIN > 7), Y_TRAIN).counts_,
+    )
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+@pytest.mark.filterwarnings("ignore")
+def test_a_worker_killed_in_mid_run(tmp_path, cluster):
+    """The cluster does the lost parts again: the model is the same to the byte."""
+    X, y, _, _ = load_mnist()
+    network = StepNetwork(784, 2, width=784)
+    expected = file_of(
+        Model(network, Centroids().fit(network.propagate(X[:20_000]), y[:20_000])), tmp_path
+    )
+    killed = []
+
+    def parts():
+        for start in range(0, 20_000, 250):
+            if start == 10_000:
+                pids = cluster.run(os.getpid)
+                killed.append(next(iter(pids.values())))
+                os.kill(killed[0], signal.SIGKILL)
+            yield X[start : start + 250], y[start : start + 250]
+
+    model = fit_parallel(network, parts(), executor=cluster.get_executor())
+    assert killed
+    assert file_of(model, tmp_path) == expected
+    assert killed[0] not in cluster.run(os.getpid).values()
+
+
+def test_a_worker_that_is_killed_without_a_cluster_is_an_error():
+    def parts():
+        yield X_TRAIN[:100], Y_TRAIN[:100]
+        next(iter(executor._processes.values())).kill()
+        yield X_TRAIN[100:], Y_TRAIN[100:]
+
+    from concurrent.futures.process import BrokenProcessPool
+
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as executor:
+        executor.submit(os.getpid).result()
+        with pytest.raises(BrokenProcessPool):
+            fit_parallel(NETWORK, parts(), executor=executor)
+
+
+def refuse(call, error, text):
+    with pytest.raises(error, match=text):
+        call()
+
+
+def test_refuses(whole):
+    model = whole[0]
+    refuse(lambda: fit_parallel(3, X_TRAIN, Y_TRAIN), TypeError, "network must be a StepNetwork")
+    refuse(
+        lambda: fit_parallel(NETWORK, X_TRAIN), TypeError, "y must be given, unless X is an iter"
+    )
+    refuse(
+        lambda: fit_parallel(NETWORK, [1, 2]), TypeError, r"part 0 of X must be \(X, y\), got int"
+    )
+    refuse(lambda: fit_parallel(NETWORK, []), ValueError, "at least one sample, got 0")
+    refuse(
+        lambda: fit_parallel(NETWORK, X_TRAIN[:, :9], Y_TRAIN), ValueError,
+        r"X must have shape \(n_samples, 64\), got \(1437, 9\)",
+    )  # fmt: skip
+    refuse(lambda: fit_parallel(NETWORK, X_TRAIN, Y_TRAIN[1:]), ValueError, "y has 1436 labels")
+    refuse(
+        lambda: fit_parallel(NETWORK, X_TRAIN, Y_TRAIN, readout="knn"), ValueError,
+        "readout must be one of 'centroid', 'ridge', got 'knn'",
+    )  # fmt: skip
+    refuse(
+        lambda: fit_parallel(NETWORK, X_TRAIN, Y_TRAIN, chunk_size=0), ValueError,
+        "chunk_size must lie",
+    )  # fmt: skip
+    refuse(
+        lambda: fit_parallel(NETWORK, X_TRAIN, Y_TRAIN, executor=3), TypeError,
+        "executor must be a concurrent.futures.Executor, got int",
+    )  # fmt: skip
+    refuse(lambda: sweep(0, executor=3), TypeError, "executor must be a concurrent")
+    refuse(
+        lambda: evaluate_parallel(3, X_TEST, Y_TEST), TypeError, "model must be a Model, got int"
+    )
+    refuse(
+        lambda: evaluate_parallel(model, X_TEST, Y_TEST + 1),
+        ValueError,
+        "labels that the model has",
+    )
+    refuse(lambda: Centroids().fit([1]), TypeError, r"part 0 of bits must be \(BitMatrix, labels\)")
+    refuse(
+        lambda: Centroids().fit(BitMatrix.from_array(np.eye(2, dtype=int))), TypeError,
+        "y must be given, unless bits is an iterable",
+    )  # fmt: skip
