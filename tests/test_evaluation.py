@@ -203,3 +203,23 @@ def test_bad_arrays(small: tuple[Any, ...]) -> None:
     for dataset, error, message in bad:
         with pytest.raises(error, match=message):
             evaluate(0, dataset=dataset)
+
+
+def test_in_a_notebook_and_as_a_frame() -> None:
+    X = np.arange(24, dtype=np.uint8).reshape(6, 4)
+    y = np.array(["<a>", "b&", "<a>", "b&", "<a>", "b&"])
+    result = evaluate(1, dataset=(X, y, X[:5], y[:5]), width=40)
+    page = result._repr_html_()
+    for text in ("<caption", f"<td>{result.accuracy:.4f}</td>", "<th>&lt;a&gt;</th>", "b&amp;"):
+        assert text in page
+    assert "<a>" not in page
+    assert page.count("<table>") == page.count("</table>") == 2
+    frame = result.to_pandas()
+    assert frame.loc["<a>"].sum() == 3
+    assert frame.to_numpy().tolist() == result.confusion_matrix.tolist()
+    assert frame.attrs["accuracy"] == result.accuracy
+    swept = randprop.sweep([0, 1], dataset=(X, y, X, y), width=[8, 9], seeds=2)
+    page = swept._repr_html_()
+    assert page.count("<tr>") == 1 + 4
+    assert "<th>width</th>" in page
+    assert "without cells" in swept.where(width=7)._repr_html_()

@@ -19,7 +19,7 @@ from randprop._validation import check_choice
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["Cell", "SweepResult", "mean_and_interval"]
+__all__ = ["Cell", "SweepResult", "import_pandas", "mean_and_interval"]
 
 Cell = dict[str, Any]
 
@@ -84,12 +84,7 @@ class SweepResult:
         ImportError
             If pandas is not installed: ``pip install 'randprop[frame]'``.
         """
-        try:
-            import pandas
-        except ImportError as error:
-            raise ImportError(
-                "to_pandas needs pandas; install it: pip install 'randprop[frame]'"
-            ) from error
+        pandas = import_pandas()
         return pandas.DataFrame(self.rows, columns=list(PARAMETERS + METRICS))
 
     def to_csv(self, path: str | PathLike[str]) -> None:
@@ -194,8 +189,24 @@ class SweepResult:
             ax.legend(title=None if len(varying) > 1 else varying[0])
         return ax
 
+    def _repr_html_(self) -> str:
+        from randprop._tables import sweep_html
+
+        return sweep_html(self)
+
     def __repr__(self) -> str:
         return f"SweepResult({len(self.rows)} cells)"
+
+
+def import_pandas() -> Any:
+    """Return pandas, or say how to install it."""
+    try:
+        import pandas
+    except ImportError as error:
+        raise ImportError(
+            "to_pandas needs pandas; install it: pip install 'randprop[frame]'"
+        ) from error
+    return pandas
 
 
 def mean_and_interval(values: Sequence[float]) -> tuple[float, float, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ if TYPE_CHECKING:
     from randprop.evaluation import Evaluation
     from randprop.sweeps import SweepResult
 
-__all__ = ["depth_table", "evaluation_table", "sweep_table"]
+__all__ = ["depth_table", "evaluation_html", "evaluation_table", "sweep_html", "sweep_table"]
 
 
 def _bytes(count: int) -> str:
@@ -78,20 +79,67 @@ def depth_table(results: Sequence[Evaluation]) -> str:
     return "\n".join(lines)
 
 
-def sweep_table(result: SweepResult) -> str:
-    """Means over seeds, a line a combination; parameters that do not vary stand above."""
+def _sweep_cells(result: SweepResult) -> tuple[str, list[list[str]]]:
+    """Return what does not vary, a line of names, and a line a combination for the rest."""
     rows = result.summary()
     names = [name for name in rows[0] if name not in ("n_seeds", "accuracy", "sd", "ci95")]
     varying = [name for name in names if len({row[name] for row in rows}) > 1]
     fixed = ", ".join(f"{name} {rows[0][name]}" for name in names if name not in varying)
     columns = [*varying, "n_seeds", "accuracy", "sd", "ci95"]
-    cells = [columns] + [
+    cells = [
         [f"{row[c]:.4f}" if isinstance(row[c], float) else str(row[c]) for c in columns]
         for row in rows
     ]
-    widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
+    return fixed, [columns, *cells]
+
+
+def sweep_table(result: SweepResult) -> str:
+    """Means over seeds, a line a combination; parameters that do not vary stand above."""
+    fixed, cells = _sweep_cells(result)
+    widths = [max(len(line[i]) for line in cells) for i in range(len(cells[0]))]
     lines = [
         "  ".join(text.rjust(width) for text, width in zip(line, widths, strict=True))
         for line in cells
     ]
     return "\n".join([fixed, "", *lines])
+
+
+def _html_table(caption: str, lines: Sequence[Sequence[str]]) -> str:
+    """Return a table whose first line is of names; everything is escaped."""
+    head = "".join(f"<th>{html.escape(name)}</th>" for name in lines[0])
+    body = "".join(
+        "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in line) + "</tr>"
+        for line in lines[1:]
+    )
+    return (
+        f'<table><caption style="text-align:left">{html.escape(caption)}</caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    )
+
+
+def sweep_html(result: SweepResult) -> str:
+    """Return the table of a sweep for a notebook."""
+    if not len(result):
+        return "<p>SweepResult without cells</p>"
+    fixed, cells = _sweep_cells(result)
+    return _html_table(fixed, cells)
+
+
+def evaluation_html(result: Evaluation) -> str:
+    """Return an evaluation for a notebook: its numbers, then the accuracy of each class."""
+    caption, *rest = evaluation_table(result).split("\n\n")[0].split("\n")
+    numbers = [
+        ["quantity", "value"],
+        ["accuracy", f"{result.accuracy:.4f}"],
+        ["class means of the features (no network)", f"{result.baseline_accuracy:.4f}"],
+        ["variance over units", f"{result.variance_units:.4e}"],
+        ["variance over samples", f"{result.variance_samples:.4e}"],
+        ["variance between class means", f"{result.variance_class_means:.4e}"],
+        ["seconds of propagation", f"{result.seconds['propagate']:.3f}"],
+    ]
+    parts = [_html_table(caption + "; " + "; ".join(rest), numbers)]
+    if len(result.classes) <= 20:
+        accuracies = [f"{value:.3f}" for value in result.class_accuracy.tolist()]
+        labels = [str(label) for label in result.classes.tolist()]
+        parts.append(_html_table("Accuracy by class", [labels, accuracies]))
+    return "".join(parts)

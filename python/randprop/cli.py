@@ -16,7 +16,9 @@ from randprop.network import ACTIVATIONS, WEIGHT_BITS
 
 __all__ = ["main"]
 
-BENCHES = ("propagate", "convolve", "centroids", "hamming", "ridge", "evaluate", "memory")
+BENCHES = (
+    "propagate", "convolve", "centroids", "hamming", "ridge", "evaluate", "memory", "parallel",
+)  # fmt: skip
 # Needs cross compilers and emulators, and is run only when it is named.
 MICRO_BENCH = "micro"
 

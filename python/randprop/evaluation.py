@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from time import perf_counter
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,6 +18,9 @@ from randprop.conv import Conv2D
 from randprop.decoders import READOUTS, decode
 from randprop.network import StepNetwork
 from randprop.readouts import Centroids
+
+if TYPE_CHECKING:
+    import pandas
 
 __all__ = ["Evaluation", "evaluate"]
 
@@ -117,6 +120,36 @@ class Evaluation:
             elif isinstance(value, tuple):
                 values[name] = list(value)
         return values
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """Return the confusion matrix as a DataFrame.
+
+        Returns
+        -------
+        pandas.DataFrame
+            True classes (rows) and predicted classes (columns), by their labels; everything else
+            is in its ``attrs``.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed: ``pip install 'randprop[frame]'``.
+        """
+        from randprop._sweep_result import import_pandas
+
+        values = self.to_dict()
+        del values["confusion_matrix"]
+        frame: pandas.DataFrame = import_pandas().DataFrame(
+            self.confusion_matrix, index=self.classes, columns=self.classes
+        )
+        frame.index.name, frame.columns.name = "true", "predicted"
+        frame.attrs.update(values)
+        return frame
+
+    def _repr_html_(self) -> str:
+        from randprop._tables import evaluation_html
+
+        return evaluation_html(self)
 
     def __str__(self) -> str:
         from randprop._tables import evaluation_table

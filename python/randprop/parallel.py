@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from copy import copy
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -71,7 +73,7 @@ def fit_parallel(
     metric: str = "euclidean",
     alpha: float = 1.0,
     input_range: tuple[float, float] | None = None,
-    chunk_size: int = 8192,
+    chunk_size: int = 4096,
     executor: Executor | None = None,
     n_jobs: int | None = None,
 ) -> Model:
@@ -93,7 +95,7 @@ def fit_parallel(
         Of ``"ridge"``.
     input_range : (float, float), optional
         As for `Model`.
-    chunk_size : int, default=8192
+    chunk_size : int, default=4096
         Samples of a part.
     executor : concurrent.futures.Executor, optional
         Computes the parts: a ProcessPoolExecutor, ``dask.distributed.Client().get_executor()``,
@@ -147,7 +149,7 @@ def evaluate_parallel(
     X: Any,
     y: ArrayLike | None = None,
     *,
-    chunk_size: int = 8192,
+    chunk_size: int = 4096,
     executor: Executor | None = None,
     n_jobs: int | None = None,
 ) -> Confusion:
@@ -182,7 +184,7 @@ def evaluate_parallel(
     return Confusion(model.classes_, matrix)
 
 
-def bit_chunks(A: Any, y: ArrayLike, chunk_size: int = 8192) -> Iterator[tuple[BitMatrix, Any]]:
+def bit_chunks(A: Any, y: ArrayLike, chunk_size: int = 4096) -> Iterator[tuple[BitMatrix, Any]]:
     """Pack an array of 0 and 1 part by part, for the `fit` of a readout.
 
     Parameters
@@ -191,7 +193,7 @@ def bit_chunks(A: Any, y: ArrayLike, chunk_size: int = 8192) -> Iterator[tuple[B
         Anything that gives rows by slices: a NumPy memmap, a dask array, HDF5 or Zarr data.
     y : array-like of shape (n_samples,)
         Labels.
-    chunk_size : int, default=8192
+    chunk_size : int, default=4096
         Rows of a part.
 
     Yields
@@ -229,7 +231,7 @@ def _fit_part(
 ) -> Centroids | RidgeReadout:
     X, y = _computed(X), _computed(y)
     # One thread: the parts are what runs side by side.
-    bits = propagate_features(network, X, input_range, n_threads=1)
+    bits = propagate_features(_here(network), X, input_range, n_threads=1)
     fresh: Centroids | RidgeReadout
     if isinstance(empty, RidgeReadout):
         fresh = RidgeReadout(empty.alpha, n_threads=1)
@@ -239,7 +241,10 @@ def _fit_part(
 
 
 def _count_part(model: Model, X: Any, y: Any) -> NDArray[np.int64]:
-    predicted = model.predict(_computed(X))
+    network, readout = _here(model.network), copy(model.readout)
+    readout.n_threads = 1
+    bits = propagate_features(network, _computed(X), model.input_range, n_threads=1)
+    predicted = readout.predict(bits)
     labels = as_labels("y", _computed(y), len(predicted))
     classes = model.classes_
     unseen = np.setdiff1d(labels, classes)
@@ -248,6 +253,12 @@ def _count_part(model: Model, X: Any, y: Any) -> NDArray[np.int64]:
     matrix = np.zeros((len(classes), len(classes)), dtype=np.int64)
     np.add.at(matrix, (as_codes(labels, classes), as_codes(predicted, classes)), 1)
     return matrix
+
+
+@lru_cache(maxsize=8)
+def _here(network: StepNetwork) -> StepNetwork:
+    """Return one network for all equal ones of this process, whose weights are prepared once."""
+    return network
 
 
 def _computed(part: Any) -> NDArray[Any]:

@@ -1,0 +1,131 @@
+"""Parts of data and networks side by side: throughput by workers, and what large runs take."""
+
+from __future__ import annotations
+
+import pickle
+import statistics
+import tempfile
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import joblib
+import numpy as np
+
+from harness import N_THREADS, Bench, main
+from randprop import Centroids, StepNetwork, evaluate_parallel, fit_parallel, sweep
+
+CORES = (16, 128, 1024)
+
+
+def run(bench: Bench) -> None:
+    """Time fitting, measuring and sweeping by workers; then extrapolate."""
+    n_samples = 6_000 if bench.quick else 60_000
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 256, (n_samples, 784), dtype=np.uint8)
+    X[rng.random(X.shape) < 0.8] = 0
+    y = rng.integers(0, 10, n_samples)
+    network = StepNetwork(784, 3)
+    model = fit_parallel(network, X[:1000], y[:1000])
+
+    rows = []
+    seconds: dict[tuple[str, int], float] = {}
+    folder = tempfile.TemporaryDirectory()  # removed when the bench ends
+    path = Path(folder.name) / "X.npy"
+    np.save(path, X)
+    mapped = np.load(path, mmap_mode="r")
+    for workers in sorted({1, N_THREADS}):
+        with joblib.parallel_config(backend="loky", n_jobs=workers):
+            for name, call in (
+                ("fit_parallel", lambda: fit_parallel(network, X, y)),
+                ("fit_parallel, memmap", lambda: fit_parallel(network, mapped, y)),
+                ("evaluate_parallel, memmap", lambda: evaluate_parallel(model, mapped, y)),
+            ):
+                call()  # starts the workers
+                took = statistics.median(_timed(call) for _ in range(bench.rounds))
+                seconds[name, workers] = took
+                rows.append(
+                    {
+                        "what": name,
+                        "workers": workers,
+                        "images a second": f"{n_samples / took:,.0f}",
+                        "microseconds an image and core": 1e6 * took * workers / n_samples,
+                        "of the speed of one worker": seconds[name, 1] / took,
+                    }
+                )
+    bench.table(
+        f"{n_samples:,} images of 784 through 4 matrices of 784 x 784, 8-bit weights, parts of "
+        "4,096 images on one thread each",
+        rows,
+    )
+
+    bits = network.propagate(X[:4096])
+    part = Centroids(n_threads=1).fit(bits, y[:4096])
+    merge = statistics.median(_timed(lambda: Centroids().merge(part)) for _ in range(50))
+    result = pickle.dumps(part)
+    task = pickle.dumps((network, X[:4096], y[:4096]))
+    bench.table(
+        "A part: what it moves and what merging it takes",
+        [
+            {"what": "sent to a worker, MB", "value": len(task) / 1e6},
+            {"what": "sent back, MB", "value": len(result) / 1e6},
+            {"what": "merged, ms", "value": 1e3 * merge},
+        ],
+    )
+
+    layers = range(4) if bench.quick else range(16)
+    n_seeds = 2
+    n_train = n_samples // 6
+    for workers in sorted({1, N_THREADS}):
+
+        def call(workers: int = workers) -> Any:
+            return sweep(
+                layers, dataset=(X[:n_train], y[:n_train], X[:1000], y[:1000]), seeds=n_seeds,
+                progress=False, n_jobs=workers,
+            )  # fmt: skip
+
+        seconds["sweep", workers] = _timed(call)
+    bench.table(
+        f"Networks of {len(layers)} depths, 784 units, {n_train:,} + 1,000 images",
+        [
+            {
+                "workers": workers,
+                "seconds a network": seconds["sweep", workers] / n_seeds,
+                "note": "one network on all threads" if workers == 1 else "one a process",
+            }
+            for workers in sorted({1, N_THREADS})
+        ],
+    )
+
+    core_image = seconds["fit_parallel, memmap", N_THREADS] * N_THREADS / n_samples
+    core_network = seconds["sweep", N_THREADS] * N_THREADS / n_seeds
+    bench.table(
+        "What it would take, at this machine's speed a core",
+        [
+            {
+                "run": run_name,
+                **{f"{cores:,} cores": _duration(total / cores) for cores in CORES},
+            }
+            for run_name, total in (
+                ("fit on 10^9 images, 4 matrices", 1e9 * core_image),
+                (f"10^6 networks of {len(layers)} depths each", 1e6 * core_network),
+            )
+        ],
+    )
+
+
+def _duration(seconds: float) -> str:
+    for name, length in (("days", 86_400.0), ("hours", 3600.0), ("minutes", 60.0)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.1f} {name}"
+    return f"{seconds:.1f} seconds"
+
+
+def _timed(call: Any) -> float:
+    started = perf_counter()
+    call()
+    return perf_counter() - started
+
+
+if __name__ == "__main__":
+    main(run)
