@@ -124,9 +124,9 @@ def format_table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def markdown(tables: list[dict[str, Any]], command: str) -> str:
+def markdown(tables: list[dict[str, Any]], command: str, title: str = "Performance") -> str:
     """Everything that was measured as a page."""
-    parts = ["# Performance", "", f"Made by `{command}`; do not edit.", ""]
+    parts = [f"# {title}", "", f"Made by `{command}`; do not edit.", ""]
     for name, value in machine().items():
         parts.append(f"- {name}: {value}")
     for table in tables:
@@ -254,6 +254,7 @@ def run_all(
     plot: Path | None = None,
     markdown_file: Path | None = None,
     command: str = "",
+    title: str = "Performance",
 ) -> None:
     """Run benches one after the other and write what was asked for."""
     bench = Bench(quick=quick, rounds=rounds or (3 if quick else 7), plot=plot)
@@ -265,4 +266,4 @@ def run_all(
         content = {"machine": machine(), "tables": bench.tables}
         json_file.write_text(json.dumps(content, indent=1) + "\n")
     if markdown_file is not None:
-        markdown_file.write_text(markdown(bench.tables, command))
+        markdown_file.write_text(markdown(bench.tables, command, title))

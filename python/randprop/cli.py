@@ -332,6 +332,7 @@ def _bench(arguments: argparse.Namespace) -> None:
         json_file=arguments.json,
         plot=arguments.plot,
         markdown_file=arguments.markdown,
+        title=": ".join(["Performance", *arguments.only]),
         command=" ".join(["randprop bench", *flags, "--markdown", str(arguments.markdown)]),
     )
 

@@ -119,7 +119,7 @@ class StepTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _StepNe
     network_ : StepNetwork
     input_range_ : (float, float)
     n_features_in_ : int
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of str
         Only where the training data had names.
 
     Examples
@@ -250,7 +250,7 @@ class StepClassifier(ClassifierMixin, _StepNetworkEstimator):
     readout_ : Centroids, HammingNeighbors or RidgeReadout
     input_range_ : (float, float)
     n_features_in_ : int
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of str
         Only where the training data had names.
 
     References
