@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import randprop
 from randprop import cli, evaluate
 
 
@@ -167,3 +168,19 @@ def test_study_writes_a_report(capsys: pytest.CaptureFixture[str], tmp_path: Pat
     assert cli.main(["study", "--only", "acuracy", "--out", str(tmp_path / "other")]) == 1
     assert "must be one of 'accuracy'" in capsys.readouterr().err
     assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize("kind", ["onnx", "model"])
+def test_export_to_files(kind, tmp_path, capsys):
+    out = tmp_path / "digits"
+    call = ["export", kind, "--dataset", "digits", "--width", "64", "--out", str(out)]
+    assert cli.main(call) == 0
+    plain = capsys.readouterr().out
+    assert cli.main([*call, "--bits", "1"]) == 0
+    assert "of the test samples" in plain
+    assert plain != capsys.readouterr().out
+    if kind == "model":
+        X, y = randprop.datasets.load_digits()[2:]
+        assert randprop.load(out).readout.bits == 1
+        assert randprop.load(out).score(X, y) > 0.5
+    assert cli.main([*call, "--out", str(tmp_path / "no" / "such")]) == 1

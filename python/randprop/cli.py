@@ -192,12 +192,17 @@ def _add_study(verbs: Any) -> None:
 def _add_export(verbs: Any) -> None:
     export = verbs.add_parser(
         "export",
-        help="a fitted network as C for a microcontroller",
-        description="Fit a readout to a network's outputs on a data set and write both as a folder "
-        "of C99 that gives the same bits on a microcontroller.",
+        help="a fitted network as C for a microcontroller, as ONNX, or as a model file",
+        description="Fit a readout to a network's outputs on a data set and write both: as a "
+        "folder of C99 that gives the same bits on a microcontroller, as ONNX, or as a file for "
+        "randprop.load and C++.",
     )
-    export.add_argument("format", choices=("c",), help="c: C99, no stored weights")
-    export.add_argument("--out", type=Path, required=True, metavar="FOLDER")
+    export.add_argument(
+        "format",
+        choices=("c", "onnx", "model"),
+        help="c: a folder of C99, no stored weights; onnx: needs 'randprop[onnx]'; model: a file",
+    )
+    export.add_argument("--out", type=Path, required=True, metavar="PATH")
     export.add_argument("--layers", type=int, default=0, help="hidden layers (default 0)")
     export.add_argument(
         "--dataset",
@@ -207,16 +212,19 @@ def _add_export(verbs: Any) -> None:
     _add_network(export, weight_bits=1)
     export.add_argument("--readout", default="centroid", choices=("centroid", "ridge"))
     export.add_argument(
-        "--bits", type=int, help="bits of a class mean (default 4) or ridge coefficient (default 8)"
+        "--bits",
+        type=int,
+        help="round class means or ridge coefficients to so many bits (c: default 4 or 8)",
     )
-    export.add_argument("--self-test", type=int, default=4, help="inputs of the self-test")
+    export.add_argument("--self-test", type=int, default=4, help="inputs of the self-test of c")
     export.set_defaults(run=_export)
 
 
 def _export(arguments: argparse.Namespace) -> None:
     from randprop.datasets import load
-    from randprop.export import export_c
+    from randprop.export import export_c, export_onnx
     from randprop.model import fit_model
+    from randprop.model_files import save
 
     bits = {}
     if arguments.bits is not None:
@@ -233,10 +241,18 @@ def _export(arguments: argparse.Namespace) -> None:
         seed=arguments.seed,
         readout=arguments.readout,
     )
-    self_test = X_test[: check_int("--self-test", arguments.self_test, 1, len(X_test))]
-    folder = export_c(model, arguments.out, **bits, self_test=self_test)
-    exported = model.quantize(**bits)
-    print(f"{folder}: {exported.score(X_test, y_test):.4f} of the test samples; see its README.md")
+    if arguments.format == "c":
+        self_test = X_test[: check_int("--self-test", arguments.self_test, 1, len(X_test))]
+        written = export_c(model, arguments.out, **bits, self_test=self_test)
+        model = model.quantize(**bits)
+        more = "; see its README.md"
+    else:
+        if bits:
+            model = model.quantize(**bits)
+        write = export_onnx if arguments.format == "onnx" else save
+        write(model, arguments.out)
+        written, more = arguments.out, ""
+    print(f"{written}: {model.score(X_test, y_test):.4f} of the test samples{more}")
 
 
 def _sweep(arguments: argparse.Namespace) -> None:

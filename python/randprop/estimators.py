@@ -126,8 +126,8 @@ class StepTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _StepNe
     --------
     >>> from randprop import StepTransformer
     >>> StepTransformer(width=8).fit_transform([[0.0, 1.0], [1.0, 0.5]])
-    array([[1, 0, 0, 1, 0, 1, 0, 1],
-           [1, 0, 0, 1, 0, 0, 0, 1]], dtype=uint8)
+    array([[0, 0, 1, 1, 0, 1, 1, 1],
+           [1, 0, 1, 0, 1, 0, 1, 1]], dtype=uint8)
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -264,8 +264,8 @@ class StepClassifier(ClassifierMixin, _StepNetworkEstimator):
     >>> for readout in ("centroid", "ridge"):
     ...     classifier = StepClassifier(width=512, readout=readout).fit(X_train, y_train)
     ...     print(readout, round(classifier.score(X_test, y_test), 2))
-    centroid 0.87
-    ridge 0.93
+    centroid 0.85
+    ridge 0.92
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
