@@ -19,7 +19,9 @@ using randprop::ModelError;
 
 namespace {
 
-const std::string folder = std::string(RANDPROP_TEST_DATA) + "/models/";
+std::string path_of(const std::string& name) {
+  return std::string(RANDPROP_TEST_DATA) + "/models/" + name;
+}
 
 std::string bytes_of(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
@@ -41,14 +43,14 @@ std::vector<std::uint8_t> inputs(std::size_t n_samples, std::size_t n_features) 
 }  // namespace
 
 TEST_CASE("golden models give Python's labels") {
-  std::istringstream lines(bytes_of(folder + "labels.txt"));
+  std::istringstream lines(bytes_of(path_of("labels.txt")));
   std::size_t n_models = 0;
   for (std::string line; std::getline(lines, line); ++n_models) {
     std::istringstream words(line);
     std::string name;
     words >> name;
     CAPTURE(name);
-    const Model model = Model::load(folder + name + ".safetensors");
+    const Model model = Model::load(path_of(name + ".safetensors"));
     std::vector<std::string> expected{std::istream_iterator<std::string>(words),
                                       std::istream_iterator<std::string>()};
     REQUIRE(expected.size() == 40);
@@ -68,7 +70,7 @@ TEST_CASE("golden models give Python's labels") {
 }
 
 TEST_CASE("features are mapped to bytes") {
-  const Model model = Model::load(folder + "range.safetensors");  // [-1, 3]
+  const Model model = Model::load(path_of("range.safetensors"));  // [-1, 3]
   const std::array<double, 9> x = {-1.0,
                                    3.0,
                                    1.0,
@@ -85,7 +87,7 @@ TEST_CASE("features are mapped to bytes") {
 }
 
 TEST_CASE("every cut and every changed byte is found") {
-  const std::string good = bytes_of(folder + "centroids.safetensors");
+  const std::string good = bytes_of(path_of("centroids.safetensors"));
   CHECK_NOTHROW(Model::parse(good.data(), good.size()));
   for (std::size_t size = 0; size < good.size(); ++size) {
     CHECK_THROWS_AS(Model::parse(good.data(), size), ModelError);
@@ -106,17 +108,17 @@ TEST_CASE("every cut and every changed byte is found") {
 }
 
 TEST_CASE("other files") {
-  CHECK_THROWS_AS(Model::load(folder + "nothing"), std::ios_base::failure);
-  CHECK_THROWS_AS(Model::load(folder + "labels.txt"), ModelError);
+  CHECK_THROWS_AS(Model::load(path_of("nothing")), std::ios_base::failure);
+  CHECK_THROWS_AS(Model::load(path_of("labels.txt")), ModelError);
   const std::string empty_header{"\x02\0\0\0\0\0\0\0{}", 10};
   CHECK_THROWS_WITH_AS(Model::parse(empty_header.data(), empty_header.size(), "m"),
                        "m: a safetensors file, but it holds no randprop model", ModelError);
 }
 
 TEST_CASE("a model can be moved") {
-  Model first = Model::load(folder + "centroids.safetensors");
+  Model first = Model::load(path_of("centroids.safetensors"));
   Model second = std::move(first);
   CHECK(second.labels().size() == 3);
-  second = Model::load(folder + "ridge.safetensors");
+  second = Model::load(path_of("ridge.safetensors"));
   CHECK(second.n_features() == 20);
 }

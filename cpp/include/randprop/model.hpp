@@ -48,8 +48,8 @@ class Model {
   // Features as the bytes that the network reads, by the model's input range: out has n values.
   // Features that are not finite become 0 or 255.
   void to_bytes(const double* features, std::size_t n, std::uint8_t* out) const noexcept;
-  // Position in labels() of each sample's class, x entering the network as it is. Throws std::invalid_argument when x has another
-  // number of features than the network.
+  // Position in labels() of each sample's class; x enters the network as it is. Throws
+  // std::invalid_argument when x has another number of features than the network.
   std::vector<std::size_t> predict(ByteView x, const RunOptions& options = {}) const;
   // The same for n_samples rows of n_features() numbers, mapped by to_bytes.
   std::vector<std::size_t> predict(const double* features, std::size_t n_samples,
