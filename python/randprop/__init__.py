@@ -25,8 +25,9 @@ except ImportError as error:
 from randprop.bits import BitMatrix
 from randprop.config import show_config
 from randprop.conv import Conv2D
+from randprop.neighbors import HammingNeighbors
 from randprop.network import StepNetwork, apply_weights
-from randprop.readouts import Centroids, HammingNeighbors
+from randprop.readouts import Centroids
 
 if TYPE_CHECKING:
     from randprop import datasets, reference, theory

@@ -8,7 +8,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from randprop.bits import BitMatrix
-from randprop.readouts import Centroids, HammingNeighbors
+from randprop.neighbors import HammingNeighbors
+from randprop.readouts import Centroids
 from randprop.ridge import RidgeReadout
 
 __all__ = ["READOUTS", "decode", "decode_many"]

@@ -23,8 +23,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from randprop._features import fits_bytes, map_to_bytes
 from randprop.bits import BitMatrix
 from randprop.model import Model, check_range
+from randprop.neighbors import HammingNeighbors
 from randprop.network import StepNetwork
-from randprop.readouts import METRICS, Centroids, HammingNeighbors
+from randprop.readouts import METRICS, Centroids
 from randprop.ridge import RidgeReadout
 
 __all__ = ["StepClassifier", "StepTransformer"]

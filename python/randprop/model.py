@@ -12,9 +12,10 @@ from randprop._features import check_features, map_to_bytes
 from randprop._validation import as_labels, check_choice, check_int
 from randprop.bits import BitMatrix
 from randprop.conv import Conv2D
+from randprop.neighbors import HammingNeighbors
 from randprop.network import StepNetwork
 from randprop.quantized import QuantizedReadout
-from randprop.readouts import Centroids, HammingNeighbors
+from randprop.readouts import Centroids
 from randprop.ridge import RidgeReadout
 
 __all__ = ["Model", "fit_model"]

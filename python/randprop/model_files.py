@@ -15,9 +15,10 @@ from randprop._files import write_bytes
 from randprop.bits import BitMatrix
 from randprop.conv import Conv2D
 from randprop.model import Model, Readout
+from randprop.neighbors import HammingNeighbors
 from randprop.network import StepNetwork
 from randprop.quantized import QuantizedReadout
-from randprop.readouts import METRICS, Centroids, HammingNeighbors
+from randprop.readouts import METRICS, Centroids
 from randprop.ridge import RidgeReadout
 
 __all__ = ["FORMAT_VERSION", "as_model", "load", "save"]

@@ -14,8 +14,9 @@ from randprop._files import write_bytes
 from randprop._validation import check_choice
 from randprop.conv import Conv2D
 from randprop.model_files import as_model
+from randprop.neighbors import HammingNeighbors
 from randprop.quantized import QuantizedReadout
-from randprop.readouts import Centroids, HammingNeighbors
+from randprop.readouts import Centroids
 from randprop.ridge import RidgeReadout
 
 if TYPE_CHECKING:
