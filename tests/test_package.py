@@ -73,7 +73,11 @@ def test_doctests(name: str) -> None:
 
 def test_there_are_doctests() -> None:
     finder = doctest.DocTestFinder()
-    for module, least in (("randprop.bits", 5), ("randprop.readouts", 9), ("randprop.network", 5)):
+    for module, least in (
+        ("randprop.bits", 5), ("randprop.readouts", 6), ("randprop.neighbors", 6),
+        ("randprop.network", 5), ("randprop.estimators", 4), ("randprop.model_files", 5),
+        ("randprop.export._c", 4), ("randprop.export._onnx", 4), ("randprop.parallel", 6),
+    ):  # fmt: skip
         found = finder.find(importlib.import_module(module))
         assert sum(len(test.examples) for test in found) >= least
 
