@@ -1,0 +1,112 @@
+// libFuzzer target, differential: a network and an input of any shape give the same bits at every
+// SIMD level and with every kernel as the definition, and their tails are zero.
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "oracle.hpp"
+#include "randprop/network.hpp"
+
+using namespace randprop;
+
+namespace {
+
+class Bytes {
+ public:
+  Bytes(const std::uint8_t* data, std::size_t size) : data_(data), size_(size) {}
+  // A number of [low, high]; low where the bytes are used up.
+  std::size_t between(std::size_t low, std::size_t high) {
+    std::size_t value = 0;
+    for (std::size_t range = high - low; range != 0; range >>= 8) {
+      value = value << 8 | next();
+    }
+    return low + value % (high - low + 1);
+  }
+  std::uint8_t next() { return at_ < size_ ? data_[at_++] : 0; }
+  // The input repeats what comes, so that few bytes make a whole image.
+  std::uint8_t wrapped(std::size_t i) const {
+    return size_ == at_ ? static_cast<std::uint8_t>(37 * i) : data_[at_ + i % (size_ - at_)];
+  }
+
+ private:
+  const std::uint8_t* data_;
+  std::size_t size_;
+  std::size_t at_ = 0;
+};
+
+[[noreturn]] void differs(const std::string& level, const char* kernel, std::size_t matrix) {
+  std::fprintf(stderr, "level %s, kernel '%s', matrix %zu: other bits\n", level.c_str(), kernel,
+               matrix);
+  std::abort();
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  Bytes bytes(data, size);
+  NetworkSpec spec;
+  constexpr unsigned weight_bits[] = {1, 2, 4, 8, 24};
+  spec.weight_bits = weight_bits[bytes.between(0, 4)];
+  spec.activation = bytes.between(0, 1) == 0 ? Activation::step : Activation::sign;
+  spec.n_features = bytes.between(1, 200);
+  for (std::size_t m = bytes.between(1, 3); m != 0; --m) {
+    spec.widths.push_back(bytes.between(1, 150));
+  }
+  for (int i = 0; i < 8; ++i) {
+    spec.seed = spec.seed << 8 | bytes.next();
+  }
+  const std::size_t n_samples = bytes.between(1, 70);
+  const bool packed = bytes.between(0, 1) == 1;
+  RunOptions options;
+  options.n_threads = static_cast<int>(bytes.between(1, 2));
+
+  std::vector<std::uint8_t> features(n_samples * spec.n_features);
+  BitMatrix bits(n_samples, spec.n_features);
+  std::vector<std::vector<std::int64_t>> x(n_samples);
+  for (std::size_t s = 0; s < n_samples; ++s) {
+    for (std::size_t k = 0; k < spec.n_features; ++k) {
+      const std::size_t i = s * spec.n_features + k;
+      features[i] = bytes.wrapped(i);
+      if ((features[i] & 1U) != 0) {
+        bits.set(s, k);
+      }
+      x[s].push_back(packed ? features[i] & 1 : features[i]);
+    }
+  }
+  std::vector<std::vector<std::vector<bool>>> expected;
+  for (std::size_t m = 0; m < spec.widths.size(); ++m) {
+    expected.push_back(oracle::layer(spec, m, x));
+    for (std::size_t s = 0; s < n_samples; ++s) {
+      x[s].clear();
+      for (const bool bit : expected[m][s]) {
+        x[s].push_back(bit ? 1 : spec.activation == Activation::sign ? -1 : 0);
+      }
+    }
+  }
+  oracle::at_every_level([&](const std::string& level) {
+    for (const char* kernel : {"popcount", "dot", "lut"}) {
+      setenv("RANDPROP_KERNEL", kernel, 1);
+      const Network network(spec);
+      const std::size_t last = spec.widths.size();
+      const std::vector<BitMatrix> found =
+          packed ? network.propagate(bits.view(), 0, last, true, options)
+                 : network.propagate(ByteView{features.data(), n_samples, spec.n_features}, 0, last,
+                                     true, options);
+      for (std::size_t m = 0; m < last; ++m) {
+        if (!oracle::tail_is_zero(found[m])) {
+          differs(level, kernel, m);
+        }
+        for (std::size_t s = 0; s < n_samples; ++s) {
+          for (std::size_t unit = 0; unit < spec.widths[m]; ++unit) {
+            if (found[m].get(s, unit) != expected[m][s][unit]) {
+              differs(level, kernel, m);
+            }
+          }
+        }
+      }
+    }
+  });
+  return 0;
+}
