@@ -193,20 +193,6 @@ def test_a_worker_killed_in_mid_run(tmp_path, cluster):
     assert killed[0] not in cluster.run(os.getpid).values()
 
 
-def test_a_worker_that_is_killed_without_a_cluster_is_an_error():
-    def parts():
-        yield X_TRAIN[:100], Y_TRAIN[:100]
-        next(iter(executor._processes.values())).kill()
-        yield X_TRAIN[100:], Y_TRAIN[100:]
-
-    from concurrent.futures.process import BrokenProcessPool
-
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as executor:
-        executor.submit(os.getpid).result()
-        with pytest.raises(BrokenProcessPool):
-            fit_parallel(NETWORK, parts(), executor=executor)
-
-
 def refuse(call, error, text):
     with pytest.raises(error, match=text):
         call()
