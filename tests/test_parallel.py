@@ -133,8 +133,8 @@ def test_readouts_take_parts(tmp_path):
 
 @pytest.fixture(scope="module")
 def cluster():
-    distributed = pytest.importorskip("distributed", reason="installed with .[test]")
     import dask
+    import distributed
 
     with (
         dask.config.set({"distributed.worker.memory.terminate": False}),
