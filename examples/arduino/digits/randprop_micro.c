@@ -70,8 +70,8 @@ static uint16_t rp_output_width(const rp_model* model) {
 #define RP_WEYL_1 0xBB67AE85u
 
 #if defined(__AVR_HAVE_MUL__)
-/* An 8-bit CPU: the two kernels in assembly, which halves the cycles of an image. Both do what the C
- * functions below do; GCC's calling convention. */
+/* An 8-bit CPU: the two kernels in assembly, which halves the cycles of an image. Both do what the
+ * C functions below do; GCC's calling convention. */
 void rp_philox(uint32_t* c, uint32_t key0, uint32_t key1, uint8_t rounds);
 void rp_add_bits(uint32_t* sum, const uint32_t* a, uint32_t* b);
 
