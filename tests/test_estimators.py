@@ -89,6 +89,17 @@ def test_transformer_gives_the_networks_bits(digits):
     np.testing.assert_array_equal(dense.fit(sparse_X).transform(sparse_X), bits.to_array())
 
 
+def test_sparse_floats_are_the_dense_ones():
+    X = np.random.default_rng(0).normal(size=(40, 12))
+    X[X < 0.3] = 0
+    dense = StepTransformer(width=50).fit_transform(X)
+    np.testing.assert_array_equal(
+        StepTransformer(width=50).fit_transform(scipy.sparse.csr_matrix(X)), dense
+    )
+    nothing = scipy.sparse.csr_matrix((3, 12))
+    assert not StepTransformer(width=50).fit_transform(nothing).any()
+
+
 @pytest.mark.parametrize("readout", ["centroid", "majority", "ridge", "knn"])
 def test_any_parts_in_any_order_make_the_same_model(digits, readout):
     X, y, X_test, _ = digits

@@ -16,11 +16,10 @@ from randprop.network import ACTIVATIONS, WEIGHT_BITS
 
 __all__ = ["main"]
 
-BENCHES = (
-    "propagate", "convolve", "centroids", "hamming", "ridge", "evaluate", "memory", "parallel",
-)  # fmt: skip
-# Needs cross compilers and emulators, and is run only when it is named.
-MICRO_BENCH = "micro"
+BENCHES = ("propagate", "convolve", "centroids", "hamming", "ridge", "evaluate", "memory")
+# Each with a page of its own, and run only when it is named: emulated microcontrollers, which need
+# cross compilers, and many workers.
+OTHER_BENCHES = ("micro", "parallel")
 
 
 def _layers(text: str) -> int | list[int]:
@@ -94,8 +93,8 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument(
         "only",
         nargs="*",
-        choices=[[], *BENCHES, MICRO_BENCH],
-        help=f"default: {', '.join(BENCHES)}; micro: emulated microcontrollers, only when named",
+        choices=[[], *BENCHES, *OTHER_BENCHES],
+        help=f"default: {', '.join(BENCHES)}; only when named: {', '.join(OTHER_BENCHES)}",
     )
     bench.add_argument("--quick", action="store_true", help="small sizes, under a minute")
     bench.add_argument("--rounds", type=int, help="rounds of timing (default 7, quick 3)")

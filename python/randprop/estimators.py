@@ -50,7 +50,7 @@ class _StepNetworkEstimator(BaseEstimator):
         """Make the network for the features of `X`, and the range that maps them to bytes."""
         if self.input_range is None:
             values = X.data if sparse.issparse(X) else X
-            if fits_bytes(values):
+            if not values.size or fits_bytes(values):  # a sparse matrix may hold zeros alone
                 self.input_range_ = (0.0, 255.0)
             else:
                 low, high = float(values.min()), float(values.max())

@@ -255,7 +255,7 @@ def _count_part(model: Model, X: Any, y: Any) -> NDArray[np.int64]:
     return matrix
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=1)  # the last network alone: prepared weights may be large
 def _here(network: StepNetwork) -> StepNetwork:
     """Return one network for all equal ones of this process, whose weights are prepared once."""
     return network
