@@ -6,35 +6,13 @@
 #include <string>
 #include <vector>
 
+#include "fuzz_bytes.hpp"
 #include "oracle.hpp"
 #include "randprop/network.hpp"
 
 using namespace randprop;
 
 namespace {
-
-class Bytes {
- public:
-  Bytes(const std::uint8_t* data, std::size_t size) : data_(data), size_(size) {}
-  // A number of [low, high]; low where the bytes are used up.
-  std::size_t between(std::size_t low, std::size_t high) {
-    std::size_t value = 0;
-    for (std::size_t range = high - low; range != 0; range >>= 8) {
-      value = value << 8 | next();
-    }
-    return low + value % (high - low + 1);
-  }
-  std::uint8_t next() { return at_ < size_ ? data_[at_++] : 0; }
-  // The input repeats what comes, so that few bytes make a whole image.
-  std::uint8_t wrapped(std::size_t i) const {
-    return size_ == at_ ? static_cast<std::uint8_t>(37 * i) : data_[at_ + i % (size_ - at_)];
-  }
-
- private:
-  const std::uint8_t* data_;
-  std::size_t size_;
-  std::size_t at_ = 0;
-};
 
 [[noreturn]] void differs(const std::string& level, const char* kernel, std::size_t matrix) {
   std::fprintf(stderr, "level %s, kernel '%s', matrix %zu: other bits\n", level.c_str(), kernel,
@@ -45,7 +23,7 @@ class Bytes {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  Bytes bytes(data, size);
+  FuzzBytes bytes(data, size);
   NetworkSpec spec;
   constexpr unsigned weight_bits[] = {1, 2, 4, 8, 24};
   spec.weight_bits = weight_bits[bytes.between(0, 4)];

@@ -317,5 +317,5 @@ def test_published_sums_are_whole(name: str) -> None:
 
 
 def test_unknown_name() -> None:
-    with pytest.raises(ValueError, match="dataset must be one of 'mnist', .* got 'mnits'"):
+    with pytest.raises(ValueError, match="name must be one of 'mnist', .* got 'mnits'"):
         datasets.load("mnits")

@@ -176,7 +176,7 @@ def test_random_state():
         ({"readout": "svm"}, "'readout' parameter of StepClassifier must be"),
         ({"metric": "cosine", "readout": "ridge"}, "metric 'cosine' is for readout 'centroid'"),
         ({"n_jobs": 0}, "n_jobs must be -1, None or at least 1, got 0"),
-        ({"input_range": (3, 2)}, "input_range must be finite with low <= high"),
+        ({"input_range": (3, 2)}, "input_range must have low <= high"),
         ({"width": [5, 5]}, "width must name 1 widths"),
         ({"random_state": -1}, "'random_state' parameter of StepClassifier must be"),
         ({"alpha": 0, "readout": "ridge"}, "'alpha' parameter of StepClassifier must be"),

@@ -281,7 +281,7 @@ def test_unseen_labels_and_unknown_metrics():
     result = sweep(0, dataset=blobs(), seeds=1)
     with pytest.raises(ValueError, match="metric must be one of 'accuracy'"):
         result.summary("f1")
-    with pytest.raises(ValueError, match="parameter must be one of"):
+    with pytest.raises(ValueError, match="parameters must be one of"):
         result.where(depth=3)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from randprop._validation import as_array, refuse_masked
 from randprop.bits import BitMatrix
 
 __all__ = ["check_features", "fits_bytes", "map_to_bytes", "to_bytes"]
@@ -16,7 +17,8 @@ def check_features(name: str, X: ArrayLike) -> NDArray[Any]:
     """Return features as a 2-dimensional array of finite real numbers, neither axis empty."""
     if isinstance(X, BitMatrix):
         raise TypeError(f"{name} must be an array of features, got a BitMatrix")
-    array = np.asarray(X)
+    refuse_masked(name, X)
+    array = as_array(name, X)
     if array.dtype.kind not in "buif":
         raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}")
     if array.ndim != 2 or array.size == 0:

@@ -7,14 +7,13 @@ import io
 import math
 from collections.abc import Iterator, Sequence
 from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from randprop._files import write_text
 from randprop._store import METRICS, PARAMETERS
-from randprop._validation import check_choice
+from randprop._validation import check_choice, check_path, told
 
 if TYPE_CHECKING:
     import pandas
@@ -38,9 +37,16 @@ class SweepResult:
     Attributes
     ----------
     rows : list of dict
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not what is listed above.
     """
 
     def __init__(self, rows: list[Cell]) -> None:
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise TypeError(f"rows must be a list of dict, got {told(rows)}")
         self.rows = rows
 
     def __len__(self) -> int:
@@ -54,7 +60,7 @@ class SweepResult:
 
         Parameters
         ----------
-        **parameters
+        **parameters : object
             Such as ``width=784, activation="sign"``.
 
         Returns
@@ -63,11 +69,11 @@ class SweepResult:
 
         Raises
         ------
-        ValueError
+        TypeError, ValueError
             If a name is not a parameter.
         """
         for name in parameters:
-            check_choice("parameter", name, PARAMETERS)
+            check_choice("parameters", name, PARAMETERS)
         return SweepResult(
             [row for row in self.rows if all(row[k] == v for k, v in parameters.items())]
         )
@@ -94,12 +100,20 @@ class SweepResult:
         ----------
         path : path-like
             Written beside it and renamed.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `path` is not a path.
+        OSError
+            If the file cannot be written.
         """
+        target = check_path("path", path)
         text = io.StringIO()
         writer = csv.DictWriter(text, PARAMETERS + METRICS)
         writer.writeheader()
         writer.writerows(self.rows)
-        write_text(Path(path), text.getvalue())
+        write_text(target, text.getvalue())
 
     def summary(self, metric: str = "accuracy") -> list[Cell]:
         """Mean over the seeds of each combination of the other parameters.
@@ -118,7 +132,7 @@ class SweepResult:
 
         Raises
         ------
-        ValueError
+        TypeError, ValueError
             If `metric` is none.
         """
         check_choice("metric", metric, METRICS)
@@ -146,6 +160,7 @@ class SweepResult:
         Parameters
         ----------
         metric : str, default="accuracy"
+            What to draw.
         ax : matplotlib.axes.Axes, optional
             Where to draw. Default: new axes.
 
@@ -156,6 +171,8 @@ class SweepResult:
 
         Raises
         ------
+        TypeError, ValueError
+            If an argument is not what is listed above.
         ImportError
             If matplotlib is not installed: ``pip install 'randprop[plot]'``.
         """
@@ -167,6 +184,8 @@ class SweepResult:
                     "plot needs matplotlib; install it: pip install 'randprop[plot]'"
                 ) from error
             _, ax = plt.subplots()
+        elif not hasattr(ax, "fill_between"):
+            raise TypeError(f"ax must be matplotlib axes, got {told(ax)}")
         rows = self.summary(metric)
         names = [name for name in PARAMETERS if name not in ("seed", "layers")]
         varying = [name for name in names if len({row[name] for row in rows}) > 1]

@@ -4,15 +4,39 @@ from __future__ import annotations
 
 import operator
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from randprop import _core
+__all__ = [
+    "as_array",
+    "as_classes",
+    "as_codes",
+    "as_integers",
+    "as_labels",
+    "as_reals",
+    "check_array",
+    "check_choice",
+    "check_flag",
+    "check_int",
+    "check_ints",
+    "check_number",
+    "check_path",
+    "check_threads",
+    "refuse_masked",
+    "told",
+]
 
-__all__ = ["as_codes", "as_labels", "check_choice", "check_int", "check_threads"]
+
+def told(value: object) -> str:
+    """Return what an error says came: the type, and the value where that is short."""
+    if isinstance(value, np.ndarray):
+        return f"an array of {value.dtype}, shape {value.shape}"
+    text = repr(value)
+    return type(value).__name__ + (f" {text}" if len(text) <= 80 else "")
 
 
 def check_int(name: str, value: object, low: int, high: int) -> int:
@@ -22,9 +46,7 @@ def check_int(name: str, value: object, low: int, high: int) -> int:
     try:
         number = operator.index(value)  # type: ignore[arg-type]
     except TypeError:
-        raise TypeError(
-            f"{name} must be an integer, got {type(value).__name__} {value!r}"
-        ) from None
+        raise TypeError(f"{name} must be an integer, got {told(value)}") from None
     if not low <= number <= high:
         raise ValueError(f"{name} must lie in [{low}, {high}], got {number}")
     return number
@@ -39,7 +61,48 @@ def check_choice(name: str, value: object, choices: Collection[Any]) -> Any:
     ):
         return value
     listed = ", ".join(repr(choice) for choice in choices)
-    raise ValueError(f"{name} must be one of {listed}, got {value!r}")
+    came = repr(value)[:80] if isinstance(value, (str, int)) else told(value)
+    raise ValueError(f"{name} must be one of {listed}, got {came}")
+
+
+def check_ints(name: str, values: object, low: int, high: int) -> list[int]:
+    """Return a sequence or iterable as ints of [low, high]."""
+    if isinstance(values, (str, bytes, dict)) or not isinstance(values, Iterable):
+        raise TypeError(f"{name} must be a sequence of integers, got {told(values)}")
+    return [check_int(f"{name}[{i}]", value, low, high) for i, value in enumerate(values)]
+
+
+def check_number(name: str, value: object) -> float:
+    """Return `value` as a finite float; bool and text are not numbers here."""
+    number = isinstance(value, (int, float, np.integer, np.floating))
+    if not number or isinstance(value, bool):
+        raise TypeError(f"{name} must be a number, got {told(value)}")
+    try:
+        result = float(value)  # type: ignore[arg-type]
+    except OverflowError:
+        result = np.inf
+    if not np.isfinite(result):
+        raise ValueError(f"{name} must be finite, got {told(value)}")
+    return result
+
+
+def check_flag(name: str, value: object) -> bool:
+    """Return True or False."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False, got {told(value)}")
+    return bool(value)
+
+
+def check_path(name: str, value: object) -> Path:
+    """Return a path; bytes are not taken, whose encoding nobody knows."""
+    if not isinstance(value, (str, os.PathLike)):
+        raise TypeError(f"{name} must be a path, got {told(value)}")
+    text = os.fspath(value)
+    if not isinstance(text, str):
+        raise TypeError(f"{name} must be a path of text, got one of bytes")
+    if not text or "\0" in text:
+        raise ValueError(f"{name} must be a path, got {text!r}")
+    return Path(text)
 
 
 def check_threads(n_threads: object) -> int:
@@ -51,6 +114,9 @@ def check_threads(n_threads: object) -> int:
         return check_int("n_threads", n_threads, 1, 4096)
     text = os.environ.get("RANDPROP_NUM_THREADS", "")
     if not text:
+        # Here, since the reference, which checks its arguments too, is independent of the core.
+        from randprop import _core
+
         return _core.available_cpus()
     try:
         number = int(text)
@@ -61,20 +127,84 @@ def check_threads(n_threads: object) -> int:
     return check_int("RANDPROP_NUM_THREADS", number, 1, 4096)
 
 
-def as_labels(name: str, y: ArrayLike, n_samples: int) -> NDArray[Any]:
-    """Return labels as an array of shape (n_samples,)."""
-    labels = np.asarray(y)
+def as_labels(name: str, y: ArrayLike, n_samples: int, of: str) -> NDArray[Any]:
+    """Return labels as an array of shape (n_samples,); `of` is what errors call the samples."""
+    labels = as_classes(name, y)
+    if labels.shape[0] != n_samples:
+        raise ValueError(f"{name} has {labels.shape[0]} labels for {n_samples} samples of {of}")
+    return labels
+
+
+def as_classes(name: str, y: ArrayLike) -> NDArray[Any]:
+    """Return labels as an array of numbers or strings of 1 dimension."""
+    refuse_masked(name, y)
+    labels = as_array(name, y)
     if labels.ndim != 1:
         raise ValueError(f"{name} must have 1 dimension, got shape {labels.shape}")
-    if labels.shape[0] != n_samples:
-        raise ValueError(f"{name} has {labels.shape[0]} labels for {n_samples} samples")
-    if labels.dtype.kind in "fc" and not np.all(np.isfinite(labels)):
+    if labels.dtype.kind == "f" and not np.all(np.isfinite(labels)):
         raise ValueError(f"{name} must not contain NaN or infinity")
     if labels.dtype.kind == "O" and not all(isinstance(label, str) for label in labels):
         raise TypeError(
             f"{name} must hold numbers or strings; an object array may hold only strings"
         )
+    if labels.dtype.kind not in "biufUSO":
+        raise TypeError(f"{name} must hold numbers or strings, got dtype {labels.dtype}")
     return labels.astype(str) if labels.dtype.kind == "O" else labels
+
+
+def refuse_masked(name: str, values: object) -> None:
+    """Refuse a masked array with masked entries: what stands under a mask is not to be used."""
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        raise ValueError(
+            f"{name} has masked entries; leave out those samples, or fill them with `filled`"
+        )
+
+
+def check_array(name: str, values: object, dtype: type, n_dims: int) -> None:
+    """Refuse what is not an array of exactly this dtype and number of dimensions."""
+    wanted = np.dtype(dtype)
+    if not isinstance(values, np.ndarray) or values.dtype != wanted:
+        raise TypeError(f"{name} must be a {wanted} array, got {told(values)}")
+    refuse_masked(name, values)
+    if values.ndim != n_dims:
+        raise ValueError(f"{name} must have {n_dims} dimensions, got shape {values.shape}")
+
+
+def as_integers(name: str, values: ArrayLike, shape: tuple[int | str, ...]) -> NDArray[np.int64]:
+    """Return an array of integers as int64; a name in `shape` stands for any length."""
+    refuse_masked(name, values)
+    array = as_array(name, values)
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"{name} must hold integers, got dtype {array.dtype}")
+    if array.ndim != len(shape) or any(
+        isinstance(want, int) and want != have
+        for want, have in zip(shape, array.shape, strict=True)
+    ):
+        wanted = ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "")
+        raise ValueError(f"{name} must have shape ({wanted}), got {array.shape}")
+    if array.dtype == np.uint64 and array.size and int(array.max()) >= 2**63:
+        raise ValueError(f"{name} must lie below 2**63, got {array.max()}")
+    return np.ascontiguousarray(array, dtype=np.int64)
+
+
+def as_reals(name: str, values: ArrayLike) -> NDArray[np.float64]:
+    """Return an array of finite real numbers as float64."""
+    refuse_masked(name, values)
+    array = as_array(name, values)
+    if array.dtype.kind not in "buif":
+        raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}")
+    array = np.asarray(array, dtype=np.float64)
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} must not contain NaN or infinity")
+    return array
+
+
+def as_array(name: str, values: ArrayLike) -> NDArray[Any]:
+    """NumPy's array of what came, or an error that names it (ragged lists, for one)."""
+    try:
+        return np.asarray(values)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{name} is no array: {error}") from None
 
 
 def as_codes(labels: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.int32]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from randprop import _core
-from randprop._validation import check_int
+from randprop._validation import as_array, check_int, refuse_masked
 
 __all__ = ["BitMatrix"]
 
@@ -71,6 +71,7 @@ class BitMatrix:
                 f"words must be a uint64 array of packed bits, got {came}; "
                 "use BitMatrix.from_array for 0/1 arrays, BitMatrix.from_packbits for bytes"
             )
+        refuse_masked("words", words)
         if words.ndim != 2 or words.shape[1] != _n_words(n_bits):
             raise ValueError(
                 f"words must have shape (n_samples, {_n_words(n_bits)}) for {n_bits} bits, "
@@ -117,7 +118,8 @@ class BitMatrix:
         ValueError
             If `A` has not 2 dimensions or holds another number.
         """
-        array = np.asarray(A)
+        refuse_masked("A", A)
+        array = as_array("A", A)
         if array.dtype.kind not in "bui":
             raise TypeError(f"A must hold booleans or integers 0 and 1, got dtype {array.dtype}")
         if array.ndim != 2:
@@ -155,6 +157,7 @@ class BitMatrix:
         if not isinstance(packed, np.ndarray) or packed.dtype != np.uint8:
             came = getattr(packed, "dtype", type(packed).__name__)
             raise TypeError(f"packed must be a uint8 array as np.packbits makes it, got {came}")
+        refuse_masked("packed", packed)
         n_bytes = (n_bits + 7) // 8
         if packed.ndim != 2 or packed.shape[1] != n_bytes:
             raise ValueError(

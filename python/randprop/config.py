@@ -58,7 +58,7 @@ def show_config(mode: str = "stdout") -> dict[str, Any] | None:
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         If `mode` is neither, or ``RANDPROP_SIMD`` or ``RANDPROP_NUM_THREADS`` names what is not
         there.
     """

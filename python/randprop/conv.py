@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from randprop._validation import check_int
+from randprop._validation import check_int, check_ints
 
 __all__ = ["Conv2D"]
 
@@ -74,10 +74,13 @@ class Conv2D:
 
         Raises
         ------
-        ValueError
-            If the kernel does not fit the padded image.
+        TypeError, ValueError
+            If `image` is not that, or the kernel does not fit the padded image.
         """
-        height, width, _ = image
+        sizes = check_ints("image", image, 1, _MAX)
+        if len(sizes) != 3:
+            raise ValueError(f"image must be (height, width, channels), got {image!r}")
+        height, width, _ = sizes
         room = 2 * self.padding
         if self.kernel > min(height, width) + room:
             raise ValueError(
@@ -95,9 +98,7 @@ def check_image(input_shape: Iterable[int] | None, n_features: int) -> ImageShap
     """Return `input_shape` as (height, width, channels) of `n_features` in all."""
     if input_shape is None:
         raise ValueError("a network that begins with a Conv2D needs input_shape")
-    sizes = tuple(
-        check_int(f"input_shape[{i}]", size, 1, _MAX) for i, size in enumerate(input_shape)
-    )
+    sizes = tuple(check_ints("input_shape", input_shape, 1, _MAX))
     if len(sizes) != 3:
         raise ValueError(f"input_shape must be (height, width, channels), got {sizes}")
     height, width, channels = sizes

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import Any, ClassVar, cast
 
@@ -21,6 +23,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from randprop._features import fits_bytes, map_to_bytes
+from randprop._validation import refuse_masked
 from randprop.bits import BitMatrix
 from randprop.model import Model, check_range
 from randprop.neighbors import HammingNeighbors
@@ -41,7 +44,7 @@ class _StepNetworkEstimator(BaseEstimator):
         "width": [Interval(Integral, 1, None, closed="left"), "array-like", None],
         "weight_bits": [Interval(Integral, 1, 24, closed="both")],
         "activation": [StrOptions({"step", "sign"})],
-        "input_range": [tuple, list, None],
+        "input_range": [tuple, list, np.ndarray, None],
         "random_state": ["random_state"],
         "n_jobs": [Integral, None],
     }
@@ -71,6 +74,7 @@ class _StepNetworkEstimator(BaseEstimator):
         )
 
     def _validate(self, X: Any, *, reset: bool) -> Any:
+        refuse_masked("X", X)
         return validate_data(self, X, accept_sparse="csr", dtype="numeric", reset=reset)
 
     def _propagate(self, X: Any) -> BitMatrix:
@@ -123,6 +127,11 @@ class StepTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _StepNe
     feature_names_in_ : ndarray of str
         Only where the training data had names.
 
+    Raises
+    ------
+    TypeError, ValueError
+        By `fit`, if an argument is not what is listed above.
+
     Examples
     --------
     >>> from randprop import StepTransformer
@@ -170,9 +179,15 @@ class StepTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _StepNe
         -------
         StepTransformer
             Itself.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is not what is listed above.
         """
-        self._validate_params()
-        self._start(self._validate(X, reset=True))
+        with _unchanged_by_failure(self):
+            self._validate_params()
+            self._start(self._validate(X, reset=True))
         return self
 
     def transform(self, X: Any) -> NDArray[Any]:
@@ -185,6 +200,11 @@ class StepTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _StepNe
         Returns
         -------
         ndarray of shape (n_samples, n_bits), dtype uint8, or (n_samples, n_words), dtype uint64
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is not what is listed above.
         """
         check_is_fitted(self)
         bits = self._propagate(self._validate(X, reset=False))
@@ -254,6 +274,11 @@ class StepClassifier(ClassifierMixin, _StepNetworkEstimator):
     feature_names_in_ : ndarray of str
         Only where the training data had names.
 
+    Raises
+    ------
+    TypeError, ValueError
+        By `fit`, if an argument is not what is listed above.
+
     References
     ----------
     Itoh (2024), arXiv:2409.03760.
@@ -318,12 +343,18 @@ class StepClassifier(ClassifierMixin, _StepNetworkEstimator):
         -------
         StepClassifier
             Itself.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is not what is listed above.
         """
-        self._validate_params()
-        X, y = self._validate_both(X, y, reset=True)
-        self._start(X)
-        self.readout_ = self._new_readout()
-        return self._add(X, y, None)
+        with _unchanged_by_failure(self):
+            self._validate_params()
+            X, y = self._validate_both(X, y, reset=True)
+            self._start(X)
+            self.readout_ = self._new_readout()
+            return self._add(X, y, None)
 
     def partial_fit(self, X: Any, y: ArrayLike, classes: ArrayLike | None = None) -> StepClassifier:
         """Add training samples: any parts in any order make the readout of the whole.
@@ -343,14 +374,20 @@ class StepClassifier(ClassifierMixin, _StepNetworkEstimator):
         -------
         StepClassifier
             Itself.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is not what is listed above.
         """
-        self._validate_params()
-        first = not hasattr(self, "readout_")
-        X, y = self._validate_both(X, y, reset=first)
-        if first:
-            self._start(X)
-            self.readout_ = self._new_readout()
-        return self._add(X, y, classes)
+        with _unchanged_by_failure(self):
+            self._validate_params()
+            first = not hasattr(self, "readout_")
+            X, y = self._validate_both(X, y, reset=first)
+            if first:
+                self._start(X)
+                self.readout_ = self._new_readout()
+            return self._add(X, y, classes)
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Label of each sample.
@@ -362,6 +399,11 @@ class StepClassifier(ClassifierMixin, _StepNetworkEstimator):
         Returns
         -------
         ndarray of shape (n_samples,)
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is not what is listed above.
         """
         bits = self._bits(X)
         return self.readout_.predict(bits)
@@ -379,6 +421,11 @@ class StepClassifier(ClassifierMixin, _StepNetworkEstimator):
         ndarray of shape (n_samples, n_classes), or (n_samples,) for two classes
             Less the distance to the class (class means), its cosine, or the fitted value (ridge);
             for two classes the second's less the first's.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is not what is listed above.
         """
         bits = self._bits(X)
         scores = (
@@ -399,6 +446,11 @@ class StepClassifier(ClassifierMixin, _StepNetworkEstimator):
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is not what is listed above.
         """
         bits = self._bits(X)
         neighbors = cast(HammingNeighbors, self.readout_)
@@ -421,6 +473,8 @@ class StepClassifier(ClassifierMixin, _StepNetworkEstimator):
         return self._propagate(self._validate(X, reset=False))
 
     def _validate_both(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, NDArray[Any]]:
+        refuse_masked("X", X)
+        refuse_masked("y", y)
         X, y = validate_data(self, X, y, accept_sparse="csr", dtype="numeric", reset=reset)
         check_classification_targets(y)
         return X, y
@@ -442,6 +496,18 @@ class StepClassifier(ClassifierMixin, _StepNetworkEstimator):
         return self
 
 
+@contextmanager
+def _unchanged_by_failure(estimator: BaseEstimator) -> Iterator[None]:
+    """Put an estimator's attributes back as they were if fitting it fails or is interrupted."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
+
+
 def _seed(random_state: Any) -> int:
     """Return a network's seed: an int as it is, one drawn from a generator."""
     if isinstance(random_state, Integral):
@@ -453,6 +519,6 @@ def _threads(n_jobs: int | None) -> int | None:
     """Return how many threads; None, all that the process may use, for None and -1."""
     if n_jobs is None or n_jobs == -1:
         return None
-    if n_jobs < 1:
+    if not 1 <= n_jobs <= 4096:
         raise ValueError(f"n_jobs must be -1, None or at least 1, got {n_jobs}")
     return int(n_jobs)

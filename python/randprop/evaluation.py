@@ -383,6 +383,7 @@ def _load(
     if isinstance(dataset, str):
         from randprop import datasets
 
+        check_choice("dataset", dataset, tuple(datasets.LOADERS))
         return dataset, datasets.load(dataset), None
     if not isinstance(dataset, (tuple, list)) or len(dataset) != 4:
         came = f"{len(dataset)} of them" if hasattr(dataset, "__len__") else type(dataset).__name__
@@ -391,8 +392,8 @@ def _load(
     X_test = check_features("X_test", dataset[2])
     if X_train.shape[1] != X_test.shape[1]:
         raise ValueError(f"X_test has {X_test.shape[1]} features, X_train has {X_train.shape[1]}")
-    y_train = as_labels("y_train", dataset[1], len(X_train))
-    y_test = as_labels("y_test", dataset[3], len(X_test))
+    y_train = as_labels("y_train", dataset[1], len(X_train), "X_train")
+    y_test = as_labels("y_test", dataset[3], len(X_test), "X_test")
     X_train, X_test, input_range = to_bytes(X_train, X_test)
     return "arrays", (X_train, y_train, X_test, y_test), input_range
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from randprop._features import check_features, map_to_bytes
-from randprop._validation import as_labels, check_choice, check_int
+from randprop._validation import as_labels, check_choice, check_int, check_number, told
 from randprop.bits import BitMatrix
 from randprop.conv import Conv2D
 from randprop.neighbors import HammingNeighbors
@@ -68,7 +68,7 @@ class Model:
         input_range: tuple[float, float] | None = None,
     ) -> None:
         if not isinstance(network, StepNetwork):
-            raise TypeError(f"network must be a StepNetwork, got {type(network).__name__}")
+            raise TypeError(f"network must be a StepNetwork, got {told(network)}")
         if not isinstance(readout, Readout):
             raise TypeError(
                 "readout must be a Centroids, RidgeReadout, QuantizedReadout or "
@@ -130,9 +130,28 @@ class Model:
         return self.readout.predict(self.propagate(X))
 
     def score(self, X: ArrayLike | BitMatrix, y: ArrayLike) -> float:
-        """Share of samples whose predicted label is `y`, of shape (n_samples,)."""
+        """Share of samples whose predicted label is the right one.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), or BitMatrix
+            As in `propagate`.
+        y : array-like of shape (n_samples,)
+            Right labels.
+
+        Returns
+        -------
+        float
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `propagate`; if `y` has another length.
+        """
         predicted = self.predict(X)
-        return float(np.mean(predicted == as_labels("y", y, len(predicted))))
+        if not len(predicted):
+            raise ValueError("X must hold at least one sample, got 0")
+        return float(np.mean(predicted == as_labels("y", y, len(predicted), "X")))
 
     def quantize(self, *, centroid_bits: int = 4, ridge_bits: int = 8) -> Model:
         """Return the model that a device gets: its readout in integers of few bits.
@@ -197,12 +216,9 @@ def check_range(name: str, value: object) -> tuple[float, float]:
         return 0.0, 255.0
     if not isinstance(value, (tuple, list, np.ndarray)) or len(value) != 2:
         raise TypeError(f"{name} must be (low, high) or None, got {value!r}")
-    try:
-        low, high = float(value[0]), float(value[1])
-    except (TypeError, ValueError):
-        raise TypeError(f"{name} must be two numbers, got {value!r}") from None
-    if not (-np.inf < low <= high < np.inf):
-        raise ValueError(f"{name} must be finite with low <= high, got {value!r}")
+    low, high = check_number(f"{name}[0]", value[0]), check_number(f"{name}[1]", value[1])
+    if low > high:
+        raise ValueError(f"{name} must have low <= high, got {value!r}")
     return low, high
 
 

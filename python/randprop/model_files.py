@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from randprop._files import write_bytes
+from randprop._validation import check_path
 from randprop.bits import BitMatrix
 from randprop.conv import Conv2D
 from randprop.model import Model, Readout
@@ -44,8 +44,8 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
 
     Raises
     ------
-    TypeError
-        If `model` is neither.
+    TypeError, ValueError
+        If `model` is neither, or `path` no path.
     OSError
         If the file cannot be written.
 
@@ -67,7 +67,7 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
     """
     from safetensors.numpy import save as pack
 
-    model = as_model(model)
+    target, model = check_path("path", path), as_model(model)
     arrays, readout = _describe_readout(model.readout)
     classes = model.classes_
     if classes.dtype.kind in "US":
@@ -86,7 +86,7 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
     text = json.dumps(description, sort_keys=True, separators=(",", ":"), allow_nan=False)
     # One entry: safetensors writes several in any order.
     text = f"{_sum(text, arrays):08x} {text}"
-    write_bytes(Path(path), pack(arrays, metadata={_KEY: text}))
+    write_bytes(target, pack(arrays, metadata={_KEY: text}))
 
 
 def load(path: str | os.PathLike[str]) -> Model:
@@ -106,8 +106,9 @@ def load(path: str | os.PathLike[str]) -> Model:
 
     Raises
     ------
-    ValueError
-        If the file is cut short or damaged, from a newer version of the format, or no model.
+    TypeError, ValueError
+        If `path` is no path; if the file is cut short or damaged, from a newer version of the
+        format, or no model.
     OSError
         If it cannot be read.
 
@@ -118,18 +119,18 @@ def load(path: str | os.PathLike[str]) -> Model:
     from safetensors import SafetensorError
     from safetensors.numpy import load as unpack
 
-    name = os.fspath(path)
-    data = Path(path).read_bytes()
+    target = check_path("path", path)
+    name, data = str(target), target.read_bytes()
     try:
         arrays: Arrays = unpack(data)
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-    except (SafetensorError, ValueError, KeyError, AttributeError) as error:
+    except (SafetensorError, ValueError, KeyError, AttributeError, RecursionError) as error:
         raise ValueError(f"{name} is damaged, cut short, or no safetensors file: {error}") from None
     try:
         total, _, text = header["__metadata__"][_KEY].partition(" ")
         description = json.loads(text)
         version = description["version"]
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
         raise ValueError(f"{name} is a safetensors file, but holds no randprop model") from None
     if not isinstance(version, int) or version > FORMAT_VERSION:
         raise ValueError(

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from randprop import _core
-from randprop._validation import as_codes, as_labels, check_int, check_threads
+from randprop._validation import as_classes, as_codes, as_labels, check_int, check_threads
 from randprop.bits import BitMatrix
 from randprop.readouts import NotFittedError, _check_bits, _union
 
@@ -29,6 +29,11 @@ class HammingNeighbors:
     ----------
     classes_ : ndarray of shape (n_classes,)
         Labels, sorted; only if `fit` was given some.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not what is listed above.
 
     Examples
     --------
@@ -75,7 +80,7 @@ class HammingNeighbors:
                 f"bits must hold at least n_neighbors = {self.n_neighbors} samples, got {len(bits)}"
             )
         if y is not None:
-            labels = as_labels("y", y, len(bits))
+            labels = as_labels("y", y, len(bits), "bits")
             self.classes_ = np.unique(labels)
             self._codes = as_codes(labels, self.classes_)
         elif hasattr(self, "classes_"):
@@ -109,10 +114,10 @@ class HammingNeighbors:
         """
         kept = getattr(self, "_bits", None)
         _check_bits("bits", bits, None if kept is None else kept.n_bits)
-        labels = as_labels("y", y, len(bits))
+        labels = as_labels("y", y, len(bits), "bits")
         known = [np.unique(labels)]
         if classes is not None:
-            known.append(np.unique(np.asarray(classes)))
+            known.append(np.unique(as_classes("classes", classes)))
         if kept is not None:
             if not hasattr(self, "classes_"):
                 raise NotFittedError("partial_fit needs labels of what was fitted before")

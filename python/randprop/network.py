@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from randprop import _core
-from randprop._validation import check_choice, check_int, check_threads
+from randprop._validation import as_integers, check_choice, check_int, check_threads, refuse_masked
 from randprop.bits import BitMatrix
 from randprop.conv import Conv2D, check_image
 
@@ -333,10 +333,8 @@ def apply_weights(
     """
     threads = check_threads(n_threads)
     check_choice("activation", activation, ACTIVATIONS)
-    weights = np.asarray(W)
-    if weights.dtype.kind not in "iu":
-        raise TypeError(f"W must hold integers, got dtype {weights.dtype}")
-    if weights.ndim != 2 or 0 in weights.shape:
+    weights = as_integers("W", W, ("n_out", "n_in"))
+    if 0 in weights.shape:
         raise ValueError(f"W must have shape (n_out, n_in), neither 0, got {weights.shape}")
     if weights.shape[1] > _MAX_OWN_INPUTS:
         raise ValueError(f"W must have at most {_MAX_OWN_INPUTS} columns, got {weights.shape[1]}")
@@ -346,11 +344,11 @@ def apply_weights(
             f"got values from {weights.min()} to {weights.max()}"
         )
     X = _check_input(X, weights.shape[1])
-    weights = np.ascontiguousarray(weights, dtype=np.int32)
+    narrow = np.ascontiguousarray(weights, dtype=np.int32)
     if isinstance(X, BitMatrix):
-        words = _core.apply_weights_bits(X.words, X.n_bits, weights, activation == "sign", threads)
+        words = _core.apply_weights_bits(X.words, X.n_bits, narrow, activation == "sign", threads)
     else:
-        words = _core.apply_weights_bytes(X, weights, threads)
+        words = _core.apply_weights_bytes(X, narrow, threads)
     return BitMatrix._trusted(words, len(weights))
 
 
@@ -424,6 +422,7 @@ def _check_input(X: NDArray[np.uint8] | BitMatrix, n_inputs: int) -> NDArray[np.
             "X must be a uint8 array of features 0 to 255 or a BitMatrix, "
             f"got {came}; BitMatrix.from_array packs 0/1 arrays"
         )
+    refuse_masked("X", X)
     _check_features(X.shape, n_inputs)
     return np.ascontiguousarray(X)
 

@@ -18,7 +18,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from randprop._features import check_features
-from randprop._validation import as_codes, as_labels, check_choice, check_int
+from randprop._validation import (
+    as_array,
+    as_codes,
+    as_labels,
+    check_choice,
+    check_int,
+    refuse_masked,
+)
 from randprop.bits import BitMatrix
 from randprop.model import Model, check_range, propagate_features
 from randprop.network import StepNetwork
@@ -28,7 +35,7 @@ from randprop.ridge import RidgeReadout
 __all__ = [
     "Confusion",
     "bit_chunks",
-    "check_executor",
+    "check_workers",
     "evaluate_parallel",
     "fit_parallel",
     "run_tasks",
@@ -131,7 +138,7 @@ def fit_parallel(
     empty: Centroids | RidgeReadout
     empty = Centroids(metric=metric) if readout == "centroid" else RidgeReadout(alpha)
     span = check_range("input_range", input_range)
-    check_executor(executor)
+    check_workers(executor, n_jobs)
     parts = _parts(X, y, network.n_features, chunk_size)
     tasks = ((_fit_part, (network, span, empty, *part)) for part in parts)
     fitted: Any = None
@@ -158,7 +165,16 @@ def evaluate_parallel(
     Parameters
     ----------
     model : Model
-    X, y, chunk_size, executor, n_jobs
+        Fitted.
+    X : array-like or dask array of shape (n_samples, n_features), or iterable of (X, y)
+        As for `fit_parallel`.
+    y : array-like or dask array of shape (n_samples,), optional
+        Right labels; not given where `X` is an iterable of parts.
+    chunk_size : int, default=4096
+        Samples of a part.
+    executor : concurrent.futures.Executor, optional
+        As for `fit_parallel`.
+    n_jobs : int, optional
         As for `fit_parallel`.
 
     Returns
@@ -172,7 +188,7 @@ def evaluate_parallel(
     """
     if not isinstance(model, Model):
         raise TypeError(f"model must be a Model, got {type(model).__name__}")
-    check_executor(executor)
+    check_workers(executor, n_jobs)
     parts = _parts(X, y, model.network.n_features, chunk_size)
     n_classes = len(model.classes_)
     matrix = np.zeros((n_classes, n_classes), dtype=np.int64)
@@ -216,8 +232,13 @@ def bit_chunks(A: Any, y: ArrayLike, chunk_size: int = 4096) -> Iterator[tuple[B
            [0, 0, 1]])
     """
     size = check_int("chunk_size", chunk_size, 1, 1 << 31)
-    labels = as_labels("y", y, len(A))
-    for start in range(0, len(A), size):
+    refuse_masked("A", A)
+    A = A if hasattr(A, "shape") else as_array("A", A)
+    if len(A.shape) != 2:
+        raise ValueError(f"A must have 2 dimensions, got shape {tuple(A.shape)}")
+    n_samples = int(A.shape[0])
+    labels = as_labels("y", y, n_samples, "A")
+    for start in range(0, n_samples, size):
         rows = slice(start, start + size)
         yield BitMatrix.from_array(np.asarray(A[rows])), labels[rows]
 
@@ -245,7 +266,7 @@ def _count_part(model: Model, X: Any, y: Any) -> NDArray[np.int64]:
     readout.n_threads = 1
     bits = propagate_features(network, _computed(X), model.input_range, n_threads=1)
     predicted = readout.predict(bits)
-    labels = as_labels("y", _computed(y), len(predicted))
+    labels = as_labels("y", _computed(y), len(predicted), "X")
     classes = model.classes_
     unseen = np.setdiff1d(labels, classes)
     if unseen.size:
@@ -268,6 +289,7 @@ def _computed(part: Any) -> NDArray[Any]:
 
 def _parts(X: Any, y: Any, n_features: int, chunk_size: int) -> Iterable[Part]:
     size = check_int("chunk_size", chunk_size, 1, 1 << 31)
+    refuse_masked("X", X)
     if y is None:
         if isinstance(X, np.ndarray) or hasattr(X, "dask") or not isinstance(X, Iterable):
             raise TypeError(
@@ -280,9 +302,9 @@ def _parts(X: Any, y: Any, n_features: int, chunk_size: int) -> Iterable[Part]:
         X = X if isinstance(X, np.ndarray) else check_features("X", X)
     if len(X.shape) != 2 or X.shape[1] != n_features:
         raise ValueError(f"X must have shape (n_samples, {n_features}), got {tuple(X.shape)}")
-    labels = y if hasattr(y, "dask") else as_labels("y", y, len(X))
+    labels = y if hasattr(y, "dask") else as_labels("y", y, len(X), "X")
     if len(labels) != len(X):
-        raise ValueError(f"y has {len(labels)} labels for {len(X)} samples")
+        raise ValueError(f"y has {len(labels)} labels for {len(X)} samples of X")
     starts = range(0, len(X), size)
     if hasattr(X, "dask"):
         # Blocks of the array's own: any other cut would read a block for each of its pieces.
@@ -344,8 +366,10 @@ def run_tasks(
             yield from parallel(lot)
 
 
-def check_executor(executor: object) -> None:
-    """Raise TypeError unless `executor` is None or one of concurrent.futures."""
+def check_workers(executor: object, n_jobs: object) -> None:
+    """Raise TypeError or ValueError for what cannot run tasks."""
+    if n_jobs is not None and check_int("n_jobs", n_jobs, -4096, 4096) == 0:
+        raise ValueError("n_jobs must be -1 or at least 1, got 0")
     if executor is not None and not isinstance(executor, Executor):
         raise TypeError(
             f"executor must be a concurrent.futures.Executor, got {type(executor).__name__}"

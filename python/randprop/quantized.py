@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from randprop import _core
-from randprop._validation import check_int, check_threads
+from randprop._validation import as_classes, as_integers, check_int, check_number, check_threads
 from randprop.bits import BitMatrix
 from randprop.readouts import _check_bits
 
@@ -81,19 +81,13 @@ class QuantizedReadout:
         self.bits = check_int("bits", bits, 1, 16)
         self.offset = check_int("offset", offset, 0, 2**self.bits - 1)
         self.multiplier = check_int("multiplier", multiplier, 1, 65535)
-        self.scale = float(scale)
+        self.scale = check_number("scale", scale)
         self.n_threads = n_threads
-        self.codes_ = _integers("codes", codes)
-        self.bias_ = _integers("bias", bias)
-        self.classes_ = np.asarray(classes)
+        check_threads(n_threads)
+        self.classes_ = as_classes("classes", classes)
         n_classes = len(self.classes_)
-        if self.codes_.ndim != 2 or self.codes_.shape[0] != n_classes:
-            raise ValueError(
-                f"codes must have shape ({n_classes}, n_bits), a row a class, "
-                f"got {self.codes_.shape}"
-            )
-        if self.bias_.shape != (n_classes,):
-            raise ValueError(f"bias must have shape ({n_classes},), got {self.bias_.shape}")
+        self.codes_ = as_integers("codes", codes, (n_classes, "n_bits"))
+        self.bias_ = as_integers("bias", bias, (n_classes,))
         top = 2**self.bits - 1
         if self.codes_.size and (self.codes_.min() < 0 or self.codes_.max() > top):
             raise ValueError(
@@ -155,10 +149,3 @@ class QuantizedReadout:
     def __repr__(self) -> str:
         n_classes, n_bits = self.codes_.shape
         return f"QuantizedReadout(n_classes={n_classes}, n_bits={n_bits}, bits={self.bits})"
-
-
-def _integers(name: str, values: NDArray[np.int64]) -> NDArray[np.int64]:
-    array = np.asarray(values)
-    if array.dtype.kind not in "iu":
-        raise TypeError(f"{name} must hold integers, got dtype {array.dtype}")
-    return np.ascontiguousarray(array, dtype=np.int64)

@@ -9,7 +9,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from randprop import _core
-from randprop._validation import as_codes, as_labels, check_choice, check_int, check_threads
+from randprop._validation import (
+    as_classes,
+    as_codes,
+    as_labels,
+    check_choice,
+    check_int,
+    check_threads,
+)
 from randprop.bits import BitMatrix
 
 if TYPE_CHECKING:
@@ -56,7 +63,7 @@ def _union(known: list[NDArray[Any]]) -> NDArray[Any]:
     """Every label of several arrays of labels, sorted."""
     kinds = {array.dtype.kind in "US" for array in known if array.size}
     if len(kinds) > 1:
-        raise TypeError("y must hold either numbers or strings throughout, got both")
+        raise TypeError("y and classes must hold either numbers or strings throughout, got both")
     return np.unique(np.concatenate([array for array in known if array.size] or known))
 
 
@@ -82,6 +89,11 @@ class Centroids:
         Training vectors of the class with the bit set.
     n_samples_ : ndarray of shape (n_classes,), dtype int64
         Training vectors of the class.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not what is listed above.
 
     Examples
     --------
@@ -168,10 +180,10 @@ class Centroids:
         threads = check_threads(self.n_threads)
         fitted = hasattr(self, "counts_")
         _check_bits("bits", bits, self.counts_.shape[1] if fitted else None)
-        labels = as_labels("y", y, len(bits))
+        labels = as_labels("y", y, len(bits), "bits")
         known = [np.unique(labels)]
         if classes is not None:
-            known.append(np.unique(np.asarray(classes)))
+            known.append(np.unique(as_classes("classes", classes)))
         if fitted:
             known.append(self.classes_)
         counts, n_samples, all_classes = self._spread(known, bits.n_bits)
@@ -230,7 +242,7 @@ class Centroids:
 
         Raises
         ------
-        ValueError
+        TypeError, ValueError
             If `metric` is none of these.
         """
         other = Centroids(metric=metric, n_threads=self.n_threads)

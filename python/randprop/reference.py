@@ -1,6 +1,6 @@
 """The judge: propagation and readouts from their definition, in numba, without the compiled core.
 
-Every function is written to be obviously right rather than fast and imports nothing of
+Every function is written to be obviously right rather than fast and uses nothing of
 ``randprop._core``. The float path is the same network with float32 weights on NumPy's BLAS.
 
 Needs numba: ``pip install 'randprop[reference]'``.
@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from randprop._validation import as_integers, check_array, check_choice, check_int, check_ints
 
 try:
     from numba import njit
@@ -91,9 +93,18 @@ def philox4x32_10(counter: Sequence[int], key: Sequence[int]) -> list[int]:
     Returns
     -------
     list of 4 int
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not what is listed above.
     """
-    c0, c1, c2, c3 = counter
-    k0, k1 = key
+    words = check_ints("counter", counter, 0, 2**32 - 1), check_ints("key", key, 0, 2**32 - 1)
+    if len(words[0]) != 4 or len(words[1]) != 2:
+        raise ValueError(
+            f"counter must hold 4 words and key 2, got {len(words[0])} and {len(words[1])}"
+        )
+    (c0, c1, c2, c3), (k0, k1) = words
     return [int(word) for word in _philox(c0, c1, c2, c3, k0, k1)]
 
 
@@ -114,7 +125,16 @@ def weights(n_in: int, n_out: int, *, layer: int, weight_bits: int, seed: int) -
     Returns
     -------
     ndarray of shape (n_out, n_in), dtype int64
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not what is listed above.
     """
+    n_in, n_out = check_int("n_in", n_in, 0, 1 << 28), check_int("n_out", n_out, 0, 1 << 28)
+    layer = check_int("layer", layer, 0, 2**32 - 1)
+    weight_bits = check_int("weight_bits", weight_bits, 1, 32)
+    seed = check_int("seed", seed, 0, 2**64 - 1)
     w = np.empty((n_out, n_in), dtype=np.int64)
     _fill_weights(w, seed & 0xFFFFFFFF, seed >> 32, layer, weight_bits)
     return w
@@ -133,10 +153,35 @@ def preactivations(x: NDArray[Any], w: NDArray[np.int64]) -> NDArray[np.int64]:
     Returns
     -------
     ndarray of shape (n_samples, n_out), dtype int64
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not what is listed above, or a sum might not fit int64.
     """
+    x = as_integers("x", x, ("n_samples", "n_in"))
+    w = as_integers("w", w, ("n_out", x.shape[1]))
+    _check_sums(x, w, x.shape[1])
     z = np.empty((x.shape[0], w.shape[0]), dtype=np.int64)
-    _matmul(np.ascontiguousarray(x, dtype=np.int64), w, z)
+    _matmul(x, w, z)
     return z
+
+
+def _check_sums(x: NDArray[np.int64], w: NDArray[np.int64], n_terms: int) -> None:
+    largest = [max(-int(array.min()), int(array.max()), 0) if array.size else 0 for array in (x, w)]
+    if largest[0] * largest[1] * n_terms >= 2**63:
+        raise ValueError(
+            f"sums of {n_terms} products of x, up to {largest[0]}, and w, up to {largest[1]}, "
+            "may not fit int64"
+        )
+
+
+def _check_bits(name: str, bits: NDArray[np.uint8], n_bits: int | None = None) -> None:
+    check_array(name, bits, np.uint8, 2)
+    if n_bits is not None and bits.shape[1] != n_bits:
+        raise ValueError(f"{name} has {bits.shape[1]} bits, expected {n_bits}")
+    if bits.size and bits.max() > 1:
+        raise ValueError(f"{name} must hold only 0 and 1, got {bits.max()}")
 
 
 def propagate(
@@ -166,7 +211,17 @@ def propagate(
     -------
     list of ndarray of shape (n_samples, widths[m]), dtype uint8
         Bits as 0 and 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not what is listed above.
     """
+    check_array("X", X, np.uint8, 2)
+    widths = check_ints("widths", widths, 1, 1 << 28)
+    check_int("weight_bits", weight_bits, 1, 32)
+    check_choice("activation", activation, ("step", "sign"))
+    check_int("seed", seed, 0, 2**64 - 1)
     outputs = []
     x = X.astype(np.int64)
     for m, width in enumerate(widths):
@@ -224,12 +279,25 @@ def convolve(
     -------
     ndarray of shape (n_samples, out_height, out_width, n_out), dtype int64
         Pixels outside the image add nothing.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not what is listed above, or a sum might not fit int64.
     """
+    x = as_integers("x", x, ("n_samples", "height", "width", "n_channels"))
+    kernel = check_int("kernel", kernel, 1, 1 << 14)
+    stride = check_int("stride", stride, 1, 1 << 28)
+    padding = check_int("padding", padding, 0, kernel - 1)
+    w = as_integers("w", w, ("n_out", kernel**2 * x.shape[3]))
+    if min(x.shape[1:3]) + 2 * padding < kernel:
+        raise ValueError(f"kernel {kernel} does not fit x of shape {x.shape}, padding {padding}")
+    _check_sums(x, w, w.shape[1])
     height, width = (
         (side + 2 * padding - kernel) // stride + 1 for side in (x.shape[1], x.shape[2])
     )
     z = np.empty((x.shape[0], height, width, w.shape[0]), dtype=np.int64)
-    _convolve(np.ascontiguousarray(x, dtype=np.int64), w, kernel, stride, padding, z)
+    _convolve(x, w, kernel, stride, padding, z)
     return z
 
 
@@ -240,7 +308,7 @@ def float_preactivations(
 
     Parameters
     ----------
-    x : ndarray of shape (n_samples, n_in)
+    x : ndarray of shape (n_samples, n_in), integer
         Inputs as the matrix reads them.
     w : ndarray of shape (n_out, n_in), dtype int64
         Integer weights.
@@ -251,7 +319,15 @@ def float_preactivations(
     -------
     ndarray of shape (n_samples, n_out), dtype float32
         Rounded: near 0 the sign may differ from that of the exact sum.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not what is listed above.
     """
+    x = as_integers("x", x, ("n_samples", "n_in"))
+    w = as_integers("w", w, ("n_out", x.shape[1]))
+    weight_bits = check_int("weight_bits", weight_bits, 1, 32)
     scale = 2.0**weight_bits * np.sqrt(w.shape[1])
     real = (w / scale).astype(np.float32)
     return np.asarray(x.astype(np.float32) @ real.T)
@@ -281,7 +357,16 @@ def float_propagate(
     -------
     list of ndarray of shape (n_samples, widths[m]), dtype uint8
         Bits as 0 and 1; they differ from the exact ones where rounding crosses 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not what is listed above.
     """
+    check_array("X", X, np.uint8, 2)
+    widths = check_ints("widths", widths, 1, 1 << 28)
+    check_choice("activation", activation, ("step", "sign"))
+    check_int("seed", seed, 0, 2**64 - 1)
     outputs = []
     x: NDArray[Any] = X
     for m, width in enumerate(widths):
@@ -325,10 +410,22 @@ def centroid_counts(
     -------
     counts : ndarray of shape (n_classes, n_bits), dtype int64
     n_samples : ndarray of shape (n_classes,), dtype int64
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not what is listed above.
     """
+    _check_bits("bits", bits)
+    n_classes = check_int("n_classes", n_classes, 1, 2**31 - 1)
+    codes = as_integers("codes", codes, (len(bits),))
+    if codes.size and not 0 <= codes.min() <= codes.max() < n_classes:
+        raise ValueError(
+            f"codes must lie in [0, {n_classes - 1}], got {codes.min()} to {codes.max()}"
+        )
     counts = np.zeros((n_classes, bits.shape[1]), dtype=np.int64)
     n = np.zeros(n_classes, dtype=np.int64)
-    _count(bits, np.asarray(codes, dtype=np.int64), counts, n)
+    _count(bits, codes, counts, n)
     return counts, n
 
 
@@ -350,7 +447,17 @@ def centroid_distances(
     -------
     ndarray of shape (n_samples, n_classes), dtype float64
         sum over i of (x_i - counts_i / n)^2; Python divides integers with one rounding.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not what is listed above.
     """
+    _check_bits("bits", bits)
+    counts = as_integers("counts", counts, ("n_classes", bits.shape[1]))
+    n_samples = as_integers("n_samples", n_samples, (len(counts),))
+    if n_samples.size and n_samples.min() < 1:
+        raise ValueError(f"n_samples must be at least 1, got {n_samples.min()}")
     out = np.empty((bits.shape[0], counts.shape[0]))
     for c in range(counts.shape[0]):
         n = int(n_samples[c])
@@ -374,7 +481,13 @@ def gram(bits: NDArray[np.uint8]) -> NDArray[np.int64]:
     Returns
     -------
     ndarray of shape (n_bits, n_bits), dtype int64
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not what is listed above.
     """
+    _check_bits("bits", bits)
     columns = np.ascontiguousarray(bits.T)
     return preactivations(columns, columns.astype(np.int64))
 
@@ -405,7 +518,15 @@ def hamming_neighbors(
     Returns
     -------
     distances, indices : ndarray of shape (n_queries, n_neighbors), dtype int64
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not what is listed above.
     """
+    _check_bits("train", train)
+    _check_bits("queries", queries, train.shape[1])
+    n_neighbors = check_int("n_neighbors", n_neighbors, 1, len(train))
     distances = np.empty((queries.shape[0], train.shape[0]), dtype=np.int64)
     _hamming(train, queries, distances)
     order = np.argsort(distances, axis=1, kind="stable")[:, :n_neighbors]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from randprop import _core
-from randprop._validation import check_int, check_threads
+from randprop._validation import check_int, check_number, check_threads
 from randprop.bits import BitMatrix
 from randprop.quantized import QuantizedReadout
 from randprop.readouts import Centroids, NotFittedError, _check_bits, _labelled
@@ -53,6 +53,11 @@ class RidgeReadout:
     coef_ : ndarray of shape (n_classes, n_bits), dtype float64
     intercept_ : ndarray of shape (n_classes,), dtype float64
         The solution, computed when first asked for.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not what is listed above.
 
     References
     ----------
@@ -244,8 +249,10 @@ class RidgeReadout:
         TypeError, ValueError
             If `bits` is not a BitMatrix of the fitted number of bits, or nothing was fitted.
         """
+        self._check_fitted()
+        kept = self.gram_ if hasattr(self, "gram_") else self._solve()[0]
+        _check_bits("bits", bits, kept.shape[1])
         coef, intercept = self._solve()
-        _check_bits("bits", bits, coef.shape[1])
         out = np.empty((len(bits), len(coef)))
         for start in range(0, len(bits), 4096):  # keeps the unpacked copy small
             part = bits[start : start + 4096].to_array().astype(np.float64)
@@ -330,12 +337,10 @@ class RidgeReadout:
         return self._solution[1], self._solution[2]
 
     def _check_alpha(self) -> float:
-        alpha = self.alpha
-        if isinstance(alpha, bool) or not isinstance(alpha, (int, float, np.number)):
-            raise TypeError(f"alpha must be a number, got {alpha!r}")
-        if not 0.0 < float(alpha) < np.inf:
-            raise ValueError(f"alpha must be above 0 and finite, got {alpha}")
-        return float(alpha)
+        alpha = check_number("alpha", self.alpha)
+        if alpha <= 0.0:
+            raise ValueError(f"alpha must be above 0, got {alpha}")
+        return alpha
 
     def _check_takes_samples(self) -> None:
         if self._solution is not None and not hasattr(self, "gram_"):

@@ -17,11 +17,18 @@ from randprop._metrics import measure_bits, measure_values
 from randprop._progress import track
 from randprop._store import PARAMETERS, CellStore
 from randprop._sweep_result import Cell, SweepResult
-from randprop._validation import as_codes, check_choice, check_int, check_threads
+from randprop._validation import (
+    as_codes,
+    check_choice,
+    check_flag,
+    check_int,
+    check_path,
+    check_threads,
+)
 from randprop.decoders import READOUTS
 from randprop.evaluation import _baseline_accuracy, _load
 from randprop.network import ACTIVATIONS, WEIGHT_BITS
-from randprop.parallel import check_executor, run_tasks
+from randprop.parallel import check_workers, run_tasks
 from randprop.variants import FLOAT_ACTIVATIONS, bit_chain, check_weights, float_chain
 
 __all__ = ["SweepResult", "sweep"]
@@ -135,9 +142,10 @@ def sweep(
         seed=_seeds(seeds),
         layers=_several("layers", layers, lambda name, v: check_int(name, v, 0, 100_000)),
     )
-    if n_jobs is not None and check_int("n_jobs", n_jobs, -1, 4096) == 0:
-        raise ValueError("n_jobs must be -1 or at least 1, got 0")
-    check_executor(executor)
+    check_workers(executor, n_jobs)
+    progress = check_flag("progress", progress)
+    if store is not None:
+        store = check_path("store", store)
     threads = check_threads(n_threads)
     if n_threads is None:
         # Networks that run side by side share the threads of this machine.

@@ -51,9 +51,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from randprop._features import check_features
+from randprop._validation import (
+    as_labels,
+    as_reals,
+    check_choice,
+    check_int,
+    check_ints,
+    check_number,
+    told,
+)
 
 __all__ = [
     "CosineStatistics",
@@ -88,15 +100,31 @@ def kernel(c: ArrayLike, activation: str = "step") -> NDArray[np.float64]:
     -------
     ndarray
 
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not what is listed above.
+
     Examples
     --------
     >>> from randprop import theory
     >>> float(theory.kernel(0.0)), float(theory.kernel(1.0))
     (0.5, 1.0)
     """
-    angle = np.arccos(np.clip(np.asarray(c, dtype=np.float64), -1.0, 1.0))
-    result = 1.0 - angle / np.pi if _is_step(activation) else 1.0 - 2.0 * angle / np.pi
-    return np.asarray(result)
+    return _kernel(_as_cosines(c), _is_step(activation))
+
+
+def _kernel(c: NDArray[np.float64], step: bool) -> NDArray[np.float64]:
+    angle = np.arccos(np.clip(c, -1.0, 1.0))
+    return np.asarray(1.0 - angle / np.pi if step else 1.0 - 2.0 * angle / np.pi)
+
+
+def _as_cosines(c: ArrayLike) -> NDArray[np.float64]:
+    cosines = as_reals("c", c)
+    # A cosine that was computed may lie a rounding beyond 1.
+    if cosines.size and np.abs(cosines).max() > 1.0 + 1e-9:
+        raise ValueError(f"c must lie in [-1, 1], got {cosines.min()} to {cosines.max()}")
+    return cosines
 
 
 def slope(c: ArrayLike, activation: str = "step") -> NDArray[np.float64]:
@@ -111,9 +139,17 @@ def slope(c: ArrayLike, activation: str = "step") -> NDArray[np.float64]:
     Returns
     -------
     ndarray
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not what is listed above.
     """
     factor = 1.0 if _is_step(activation) else 2.0
-    return np.asarray(factor / (np.pi * np.sqrt(1.0 - np.asarray(c, dtype=np.float64) ** 2)))
+    cosines = as_reals("c", c)
+    if cosines.size and np.abs(cosines).max() >= 1.0:
+        raise ValueError(f"c must lie in (-1, 1), got {cosines.min()} to {cosines.max()}")
+    return np.asarray(factor / (np.pi * np.sqrt(1.0 - cosines**2)))
 
 
 def fixed_point(activation: str = "step") -> float:
@@ -127,6 +163,11 @@ def fixed_point(activation: str = "step") -> float:
     Returns
     -------
     float
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not what is listed above.
 
     Examples
     --------
@@ -153,6 +194,11 @@ def depth_scale(activation: str = "step") -> float:
     -------
     float
 
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not what is listed above.
+
     Examples
     --------
     >>> from randprop import theory
@@ -177,10 +223,16 @@ def iterate(c: ArrayLike, n_matrices: int, activation: str = "step") -> NDArray[
     -------
     ndarray of shape (n_matrices + 1, ...)
         Entry 0 is `c` itself, entry l the inner product behind matrix l.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not what is listed above.
     """
-    values = [np.asarray(c, dtype=np.float64)]
-    for _ in range(n_matrices):
-        values.append(kernel(values[-1], activation))
+    values = [_as_cosines(c)]
+    step = _is_step(activation)
+    for _ in range(check_int("n_matrices", n_matrices, 0, 100_001)):
+        values.append(_kernel(values[-1], step))
     return np.stack(values)
 
 
@@ -200,6 +252,11 @@ def noise_overlap(m: float, activation: str = "step") -> float:
         ``E[phi^2 Phi (1-Phi)] / (E[phi^2] E[Phi (1-Phi)])`` over t ~ N(0, m/(1-m)), with phi the
         density and Phi the distribution function of the standard normal.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not what is listed above.
+
     Examples
     --------
     >>> from randprop import theory
@@ -209,6 +266,9 @@ def noise_overlap(m: float, activation: str = "step") -> float:
     from scipy.stats import norm
 
     _is_step(activation)
+    m = check_number("m", m)
+    if not 0.0 <= m < 1.0:
+        raise ValueError(f"m must lie in [0, 1), got {m}")
     nodes, weights = np.polynomial.hermite_e.hermegauss(201)
     t = nodes * np.sqrt(m / (1.0 - m))
     spread = norm.cdf(t) * norm.sf(t)
@@ -245,9 +305,9 @@ class CosineStatistics:
 
 
 def cosine_statistics(
-    X_train: NDArray[np.uint8],
+    X_train: ArrayLike,
     y_train: ArrayLike,
-    X_test: NDArray[np.uint8],
+    X_test: ArrayLike,
     y_test: ArrayLike,
     *,
     max_pairs: int = 400,
@@ -256,7 +316,7 @@ def cosine_statistics(
 
     Parameters
     ----------
-    X_train, X_test : ndarray of shape (n_samples, n_features)
+    X_train, X_test : array-like of shape (n_samples, n_features)
         Features, none negative, no sample all zero.
     y_train, y_test : array-like of shape (n_samples,)
         Labels; those of the test samples are among those of the training samples.
@@ -269,16 +329,24 @@ def cosine_statistics(
 
     Raises
     ------
-    ValueError
-        If a feature is negative, a sample is zero, or a class has fewer than two samples.
+    TypeError, ValueError
+        If an argument is not what is listed above, a feature is negative, a sample is zero, or a
+        class has fewer than two samples.
     """
-    classes, codes = np.unique(np.asarray(y_train), return_inverse=True)
-    test_codes = np.searchsorted(classes, np.asarray(y_test))
-    if np.any(classes[np.minimum(test_codes, len(classes) - 1)] != np.asarray(y_test)):
-        raise ValueError("y_test has labels that y_train has not")
+    max_pairs = check_int("max_pairs", max_pairs, 1, 2**31 - 1)
+    X_train, X_test = check_features("X_train", X_train), check_features("X_test", X_test)
+    if X_train.shape[1] != X_test.shape[1]:
+        raise ValueError(f"X_test has {X_test.shape[1]} features, X_train has {X_train.shape[1]}")
+    y_train = as_labels("y_train", y_train, len(X_train), "X_train")
+    y_test = as_labels("y_test", y_test, len(X_test), "X_test")
+    classes, codes = np.unique(y_train, return_inverse=True)
+    unseen = np.setdiff1d(y_test, classes)
+    if unseen.size:
+        raise ValueError(f"y_test has labels that y_train has not: {unseen[:5].tolist()}")
+    test_codes = np.searchsorted(classes, y_test)
     sizes = np.bincount(codes)
     if sizes.min() < 2:
-        raise ValueError("every class must have at least 2 training samples")
+        raise ValueError("every class of y_train must have at least 2 training samples")
     by_class = [_unit_rows("X_train", X_train[codes == c]) for c in range(len(classes))]
     test = np.empty((len(X_test), len(classes), _N_BINS), dtype=np.float32)
     for start in range(0, len(X_test), _BLOCK):
@@ -363,8 +431,19 @@ def predict(
     -------
     Prediction
         See the formulas at the head of this module.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not what is listed above.
     """
-    depths = np.array(sorted(set(layers)), dtype=np.int64)
+    if not isinstance(statistics, CosineStatistics):
+        raise TypeError(f"statistics must be a CosineStatistics, got {told(statistics)}")
+    depths = np.array(sorted(set(check_ints("layers", layers, 0, 100_000))), dtype=np.int64)
+    if not depths.size:
+        raise ValueError("layers must name at least one depth, got none")
+    width = check_int("width", width, 1, 1 << 62)
+    n_draws = check_int("n_draws", n_draws, 1, 1_000_000)
     n_classes = len(statistics.class_sizes)
     centred = np.eye(n_classes) - 1.0 / n_classes
     table = iterate(statistics.cosines, int(depths[-1]) + 1, activation)
@@ -422,7 +501,9 @@ def half_depth(layers: ArrayLike, accuracy: ArrayLike, level: float = 0.5) -> fl
     layers : array-like of shape (n_depths,)
         Hidden layers, increasing.
     accuracy : array-like of shape (n_depths,)
+        Share of right answers at each.
     level : float, default=0.5
+        To be passed.
 
     Returns
     -------
@@ -430,13 +511,27 @@ def half_depth(layers: ArrayLike, accuracy: ArrayLike, level: float = 0.5) -> fl
         Interpolated between the last depth above the level and the next; NaN where the accuracy
         starts below it or never falls to it.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not what is listed above.
+
     Examples
     --------
     >>> from randprop import theory
     >>> theory.half_depth([0, 1, 2], [0.8, 0.6, 0.4])
     1.5
     """
-    depths, values = np.asarray(layers, dtype=np.float64), np.asarray(accuracy, dtype=np.float64)
+    depths, values = as_reals("layers", layers), as_reals("accuracy", accuracy)
+    level = check_number("level", level)
+    if depths.ndim != 1:
+        raise ValueError(f"layers must have 1 dimension, got shape {depths.shape}")
+    if (np.diff(depths) <= 0).any():
+        raise ValueError("layers must increase")
+    if values.shape != depths.shape:
+        raise ValueError(
+            f"accuracy must have shape {depths.shape}, one a depth of layers, got {values.shape}"
+        )
     below = np.flatnonzero(values < level)
     if not below.size or below[0] == 0:
         return float("nan")
@@ -446,15 +541,14 @@ def half_depth(layers: ArrayLike, accuracy: ArrayLike, level: float = 0.5) -> fl
 
 
 def _is_step(activation: str) -> bool:
-    if activation not in ("step", "sign"):
-        raise ValueError(f"activation must be one of 'step', 'sign', got {activation!r}")
-    return activation == "step"
+    return bool(check_choice("activation", activation, ("step", "sign")) == "step")
 
 
-def _unit_rows(name: str, X: NDArray[np.uint8]) -> NDArray[np.float32]:
-    rows = X.astype(np.float32)
-    if rows.size and rows.min() < 0:
+def _unit_rows(name: str, X: NDArray[Any]) -> NDArray[np.float32]:
+    if X.size and X.min() < 0:
         raise ValueError(f"{name} must not hold negative features")
+    # Of the order of 1 first: the squares of large numbers fit no float32.
+    rows = (X if X.dtype == np.uint8 else X / float(X.max() or 1)).astype(np.float32)
     norms = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))
     if not np.all(norms > 0):
         raise ValueError(f"{name} must not hold samples that are all zero")

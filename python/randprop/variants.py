@@ -56,7 +56,7 @@ def check_weights(name: str) -> str:
         fits = 1 <= int(number) <= 100 if kind == "shifted" else 1 <= int(number) <= 4096
         if fits and not (balanced and (kind == "shifted" or int(number) % 2)):
             return name
-    if name not in _PLAIN:
+    if not isinstance(name, str) or name not in _PLAIN:
         raise ValueError(
             f"weights must be one of {', '.join(map(repr, WEIGHTS))}, with P from 1 to 100 and K "
             f"from 1 to 4096, even where balanced; got {name!r}"

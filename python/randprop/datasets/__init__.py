@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from randprop._validation import check_choice
+from randprop._validation import check_choice, check_path
 from randprop.datasets import _cifar, _fetch, _idx, _sources
 
 __all__ = [
@@ -84,8 +84,8 @@ def load_fashion_mnist(data_home: str | PathLike[str] | None = None) -> Dataset:
     ------
     OSError
         If no mirror could be reached; the message says how to supply the files by hand.
-    ValueError
-        If a file is damaged.
+    TypeError, ValueError
+        If `data_home` is no path, or a file is damaged.
     """
     return _load_published(_sources.FASHION_MNIST, data_home)
 
@@ -108,7 +108,7 @@ def load_kmnist(data_home: str | PathLike[str] | None = None) -> Dataset:
 
     Raises
     ------
-    OSError, ValueError
+    OSError, TypeError, ValueError
         As `load_fashion_mnist`.
     """
     return _load_published(_sources.KMNIST, data_home)
@@ -132,7 +132,7 @@ def load_cifar10(data_home: str | PathLike[str] | None = None) -> Dataset:
 
     Raises
     ------
-    OSError, ValueError
+    OSError, TypeError, ValueError
         As `load_fashion_mnist`.
     """
     source = _sources.CIFAR10
@@ -165,8 +165,10 @@ def load_idx(
 
     Parameters
     ----------
-    images, labels : path-like
-        Files of unsigned bytes with at least 2 dimensions, and with 1.
+    images : path-like
+        File of unsigned bytes with at least 2 dimensions.
+    labels : path-like
+        File of unsigned bytes with 1 dimension.
 
     Returns
     -------
@@ -178,11 +180,11 @@ def load_idx(
     ------
     OSError
         If a file cannot be read.
-    ValueError
-        If a file is not IDX of unsigned bytes, is cut short or too long, or the two disagree in
-        the number of samples.
+    TypeError, ValueError
+        If an argument is no path; if a file is not IDX of unsigned bytes, is cut short or too long,
+        or the two disagree in the number of samples.
     """
-    image_path, label_path = Path(images), Path(labels)
+    image_path, label_path = check_path("images", images), check_path("labels", labels)
     return _pair(image_path.read_bytes(), str(image_path), label_path.read_bytes(), str(label_path))
 
 
@@ -208,12 +210,12 @@ def load(name: str) -> Dataset:
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         If the name is none of these, or a file is damaged.
     OSError
         If the data are neither on disk nor to be had from a mirror.
     """
-    return LOADERS[check_choice("dataset", name, tuple(LOADERS))]()
+    return LOADERS[check_choice("name", name, tuple(LOADERS))]()
 
 
 def _pair(

@@ -8,6 +8,7 @@ import sys
 from os import PathLike
 from pathlib import Path
 
+from randprop._validation import check_path
 from randprop.datasets._idx import gunzip
 from randprop.datasets._sources import Source
 
@@ -20,7 +21,7 @@ _BLOCK = 1 << 20
 def data_home_path(data_home: str | PathLike[str] | None = None) -> Path:
     """Return the folder of data sets: the argument, ``RANDPROP_DATA``, or the platform's cache."""
     if data_home is not None:
-        return Path(data_home).expanduser()
+        return check_path("data_home", data_home).expanduser()
     if os.environ.get("RANDPROP_DATA"):
         return Path(os.environ["RANDPROP_DATA"]).expanduser()
     if sys.platform == "darwin":

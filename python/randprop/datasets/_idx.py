@@ -6,7 +6,9 @@ own length.
 
 from __future__ import annotations
 
+import math
 import struct
+import sys
 import threading
 import zlib
 
@@ -62,10 +64,10 @@ def parse(data: bytes, name: str) -> NDArray[np.uint8]:
         raise ValueError(f"{name}: cut short in the header: {len(content)} bytes, expected {start}")
     shape = struct.unpack(f">{n_dims}I", head[4:start])
     expected = start
-    size = 1
-    for length in shape:
-        size *= length
+    size = math.prod(shape)
     expected += size
+    if size == 0 and math.prod(length for length in shape if length) > sys.maxsize:
+        raise ValueError(f"{name}: no array of shape {shape} can be indexed")
     if len(content) != expected:
         problem = "cut short" if len(content) < expected else "too long"
         raise ValueError(

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from randprop._files import source_folder, write_text
-from randprop._validation import check_int
+from randprop._validation import check_int, check_path, refuse_masked
 from randprop.export._c_text import example_c, readme
 from randprop.model_files import as_model
 from randprop.network import StepNetwork
@@ -84,7 +84,7 @@ def export_c(
     ['README.md', 'example.c', 'model.h', 'randprop_config.h', 'randprop_micro.c', \
 'randprop_micro.h', 'self_test.h']
     """
-    fitted = as_model(model)
+    fitted, folder = as_model(model), check_path("path", path)
     network = fitted.network
     _check_network(network)
     # The runtime reads codes of at most 8 bits.
@@ -105,7 +105,6 @@ def export_c(
     }
     for name in ("randprop_micro.h", "randprop_micro.c"):
         files[name] = (runtime / name).read_text(encoding="utf-8")
-    folder = Path(path)
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
         write_text(folder / name, text)
@@ -200,6 +199,7 @@ def _self_test_images(self_test: int | NDArray[np.uint8], n_features: int) -> ND
     if isinstance(self_test, np.ndarray):
         if self_test.dtype != np.uint8:
             raise TypeError(f"self_test must be uint8 images, got an array of {self_test.dtype}")
+        refuse_masked("self_test", self_test)
         if self_test.ndim != 2 or self_test.shape[1] != n_features:
             raise ValueError(f"self_test must have shape (n, {n_features}), got {self_test.shape}")
         check_int("the number of images in self_test", len(self_test), 1, _MAX_UNITS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from randprop import _core
 from randprop._files import write_bytes
-from randprop._validation import check_choice
+from randprop._validation import check_choice, check_path
 from randprop.conv import Conv2D
 from randprop.model_files import as_model
 from randprop.neighbors import HammingNeighbors
@@ -84,7 +83,7 @@ def export_onnx(
             "export_onnx needs onnx; install it: pip install 'randprop[onnx]'"
         ) from error
     check_choice("matmul", matmul, ("integer", "float"))
-    fitted = as_model(model)
+    fitted, target = as_model(model), check_path("path", path)
     if isinstance(fitted.readout, HammingNeighbors):
         raise TypeError(
             "model.readout is a HammingNeighbors, which is its training data; "
@@ -122,7 +121,7 @@ def export_onnx(
         ir_version=_IR_VERSION,
     )
     onnx.checker.check_model(proto, full_check=True)
-    write_bytes(Path(path), proto.SerializeToString(deterministic=True))
+    write_bytes(target, proto.SerializeToString(deterministic=True))
 
 
 class _Graph:
