@@ -11,8 +11,8 @@ import sys
 
 import atheris
 import numpy as np
-from instrument import instrument
 
+from instrument import instrument
 from randprop import _validation, bits
 from randprop.bits import BitMatrix
 

@@ -8,8 +8,8 @@ import sys
 import tarfile
 
 import atheris
-from instrument import instrument
 
+from instrument import instrument
 from randprop.datasets import _cifar
 
 # The records of a batch, so that a whole archive is small enough to be mutated.

@@ -8,8 +8,8 @@ import struct
 import sys
 
 import atheris
-from instrument import instrument
 
+from instrument import instrument
 from randprop.datasets import _idx
 
 

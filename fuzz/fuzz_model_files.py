@@ -12,11 +12,11 @@ from pathlib import Path
 
 import atheris
 import numpy as np
-from instrument import instrument
 from safetensors import SafetensorError
 from safetensors.numpy import load as unpack
 
 import randprop
+from instrument import instrument
 from randprop import (
     _validation,
     conv,
