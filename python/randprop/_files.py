@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
-__all__ = ["source_folder", "write_bytes", "write_text"]
+__all__ = ["source_folder", "write_bytes", "write_text", "write_texts"]
 
 
 def write_text(path: Path, text: str) -> None:
@@ -15,12 +16,25 @@ def write_text(path: Path, text: str) -> None:
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Write beside the target and rename."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    _write_all({path: data})
+
+
+def write_texts(folder: Path, texts: dict[str, str]) -> None:
+    """Write all files beside their targets, then rename all: what does not fit replaces none."""
+    _write_all({folder / name: text.encode("utf-8") for name, text in texts.items()})
+
+
+def _write_all(contents: dict[Path, bytes]) -> None:
+    mark = f"{os.getpid()}-{threading.get_ident()}"  # two writers of one file do not meet
+    temporaries = {path: path.with_name(f".{path.name}.{mark}.tmp") for path in contents}
     try:
-        temporary.write_bytes(data)
-        temporary.replace(path)
+        for path, data in contents.items():
+            temporaries[path].write_bytes(data)
+        for path, temporary in temporaries.items():
+            temporary.replace(path)
     finally:
-        temporary.unlink(missing_ok=True)
+        for temporary in temporaries.values():
+            temporary.unlink(missing_ok=True)
 
 
 def source_folder(in_sources: str, installed: str, holds: str) -> Path:

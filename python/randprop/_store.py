@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from os import PathLike
 from typing import Any
 
@@ -41,23 +42,29 @@ class CellStore:
     ValueError
         If the file is not a store, or one of another definition or version of randprop.
     OSError
-        If the file cannot be opened.
+        If the file cannot be opened, read or written.
     """
 
     def __init__(self, path: str | PathLike[str] | None) -> None:
         self._name = "memory" if path is None else str(path)
-        try:
+        with self._errors("is not a store of a sweep"):
             self._db = sqlite3.connect(":memory:" if path is None else path, timeout=60.0)
-        except sqlite3.OperationalError as error:
-            raise OSError(f"store {self._name}: {error}") from None
         try:
-            self._open()
-        except sqlite3.DatabaseError as error:
-            self._db.close()
-            raise ValueError(f"store {self._name} is not a store of a sweep: {error}") from None
-        except ValueError:
+            with self._errors("is not a store of a sweep"):
+                self._open()
+        except BaseException:
             self._db.close()
             raise
+
+    @contextmanager
+    def _errors(self, damaged: str = "is damaged") -> Iterator[None]:
+        """Say which store it was: OSError of a full disk and the like, ValueError of content."""
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            raise OSError(f"store {self._name}: {error}") from None
+        except sqlite3.DatabaseError as error:
+            raise ValueError(f"store {self._name} {damaged}: {error}") from None
 
     def _open(self) -> None:
         expected = {
@@ -92,13 +99,14 @@ class CellStore:
 
     def check_data(self, dataset: str, digest: str) -> None:
         """Refuse data other than those that the store's cells of that name come from."""
-        with self._db:
-            self._db.execute(
-                "INSERT OR IGNORE INTO randprop VALUES (?, ?)", (f"data {dataset}", digest)
-            )
-        (found,) = self._db.execute(
-            "SELECT value FROM randprop WHERE name = ?", (f"data {dataset}",)
-        ).fetchone()
+        with self._errors():
+            with self._db:
+                self._db.execute(
+                    "INSERT OR IGNORE INTO randprop VALUES (?, ?)", (f"data {dataset}", digest)
+                )
+            (found,) = self._db.execute(
+                "SELECT value FROM randprop WHERE name = ?", (f"data {dataset}",)
+            ).fetchone()
         if found != digest:
             raise ValueError(
                 f"store {self._name} holds results of another {dataset}: its data have the sum "
@@ -108,10 +116,11 @@ class CellStore:
     def find(self, cell: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return the metrics of a cell, or None if it is not finished."""
         where = " AND ".join(f"{name} = ?" for name in PARAMETERS)
-        row = self._db.execute(
-            f"SELECT {', '.join(METRICS)} FROM cells WHERE {where}",
-            [cell[name] for name in PARAMETERS],
-        ).fetchone()
+        with self._errors():
+            row = self._db.execute(
+                f"SELECT {', '.join(METRICS)} FROM cells WHERE {where}",
+                [cell[name] for name in PARAMETERS],
+            ).fetchone()
         return None if row is None else dict(zip(METRICS, row, strict=True))
 
     def add(self, cells: Iterable[Mapping[str, Any]]) -> None:
@@ -119,7 +128,7 @@ class CellStore:
         names = PARAMETERS + METRICS
         holes = ", ".join("?" for _ in names)
         for cell in cells:
-            with self._db:
+            with self._errors(), self._db:
                 self._db.execute(
                     f"INSERT OR REPLACE INTO cells ({', '.join(names)}) VALUES ({holes})",
                     [cell[name] for name in names],

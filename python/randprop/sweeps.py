@@ -109,7 +109,8 @@ def sweep(
         If an argument is not what is listed above, before anything is computed; if the store is of
         another version, definition or data.
     OSError
-        If a data set by name cannot be had, or the store not be opened.
+        If a data set by name cannot be had, or the store not be opened or written. It keeps every
+        cell that was finished.
 
     Examples
     --------

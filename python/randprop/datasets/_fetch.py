@@ -7,6 +7,7 @@ import os
 import sys
 from os import PathLike
 from pathlib import Path
+from time import monotonic
 
 from randprop._validation import check_path
 from randprop.datasets._idx import gunzip
@@ -14,7 +15,10 @@ from randprop.datasets._sources import Source
 
 __all__ = ["data_home_path", "in_data_home", "locate", "read_checked", "read_content_checked"]
 
-_TIMEOUT = 30.0
+_TIMEOUT = 30.0  # seconds without an answer
+# A mirror that sends less than this after the first seconds hangs, though it never stops.
+_LEAST_BYTES_PER_SECOND = 2000.0
+_MOST_BYTES = 1 << 30  # of a file: no data set has a quarter of it
 _BLOCK = 1 << 20
 
 
@@ -92,13 +96,21 @@ def _download(url: str, path: Path, sha256: str) -> None:
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         digest = hashlib.sha256()
+        size, started = 0, monotonic()
         with (
             os.fdopen(handle, "wb") as out,
             urllib.request.urlopen(url, timeout=_TIMEOUT) as response,
         ):
-            while block := response.read(_BLOCK):
+            # What has come so far, rather than a whole block, so that time and size are looked at.
+            while block := response.read1(_BLOCK):
                 digest.update(block)
                 out.write(block)
+                size += len(block)
+                seconds = monotonic() - started
+                if seconds > _TIMEOUT and size < _LEAST_BYTES_PER_SECOND * seconds:
+                    raise OSError(f"too slow: {size} bytes in {seconds:.0f} s")
+                if size > _MOST_BYTES:
+                    raise OSError(f"too long: more than {_MOST_BYTES} bytes")
         if digest.hexdigest() != sha256:
             raise ValueError(f"SHA-256 is {digest.hexdigest()}, expected {sha256}")
         os.replace(temporary, path)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from randprop._files import source_folder, write_text
+from randprop._files import source_folder, write_texts
 from randprop._validation import check_int, check_path, refuse_masked
 from randprop.export._c_text import example_c, readme
 from randprop.model_files import as_model
@@ -106,8 +106,7 @@ def export_c(
     for name in ("randprop_micro.h", "randprop_micro.c"):
         files[name] = (runtime / name).read_text(encoding="utf-8")
     folder.mkdir(parents=True, exist_ok=True)
-    for name, text in files.items():
-        write_text(folder / name, text)
+    write_texts(folder, files)
     return folder
 
 
