@@ -19,10 +19,17 @@ ALL_LEVELS = ("scalar", "avx2", "avx512", "amx", "neon")
 KERNELS = ("popcount", "dot", "lut")
 
 
+# RANDPROP_SIMD=LEVEL pytest: the whole suite, and the processes that it starts, at that level.
+SUITE_LEVEL = os.environ.get("RANDPROP_SIMD")
+if SUITE_LEVEL:
+    _core.use_simd_level(SUITE_LEVEL)
+
+
 def pytest_report_header() -> str:
     supported = _core.simd_levels_supported()
     lacking = [level for level in ALL_LEVELS if level not in supported]
     return (
+        f"SIMD level where a test does not choose: {_core.simd_level()}\n"
         f"SIMD levels tested: {', '.join(supported)}; "
         f"not on this machine or in this build: {', '.join(lacking)}"
     )
@@ -63,5 +70,5 @@ def known_numbers() -> dict[str, Any]:
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("RANDPROP_")]:
-        if not name.startswith("RANDPROP_REQUIRE_"):
+        if not name.startswith("RANDPROP_REQUIRE_") and name != "RANDPROP_SIMD":
             monkeypatch.delenv(name)

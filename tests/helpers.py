@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from randprop import Centroids, Model, StepNetwork
 
 C_WARNINGS = ("-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Werror")
 # Undefined behaviour ends the process; needs no library beside the compiler.
@@ -31,6 +34,53 @@ def known_input(kind: str, n_samples: int, n_features: int) -> NDArray[np.uint8]
 def known_rows(packed: NDArray[np.uint8]) -> list[str]:
     """Return packed rows as the known answers spell them."""
     return [row.tobytes().hex() for row in packed]
+
+
+def known_philox(case: dict[str, Any]) -> list[list[int]]:
+    """Return counter, key and block of a known answer."""
+    return [[int(word, 16) for word in case[name]] for name in ("counter", "key", "out")]
+
+
+def assert_known_network(case: dict[str, Any]) -> None:
+    """Compare a network of the known answers, at the level and with the kernel in use."""
+    X = known_input(case["input"], case["n_samples"], case["n_features"])
+    network = StepNetwork(
+        case["n_features"],
+        len(case["widths"]) - 1,
+        width=case["widths"],
+        weight_bits=case["weight_bits"],
+        activation=case["activation"],
+        seed=case["seed"],
+    )
+    head = np.array(case["weights_head"])
+    rows, columns = head.shape
+    np.testing.assert_array_equal(network.weights(0)[:rows, :columns], head)
+    outputs = [known_rows(bits.to_packbits()) for bits in network.propagate_all(X)]
+    assert outputs == case["outputs"]
+    assert known_rows(network.propagate(X).to_packbits()) == case["outputs"][-1]
+
+
+def assert_known_centroids(case: dict[str, Any]) -> None:
+    """Compare the class means of the known answers."""
+    bits = StepNetwork(50, width=70, seed=3).propagate(known_input("dense", 12, 50))
+    readout = Centroids().fit(bits, case["labels"])
+    assert readout.counts_.tolist() == case["counts"]
+    assert readout.n_samples_.tolist() == case["n"]
+    assert readout.distances(bits).tolist() == case["distances"]
+
+
+def known_labels(folder: Path) -> dict[str, list[str]]:
+    """Return the labels that each of the kept models predicts."""
+    lines = (folder / "labels.txt").read_text(encoding="utf-8").splitlines()
+    return {line.split()[0]: line.split()[1:] for line in lines}
+
+
+def labels_of(model: Model) -> list[str]:
+    """Return the labels of a kept model for an input that all of them are asked about."""
+    predicted = model.predict(known_input("dense", 40, model.network.n_features))
+    return [
+        f"{label:g}" if isinstance(label, float) else str(label) for label in predicted.tolist()
+    ]
 
 
 def random_bits(seed: int, n_samples: int, n_bits: int) -> NDArray[np.uint8]:

@@ -101,6 +101,8 @@ HUGE = struct.pack(">HBB3I", 0, 8, 3, 2**31, 2**31, 2**31)
         (GOOD[:3] + b"\x00" + GOOD[4:], "gives 0 dimensions"),
         (GOOD[:3] + b"\xff" + GOOD[4:], "gives 255 dimensions"),
         (HUGE, "cut short: .* the file has 16"),
+        # No byte of data, and yet more rows than can be counted.
+        (bytes([0, 0, 8, 4, *[255] * 12, 0, 0, 0, 0]), "no array of shape"),
         (gzip.compress(GOOD)[:-9], "cut short at byte"),
         (gzip.compress(GOOD)[:-1], "cut short at byte"),
         (gzip.compress(GOOD)[:10] + b"\xff" * 8, "not a valid gzip file"),

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from helpers import known_input, random_bytes
+from helpers import known_labels, labels_of, random_bytes
 from randprop import (
     Centroids,
     Conv2D,
@@ -51,18 +51,10 @@ def build(name: str) -> Model:
     return model.quantize(centroid_bits=5) if name == "quantized" else model
 
 
-def labels_of(model: Model) -> list[str]:
-    predicted = model.predict(known_input("dense", 40, model.network.n_features))
-    return [
-        f"{label:g}" if isinstance(label, float) else str(label) for label in predicted.tolist()
-    ]
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_written_then_and_now(tmp_path, name):
     then = load(FOLDER / f"{name}.safetensors")
-    lines = (FOLDER / "labels.txt").read_text(encoding="utf-8").splitlines()
-    expected = {line.split()[0]: line.split()[1:] for line in lines}
+    expected = known_labels(FOLDER)
     assert labels_of(then) == expected[name]
     assert len(set(expected[name])) > 1
     if name != "ridge":  # solved in float64, whose last bits are the machine's

@@ -11,7 +11,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import randprop
-from helpers import known_input, known_rows, random_bits, random_bytes, readings
+from helpers import (
+    assert_known_network,
+    known_input,
+    known_philox,
+    known_rows,
+    random_bits,
+    random_bytes,
+    readings,
+)
 from randprop import BitMatrix, StepNetwork, _core, reference
 
 WEIGHT_BITS = (1, 2, 4, 8, 24)
@@ -21,21 +29,7 @@ TAILS = sorted({n + d for n in (0, 64, 128, 192, 256) for d in (-1, 0, 1, 2, 7, 
 
 def test_known_answers(level: str, kernel: str, known_answers: dict[str, Any]) -> None:
     for case in known_answers["networks"]:
-        X = known_input(case["input"], case["n_samples"], case["n_features"])
-        network = StepNetwork(
-            case["n_features"],
-            len(case["widths"]) - 1,
-            width=case["widths"],
-            weight_bits=case["weight_bits"],
-            activation=case["activation"],
-            seed=case["seed"],
-        )
-        head = np.array(case["weights_head"])
-        rows, columns = head.shape
-        np.testing.assert_array_equal(network.weights(0)[:rows, :columns], head)
-        outputs = [known_rows(bits.to_packbits()) for bits in network.propagate_all(X)]
-        assert outputs == case["outputs"]
-        assert known_rows(network.propagate(X).to_packbits()) == case["outputs"][-1]
+        assert_known_network(case)
 
 
 def test_known_answers_by_reference(known_answers: dict[str, Any]) -> None:
@@ -54,7 +48,7 @@ def test_known_answers_by_reference(known_answers: dict[str, Any]) -> None:
 
 def test_philox_known_answers(known_answers: dict[str, Any]) -> None:
     for case in known_answers["philox4x32_10"]:
-        counter, key, out = ([int(word, 16) for word in case[n]] for n in ("counter", "key", "out"))
+        counter, key, out = known_philox(case)
         assert _core.philox4x32_10(counter, key) == out
         assert reference.philox4x32_10(counter, key) == out
 

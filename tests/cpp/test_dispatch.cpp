@@ -20,7 +20,13 @@ TEST_CASE("levels") {
     CHECK(simd_level() == level);
     CHECK(std::string(kernels::active().name) == level);
   }
+  // Neither what no build has nor what this CPU lacks is taken.
   CHECK_THROWS_AS(use_simd_level("mmx"), std::invalid_argument);
+  for (const std::string& level : built) {
+    if (std::find(supported.begin(), supported.end(), level) == supported.end()) {
+      CHECK_THROWS_AS(use_simd_level(level), std::invalid_argument);
+    }
+  }
   CHECK(simd_level() == supported.back());
 }
 

@@ -1,0 +1,241 @@
+"""Many calls from many threads, forks and interrupts in mid-use, other interpreters.
+
+attacks/soak.py does the first of these for minutes.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from helpers import random_bytes
+from randprop import Centroids, Model, StepNetwork
+
+
+def resident() -> int:
+    """Bytes of this process that are in memory."""
+    found = re.search(r"VmRSS:\s*(\d+) kB", Path("/proc/self/status").read_text())
+    assert found is not None
+    return int(found[1]) * 1024
+
+
+def python(code: str, timeout: float = 120) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        capture_output=True, text=True, timeout=timeout,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="memory is read from /proc")
+@pytest.mark.parametrize("n_threads", [1, 4, 32])
+def test_single_images_from_many_threads(n_threads: int) -> None:
+    """60,000 calls: the same labels every time, and memory that does not grow."""
+    X = random_bytes(0, 40, 200)
+    network = StepNetwork(200, 2, width=64)
+    model = Model(network, Centroids().fit(network.propagate(X), np.arange(40) % 7))
+    expected = model.predict(X)
+    wrong: list[int] = []
+
+    def work(n_calls: int) -> None:
+        wrong.extend(
+            i
+            for i in range(n_calls)
+            if model.predict(X[i % 40 : i % 40 + 1])[0] != expected[i % 40]
+        )
+
+    def run(n_calls: int) -> None:
+        threads = [threading.Thread(target=work, args=(n_calls,)) for _ in range(n_threads)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    run(2000 // n_threads)
+    before = resident()
+    run(20_000 // n_threads)
+    assert not wrong
+    assert resident() - before < 4 << 20
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this platform")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork.*:DeprecationWarning")
+def test_forks_while_other_threads_compute() -> None:
+    """A child that is made while threads are inside the core computes the same, and ends."""
+    code = """
+    import os, threading, warnings
+    import numpy as np, randprop
+    warnings.simplefilter("ignore", DeprecationWarning)
+    X = np.arange(3000 * 300, dtype=np.uint32).astype(np.uint8).reshape(3000, 300)
+    network = randprop.StepNetwork(300, 2)
+    expected = network.propagate(X)
+    stop = threading.Event()
+    wrong = []
+    def work():
+        while not stop.is_set():
+            # A network of its own now and then: children are made while weights are prepared.
+            mine = randprop.StepNetwork(300, 2)
+            for _ in range(5):
+                if mine.propagate(X, n_threads=2) != expected:
+                    wrong.append(1)
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for _ in range(30):
+        child = os.fork()
+        if child == 0:
+            same = network.propagate(X, n_threads=2) == expected
+            fresh = randprop.StepNetwork(300, 2).propagate(X, n_threads=2) == expected
+            os._exit(0 if same and fresh else 1)
+        assert os.waitpid(child, 0)[1] == 0
+    stop.set()
+    for thread in threads:
+        thread.join()
+    print("good", wrong)
+    """
+    assert python(code) == "good []\n"
+
+
+INTERRUPTED = {
+    "propagate": "network.propagate(X)",
+    "convolve": "images.propagate(X)",
+    "centroids": "randprop.Centroids().fit(bits, y)",
+    "gram": "randprop.RidgeReadout().fit(bits, y)",
+    "distances": "fitted.distances(bits)",
+    "scores": "fitted.with_metric('cosine').predict(bits)",
+    "neighbors": "randprop.HammingNeighbors(5).fit(bits).kneighbors(bits)",
+    "own weights": "randprop.apply_weights(X, np.ones((784, 784), dtype=np.int64) - 3)",
+}
+
+
+@pytest.mark.parametrize("name", INTERRUPTED)
+def test_ctrl_c_again_and_again(name: str) -> None:
+    """Every long call ends soon after Ctrl-C, and the objects it used give the same afterwards."""
+    code = f"""
+    import signal, threading, time, os
+    import numpy as np, randprop
+    X = np.resize(np.arange(10_007, dtype=np.uint32).astype(np.uint8), (300_000, 784))
+    bits = randprop.BitMatrix(
+        np.random.default_rng(0).integers(0, 2**63, (300_000, 13), dtype=np.uint64), 832)
+    y = np.arange(len(bits)) % 10
+    network = randprop.StepNetwork(784, 3)
+    images = randprop.StepNetwork(784, width=randprop.Conv2D(64, 5), input_shape=(28, 28, 1))
+    fitted = randprop.Centroids().fit(bits[:1000], y[:1000])
+    small = network.propagate(X[:50]), images.propagate(X[:50]), fitted.distances(bits[:50])
+    late, interrupts = [], 0
+    for wait in (0.02, 0.05, 0.1):
+        sent = []
+        def interrupt():
+            time.sleep(wait)
+            sent.append(time.monotonic())
+            os.kill(os.getpid(), signal.SIGINT)
+        thread = threading.Thread(target=interrupt)
+        thread.start()
+        try:
+            while True:
+                {INTERRUPTED[name]}
+        except KeyboardInterrupt:
+            late.append(time.monotonic() - sent[0])
+            interrupts += 1
+        thread.join()
+    again = network.propagate(X[:50]), images.propagate(X[:50]), fitted.distances(bits[:50])
+    same = all(np.array_equal(a, b) if isinstance(a, np.ndarray) else a == b
+               for a, b in zip(small, again))
+    print(interrupts, same, max(late) < 2)
+    """
+    assert python(code) == "3 True True\n"
+
+
+def test_other_interpreters() -> None:
+    """NumPy loads once in a process: another interpreter is told so, and nothing else happens."""
+    code = """
+    import sys
+    import numpy as np, randprop
+    network = randprop.StepNetwork(20)
+    X = np.ones((3, 20), dtype=np.uint8)
+    expected = network.propagate(X)
+    attempt = '''
+    try:
+        import randprop
+    except (ImportError, RuntimeError) as error:  # the second: of an editable installation
+        print("refused", str(error) != "")
+    else:
+        print("imported")
+    '''
+    attempt = __import__("textwrap").dedent(attempt)
+    try:
+        import _interpreters as interpreters
+        made = interpreters.create()
+        interpreters.exec(made, attempt)
+    except ImportError:
+        import _xxsubinterpreters as interpreters
+        made = interpreters.create()
+        interpreters.run_string(made, attempt)
+    interpreters.destroy(made)
+    print(network.propagate(X) == expected)
+    """
+    assert python(code).endswith("refused True\nTrue\n")
+
+
+def test_the_gil_is_stated() -> None:
+    """A Python without a GIL gets it back, with a warning: the module does not declare itself."""
+    code = """
+    import sys, warnings
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        import randprop
+    enabled = getattr(sys, "_is_gil_enabled", lambda: True)()
+    print(enabled)
+    """
+    assert python(code) == "True\n"
+
+
+def test_interrupts_between_calls_are_not_lost() -> None:
+    """A signal during a short call is raised when it returns."""
+    code = """
+    import os, signal, threading, time
+    import numpy as np, randprop
+    network = randprop.StepNetwork(20)
+    X = np.ones((3, 20), dtype=np.uint8)
+    threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+    try:
+        for _ in range(10_000_000):
+            network.propagate(X)
+        print("lost")
+    except KeyboardInterrupt:
+        print("raised")
+    """
+    assert python(code) == "raised\n"
+
+
+def test_deadlines_hold_under_load() -> None:
+    """More threads than CPUs, each starting threads of its own, end."""
+    X = random_bytes(1, 500, 300)
+    network = StepNetwork(300, 2)
+    expected = network.propagate(X)
+    found: list[bool] = []
+    threads = [
+        threading.Thread(
+            target=lambda: found.extend(
+                network.propagate(X, n_threads=16) == expected for _ in range(5)
+            )
+        )
+        for _ in range(16)
+    ]
+    started = time.monotonic()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=100)
+    assert found == [True] * 80
+    assert time.monotonic() - started < 100
