@@ -73,6 +73,23 @@ def test_distances_are_correctly_rounded(level: str, seed: int, data: st.DataObj
             assert found[s, c] == float(exact)
 
 
+@pytest.mark.parametrize("counts", [[94906267], [94906267, 1, 1], [94906267, 3, 5, 1]])
+def test_ties_between_two_doubles_go_to_the_even_one(counts: list[int], level: str) -> None:
+    """Numerators of 54 bits, the last of them set, over a power of 2: half-way cases."""
+    n = 2**27
+    numerator = sum(count**2 for count in counts)
+    if numerator % 2:
+        assert numerator.bit_length() == 54
+    found = _core.centroid_distances(
+        np.zeros((1, 1), dtype=np.uint64),
+        len(counts),
+        np.array([counts], dtype=np.int64),
+        np.array([n], dtype=np.int64),
+        1,
+    )
+    assert found[0, 0] == numerator / n**2  # rounded once, half-way cases to even
+
+
 def test_many_samples_of_one_class(level: str) -> None:
     """More rows than the bit-sliced counters hold (65,535), and than one chunk."""
     A = np.zeros((70_000, 70), dtype=bool)

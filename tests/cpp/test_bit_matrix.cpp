@@ -31,6 +31,7 @@ TEST_CASE("empty shapes are allowed") {
 TEST_CASE("sizes that overflow are refused") {
   constexpr std::size_t huge = std::numeric_limits<std::size_t>::max() / 2;
   CHECK_THROWS_AS(BitMatrix(huge, 784), std::bad_alloc);
+  CHECK_THROWS_AS(BitMatrix(huge + 2, 128), std::bad_alloc);  // 2 words, if it wrapped around
   CHECK_THROWS_AS(AlignedArray<std::uint64_t>{huge}, std::bad_alloc);
 }
 
