@@ -14,7 +14,11 @@ from randprop import Centroids, Model, StepNetwork
 
 C_WARNINGS = ("-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Werror")
 # Undefined behaviour ends the process; needs no library beside the compiler.
-C_TRAPS = ("-fsanitize=undefined", "-fsanitize-undefined-trap-on-error")
+C_TRAPS = (
+    "-fsanitize=undefined",
+    "-fsanitize-undefined-trap-on-error",
+    *os.environ.get("CFLAGS", "").split(),
+)
 _COMPILERS = map(shutil.which, (os.environ.get("CC", "cc"), "gcc", "clang"))
 C_COMPILER = next(filter(None, _COMPILERS), "cc")
 
