@@ -35,9 +35,8 @@ bool is_nearest(double found, Int128 top, Int128 bottom) {
   // |found * bottom - top| is compared with that of the doubles beside it, in long double with a
   // 64-bit significand: exact enough to tell neighbours of 53 bits apart.
   const auto error = [&](double value) {
-    const auto difference =
-        static_cast<long double>(value) * static_cast<long double>(bottom) -
-        static_cast<long double>(top);
+    const auto difference = static_cast<long double>(value) * static_cast<long double>(bottom) -
+                            static_cast<long double>(top);
     return difference < 0 ? -difference : difference;
   };
   const long double slack = static_cast<long double>(top) * 0x1p-62L;

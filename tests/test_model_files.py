@@ -152,6 +152,10 @@ CHANGES = {
     "type": (lambda d, a: a.update(counts=a["counts"].astype(float)), "counts of dtype float64"),
     "negative": (lambda d, a: a.update(n_samples=-a["n_samples"]), "n_samples below 0"),
     "too many": (lambda d, a: a.update(n_samples=a["n_samples"] * 0 + 1), "more counts than"),
+    "one too many": (
+        lambda d, a: a.update(n_samples=a["counts"].max(axis=1).astype(np.int64) - 1),
+        "more counts than",
+    ),
     "huge": (lambda d, a: a.update(n_samples=a["n_samples"] * 0 + 2**40), "above 2"),
     "metric": (lambda d, a: d["readout"].update(metric="l7"), "a metric 'l7'"),
     "kind": (lambda d, a: d["readout"].update(kind="tree"), "a readout 'tree'"),
@@ -252,3 +256,17 @@ def test_a_wrong_sum_is_found(tmp_path):
     (tmp_path / "m").write_bytes(changed)
     with pytest.raises(ValueError, match="m is damaged: its sum is not the one"):
         load(tmp_path / "m")
+
+
+@pytest.mark.parametrize("where", ["header", "description"])
+def test_json_too_deep_to_parse(tmp_path, where):
+    """Python's JSON parser gives up with an error of its own kind."""
+    deep = "[" * 100_000 + "]" * 100_000
+    if where == "description":
+        data = pack({"a": np.zeros(1)}, metadata={"randprop": f"00000000 {deep}"})
+    else:
+        data = len(deep).to_bytes(8, "little") + deep.encode()
+    path = tmp_path / "model"
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match="damaged|holds no randprop model"):
+        load(path)

@@ -107,6 +107,20 @@ TEST_CASE("every cut and every changed byte is found") {
   CHECK(harmless < 16);
 }
 
+TEST_CASE("an array that ends past the file is found, though the file is as long as all arrays") {
+  std::string file = R"({"a":{"dtype":"U8","shape":[8],"data_offsets":[1,9]}})";
+  const auto size = static_cast<char>(file.size());
+  file = std::string{size, 0, 0, 0, 0, 0, 0, 0} + file + std::string(8, 'x');
+  std::string message;
+  try {
+    (void)Model::parse(file.data(), file.size());
+  } catch (const ModelError& error) {
+    message = error.what();
+  }
+  CAPTURE(message);
+  CHECK(message.find("data_offsets") != std::string::npos);
+}
+
 TEST_CASE("other files") {
   CHECK_THROWS_AS(Model::load(path_of("nothing")), std::ios_base::failure);
   CHECK_THROWS_AS(Model::load(path_of("labels.txt")), ModelError);
