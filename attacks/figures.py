@@ -1,6 +1,6 @@
 """Keeps the figures of the attacks, from which attacks/table.py makes docs/reliability.md.
 
-    python attacks/figures.py NAME FIGURE=NUMBER ...
+python attacks/figures.py NAME FIGURE=NUMBER ...
 """
 
 from __future__ import annotations

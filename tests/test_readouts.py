@@ -90,6 +90,15 @@ def test_ties_between_two_doubles_go_to_the_even_one(counts: list[int], level: s
     assert found[0, 0] == numerator / n**2  # rounded once, half-way cases to even
 
 
+@pytest.mark.parametrize("metric", ["euclidean", "cosine", "hamming"])
+def test_a_class_without_vectors_is_never_predicted(metric: str) -> None:
+    """Not even for vectors that are as far from all others as can be."""
+    bits = BitMatrix.from_array(np.array([[1, 0, 0, 0], [0, 1, 0, 0]], dtype=np.uint8))
+    readout = Centroids(metric=metric).partial_fit(bits, [5, 7], classes=[1, 5, 7, 9])
+    others = BitMatrix.from_array(np.array([[0, 0, 0, 0], [0, 0, 1, 1]], dtype=np.uint8))
+    assert readout.predict(others).tolist() == [5, 5]
+
+
 def test_many_samples_of_one_class(level: str) -> None:
     """More rows than the bit-sliced counters hold (65,535), and than one chunk."""
     A = np.zeros((70_000, 70), dtype=bool)

@@ -89,8 +89,13 @@ TEST_CASE("features are mapped to bytes") {
 TEST_CASE("every cut and every changed byte is found") {
   const std::string good = bytes_of(path_of("centroids.safetensors"));
   CHECK_NOTHROW(Model::parse(good.data(), good.size()));
+  const std::size_t header = 8 + static_cast<unsigned char>(good[0]) +
+                             256 * static_cast<std::size_t>(static_cast<unsigned char>(good[1]));
   for (std::size_t size = 0; size < good.size(); ++size) {
     CHECK_THROWS_AS(Model::parse(good.data(), size), ModelError);
+    if (size < header) {  // found before a byte of the header is read
+      CHECK_THROWS_WITH(Model::parse(good.data(), size), "cut short, or no safetensors file");
+    }
   }
   std::size_t harmless = 0;
   for (std::size_t i = 0; i < good.size(); ++i) {
