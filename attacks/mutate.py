@@ -50,6 +50,7 @@ class Copy:
         self.build()
 
     def build(self) -> bool:
+        """Build what changed; False where it does not compile."""
         if self._call("cmake", "--build", "build", "-j", "1", check=False) != 0:
             return False
         for module in (self.folder / "build").glob("_core*.so"):
@@ -65,9 +66,11 @@ class Copy:
         )  # fmt: skip
 
     def cpp_tests(self) -> bool:
+        """Whether the C++ tests pass."""
         return self._call("build/tests/cpp/randprop_tests", "--abort-after=1", check=False) == 0
 
     def python_tests(self, files: str) -> bool:
+        """Whether these files of tests/ pass."""
         return (
             self._call(
                 PYTHON, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider",

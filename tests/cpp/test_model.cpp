@@ -94,7 +94,8 @@ TEST_CASE("every cut and every changed byte is found") {
   for (std::size_t size = 0; size < good.size(); ++size) {
     CHECK_THROWS_AS(Model::parse(good.data(), size), ModelError);
     if (size < header) {  // found before a byte of the header is read
-      CHECK_THROWS_WITH(Model::parse(good.data(), size), "cut short, or no safetensors file");
+      CHECK_THROWS_WITH(Model::parse(good.data(), size),
+                        doctest::Contains("cut short, or no safetensors file"));
     }
   }
   std::size_t harmless = 0;
