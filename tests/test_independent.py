@@ -9,8 +9,10 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
+import faiss
 import numpy as np
 import pytest
+import randomgen
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -28,9 +30,6 @@ from randprop import (
     _core,
     datasets,
 )
-
-faiss = pytest.importorskip("faiss")
-randomgen = pytest.importorskip("randomgen")
 
 
 def philox(counter: list[int], key: list[int]) -> list[int]:
