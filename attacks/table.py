@@ -1,6 +1,6 @@
 """Make docs/reliability.md from the figures that the attacks kept (attacks/figures.json).
 
-    python attacks/table.py > docs/reliability.md
+python attacks/table.py > docs/reliability.md
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ ROWS = [
     (
         "No argument of a public function crashes or corrupts the interpreter. Bad input gives a "
         "documented error that names the argument, and changes nothing.",
-        "A table made from the docstrings: every public function x every parameter x every kind of "
-        "wrong, empty, huge, misshapen or oddly laid out value. A function that is not in it fails.",
+        "A table made from the docstrings: every public function x every parameter x every kind "
+        "of wrong, empty, huge, misshapen or oddly laid out value. A function not in it fails.",
         "{bad[inputs]:,} inputs to {bad[parameters]} parameters of {bad[functions]} functions; "
-        "none crashes, none unnamed",
+        "no crash, none but documented errors (the words of the estimators' are scikit-learn's)",
         "`pytest tests/test_bad_input.py`",
     ),
     (
@@ -132,8 +132,8 @@ ROWS = [
 TEXT = """\
 # Reliability
 
-What is promised, how each promise is attacked, and what the last attack came to. The bounded attacks
-run in `.ci/run`; the others by the command beside them. This page is made by
+What is promised, how each promise is attacked, and what the last attack came to. The bounded
+attacks run in `.ci/run`; the others by the command beside them. This page is made by
 `python attacks/table.py > docs/reliability.md` from the figures that the attacks keep.
 
 | promise | how it is attacked | last figures | command |
@@ -168,13 +168,13 @@ Found by these attacks when they were first made, mended, and kept as tests:
 
 ## What is not promised
 
-- **Python without the GIL**: the module does not declare itself, so that such an interpreter takes its
-  GIL back, with a warning, when it is imported. None was at hand to test on.
-- **Subinterpreters**: NumPy loads once in a process and refuses others with an `ImportError`; so then
-  does `import randprop` there. The main interpreter goes on undisturbed (`tests/test_load.py`).
+- **Python without the GIL**: the module does not declare itself, so that such an interpreter
+  takes its GIL back, with a warning, when it is imported. None was at hand to test on.
+- **Subinterpreters**: NumPy loads once in a process and refuses others with an `ImportError`; so
+  then does `import randprop` there. The main interpreter goes on undisturbed (`tests/test_load.py`).
 - **Hardware**: AMX and Arm have been emulated, not measured on. Windows has not been tried.
-- **Memory**: a call that needs more than there is raises `MemoryError`, if the system says so rather
-  than end the process.
+- **Memory**: a call that needs more than there is raises `MemoryError`, if the system says so
+  rather than end the process.
 """
 
 

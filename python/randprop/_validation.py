@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import os
+import reprlib
 from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
@@ -35,20 +36,28 @@ def told(value: object) -> str:
     """Return what an error says came: the type, and the value where that is short."""
     if isinstance(value, np.ndarray):
         return f"an array of {value.dtype}, shape {value.shape}"
-    text = repr(value)
+    text = _shown(value)
     return type(value).__name__ + (f" {text}" if len(text) <= 80 else "")
+
+
+def _shown(value: object) -> str:
+    """Return a short repr, whatever the value: of a long list, of an integer of 5,000 digits."""
+    try:
+        return reprlib.repr(value)
+    except Exception:
+        return f"a {type(value).__name__} that cannot be shown"
 
 
 def check_int(name: str, value: object, low: int, high: int) -> int:
     """Return `value` as an int of [low, high]; bool and float are not integers here."""
     if isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name} must be an integer, got {value!r}")
+        raise TypeError(f"{name} must be an integer, got {value}")
     try:
         number = operator.index(value)  # type: ignore[arg-type]
     except TypeError:
         raise TypeError(f"{name} must be an integer, got {told(value)}") from None
     if not low <= number <= high:
-        raise ValueError(f"{name} must lie in [{low}, {high}], got {number}")
+        raise ValueError(f"{name} must lie in [{low}, {high}], got {_shown(number)}")
     return number
 
 
@@ -61,7 +70,7 @@ def check_choice(name: str, value: object, choices: Collection[Any]) -> Any:
     ):
         return value
     listed = ", ".join(repr(choice) for choice in choices)
-    came = repr(value)[:80] if isinstance(value, (str, int)) else told(value)
+    came = _shown(value) if isinstance(value, (str, int)) else told(value)
     raise ValueError(f"{name} must be one of {listed}, got {came}")
 
 

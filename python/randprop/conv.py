@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from randprop._validation import check_int, check_ints
+from randprop._validation import check_int, check_ints, told
 
 __all__ = ["Conv2D"]
 
@@ -79,7 +79,7 @@ class Conv2D:
         """
         sizes = check_ints("image", image, 1, _MAX)
         if len(sizes) != 3:
-            raise ValueError(f"image must be (height, width, channels), got {image!r}")
+            raise ValueError(f"image must be (height, width, channels), got {told(image)}")
         height, width, _ = sizes
         room = 2 * self.padding
         if self.kernel > min(height, width) + room:

@@ -215,10 +215,10 @@ def check_range(name: str, value: object) -> tuple[float, float]:
     if value is None:
         return 0.0, 255.0
     if not isinstance(value, (tuple, list, np.ndarray)) or len(value) != 2:
-        raise TypeError(f"{name} must be (low, high) or None, got {value!r}")
+        raise TypeError(f"{name} must be (low, high) or None, got {told(value)}")
     low, high = check_number(f"{name}[0]", value[0]), check_number(f"{name}[1]", value[1])
     if low > high:
-        raise ValueError(f"{name} must have low <= high, got {value!r}")
+        raise ValueError(f"{name} must have low <= high, got {told(value)}")
     return low, high
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from randprop._validation import check_choice
+from randprop._validation import check_choice, told
 from randprop.bits import BitMatrix
 from randprop.network import StepNetwork, apply_weights
 
@@ -59,7 +59,7 @@ def check_weights(name: str) -> str:
     if not isinstance(name, str) or name not in _PLAIN:
         raise ValueError(
             f"weights must be one of {', '.join(map(repr, WEIGHTS))}, with P from 1 to 100 and K "
-            f"from 1 to 4096, even where balanced; got {name!r}"
+            f"from 1 to 4096, even where balanced; got {told(name)}"
         )
     return name
 

@@ -17,7 +17,7 @@ __all__ = ["data_home_path", "in_data_home", "locate", "read_checked", "read_con
 
 _TIMEOUT = 30.0  # seconds without an answer
 # A mirror that sends less than this after the first seconds hangs, though it never stops.
-_LEAST_BYTES_PER_SECOND = 2000.0
+_LEAST_BYTES_PER_SECOND = 10_000.0
 _MOST_BYTES = 1 << 30  # of a file: no data set has a quarter of it
 _BLOCK = 1 << 20
 
