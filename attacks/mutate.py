@@ -1,6 +1,6 @@
 """Apply each of the mistakes in mutations.py to a copy of the sources, and see which tests notice.
 
-    python attacks/mutate.py [--only WORDS] [--record]
+    python attacks/mutate.py [--only WORDS ...] [--record]
 
 Needs the environment of CONTRIBUTING.md and doctest. Ends with an error if a mistake that is not
 said to be equivalent survives, or one that is does not.
@@ -124,10 +124,10 @@ def judge(copy: Copy, mutation: Mutation) -> str:
 def main() -> None:
     """Judge every mutation and say what came of it."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--only", default="", help="words in the name or file")
+    parser.add_argument("--only", nargs="+", default=[""], help="words in the name or file")
     parser.add_argument("--record", action="store_true", help="keep the figures for the docs")
     arguments = parser.parse_args()
-    chosen = [m for m in MUTATIONS if arguments.only in f"{m.file} {m.name}"]
+    chosen = [m for m in MUTATIONS if any(w in f"{m.file} {m.name}" for w in arguments.only)]
     wrong, survivors = [], []
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:

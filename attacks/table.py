@@ -171,7 +171,7 @@ Found by these attacks when they were first made, mended, and kept as tests:
 - **Python without the GIL**: the module does not declare itself, so that such an interpreter
   takes its GIL back, with a warning, when it is imported. None was at hand to test on.
 - **Subinterpreters**: NumPy loads once in a process and refuses others with an `ImportError`; so
-  then does `import randprop` there. The main interpreter goes on undisturbed (`tests/test_load.py`).
+  then does `import randprop` there. The main interpreter goes on undisturbed.
 - **Hardware**: AMX and Arm have been emulated, not measured on. Windows has not been tried.
 - **Memory**: a call that needs more than there is raises `MemoryError`, if the system says so
   rather than end the process.
