@@ -110,7 +110,7 @@ ROWS = [
     (
         "Sizes beyond 32 bits are indexed right.",
         "Inputs and outputs of more than 2^32 bytes and 2^34 bits, with rows on either side of "
-        "every boundary, through every kernel",
+        "every boundary: propagation, counts, distances, neighbours, Gram matrix",
         "{large[tests]} tests, up to {large[rows]:,} rows",
         "`pytest tests/test_large.py`",
     ),
@@ -124,7 +124,8 @@ ROWS = [
         "CI builds from known inputs.",
         "Every release that pip installs there is pinned (`.ci/constraints.txt`, made by "
         "`.ci/pin`); the advisory database is asked about each",
-        "{audit[said]}",
+        "{audit[pinned]} releases pinned, {audit[asked]} asked about, {audit[known]} with a known "
+        "vulnerability (no machine that ran this could reach the advisories so far)",
         "`attacks/audit`",
     ),
 ]

@@ -73,13 +73,16 @@ class Rows {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   FuzzBytes bytes(data, size);
-  const std::size_t n_bits = bytes.between(1, 300);
-  const std::size_t n_train = bytes.between(1, 80);
-  const std::size_t n_queries = bytes.between(0, 40);
+  // Mostly small, so that many are tried; sometimes beyond the blocks of the kernels.
+  const bool large = bytes.between(0, 15) == 15;
+  const std::size_t n_bits = bytes.between(1, large ? 600 : 150);
+  const std::size_t n_train = bytes.between(1, large ? 200 : 25);
+  const std::size_t n_queries = bytes.between(0, large ? 20 : 9);
   const std::size_t n_classes = bytes.between(1, 7);
   const std::size_t k = bytes.between(1, n_train);
   RunOptions options;
-  options.n_threads = static_cast<int>(bytes.between(1, 3));
+  // Starting threads takes most of the time under a sanitizer: now and then is enough.
+  options.n_threads = bytes.between(0, 15) == 15 ? 3 : 1;
   // Sums beyond 32 bits, and beyond 53: as if every sample had come so often.
   const auto times = std::int64_t{1} << bytes.between(0, 26);
   const Rows train(bytes, n_train, n_bits, 0);
