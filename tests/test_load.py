@@ -124,6 +124,7 @@ def test_ctrl_c_again_and_again(name: str) -> None:
     code = f"""
     import signal, threading, time, os
     import numpy as np, randprop
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever started this ignores it
     X = np.resize(np.arange(10_007, dtype=np.uint32).astype(np.uint8), (300_000, 784))
     bits = randprop.BitMatrix(
         np.random.default_rng(0).integers(0, 2**63, (300_000, 13), dtype=np.uint64), 832)
@@ -205,6 +206,7 @@ def test_interrupts_between_calls_are_not_lost() -> None:
     code = """
     import os, signal, threading, time
     import numpy as np, randprop
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever started this ignores it
     network = randprop.StepNetwork(20)
     X = np.ones((3, 20), dtype=np.uint8)
     threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()

@@ -156,7 +156,8 @@ LONG_CALLS = {
 def test_ctrl_c_stops_a_long_call(name: str) -> None:
     setup = textwrap.dedent(LONG_CALLS[name])
     code = (
-        "import time, numpy as np, randprop\n"
+        "import signal, time, numpy as np, randprop\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a background job ignores it
         + setup
         + "print('ready', flush=True)\n"
         + "try:\n    call()\n    print('finished')\n"

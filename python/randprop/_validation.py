@@ -213,7 +213,8 @@ def as_array(name: str, values: ArrayLike) -> NDArray[Any]:
     try:
         return np.asarray(values)
     except (TypeError, ValueError) as error:
-        raise type(error)(f"{name} is no array: {error}") from None
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{name} is no array: {error}") from None
 
 
 def as_codes(labels: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.int32]:
