@@ -15,7 +15,6 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,6 +25,7 @@ import pytest
 
 import public_api
 import randprop
+from helpers import serving
 from randprop import datasets
 from randprop.datasets import _fetch, _sources
 
@@ -210,14 +210,8 @@ class Mirror(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def mirror() -> Iterator[str]:
     Mirror.hits = []
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Mirror)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(Mirror) as url:
+        yield url
 
 
 def source(*mirrors: str) -> _sources.Source:
@@ -342,6 +336,7 @@ SAVE = """
 import sys
 import numpy as np
 import randprop
+from helpers import serving
 X = np.arange(2400, dtype=np.uint32).astype(np.uint8).reshape(12, 200)
 network = randprop.StepNetwork(200)
 model = randprop.Model(network, randprop.Centroids().fit(network.propagate(X), np.arange(12) % 3))
