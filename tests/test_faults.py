@@ -336,7 +336,6 @@ SAVE = """
 import sys
 import numpy as np
 import randprop
-from helpers import serving
 X = np.arange(2400, dtype=np.uint32).astype(np.uint8).reshape(12, 200)
 network = randprop.StepNetwork(200)
 model = randprop.Model(network, randprop.Centroids().fit(network.propagate(X), np.arange(12) % 3))
