@@ -156,7 +156,7 @@ attacks run in `.ci/run`; the others by the command beside them. This page is ma
 Kernels are tried on whole networks and data sets, at every level, against plain loops: hence the
 fewer executions of `network` and `readouts`. fuzz/README.md says how to run for hours.
 
-## Mistakes that no test can notice
+## Mistakes that the tests alone cannot notice
 
 {explained}
 

@@ -2,10 +2,12 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <stdexcept>
 #include <thread>
 #include <vector>
 
+#include "randprop/network.hpp"
 #include "randprop/threads.hpp"
 
 using namespace randprop;
@@ -56,6 +58,31 @@ TEST_CASE("the callback is asked on the calling thread only, and ends the run") 
   CHECK_FALSE(elsewhere);
   CHECK_THROWS_AS(parallel_chunks(1, options, slow), Interrupted);
   CHECK_NOTHROW(poll_interrupt());
+}
+
+// The thread sanitizer, under which this runs too, sees whether weights that one thread prepared
+// are published to the others.
+TEST_CASE("threads that share a network prepare it at once") {
+  const std::vector<std::uint8_t> x(3 * 90, 7);
+  for (int round = 0; round < 20; ++round) {
+    const Network network({90, {70, 40}, 4, Activation::sign, static_cast<std::uint64_t>(round)});
+    const auto expected = Network(network.spec()).propagate(ByteView{x.data(), 3, 90}, 0, 2, false);
+    std::vector<std::thread> threads;
+    std::atomic<int> same{0};
+    for (int t = 0; t < 4; ++t) {
+      threads.emplace_back([&] {
+        for (int again = 0; again < 3; ++again) {
+          const auto found = network.propagate(ByteView{x.data(), 3, 90}, 0, 2, false);
+          bool equal = true;
+          for (std::size_t s = 0; s < 3; ++s)
+            equal = equal && found[0].row(s)[0] == expected[0].row(s)[0];
+          same += equal ? 1 : 0;
+        }
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    CHECK(same == 12);
+  }
 }
 
 TEST_CASE("there is a CPU") { CHECK(available_cpus() >= 1); }
