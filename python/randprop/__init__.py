@@ -14,6 +14,10 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+# Before the compiled module: NumPy refuses to load in a second interpreter of a process, with an
+# ImportError; the module would wait there for ever under Python 3.11.
+import numpy  # noqa: F401
+
 try:
     from randprop import _core
 except ImportError as error:
