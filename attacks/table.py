@@ -45,9 +45,9 @@ ROWS = [
         "Bits, distances and neighbours are those of the definition, at every SIMD level, with "
         "every kernel and any number of threads.",
         "Differential fuzzing against plain loops over single bits; property-based tests against "
-        "the numba reference; the whole suite at each level",
-        "{fuzzed[kernels]:,} executions; {levels[tests]:,} tests at each of "
-        "{levels[levels]} levels",
+        "the numba reference at every level; the whole suite at each level",
+        "{fuzzed[kernels]:,} executions; of {levels[tests]:,} tests, {levels[scalar]:,} also with "
+        "plain code forced on all of the library",
         "`fuzz/run 600 network readouts bits`, `attacks/levels`",
     ),
     (
@@ -178,6 +178,7 @@ Found by these attacks when they were first made, mended, and kept as tests:
   fill the disk (faults).
 - A disk that ran full during an export to C could leave new files beside old ones; a sweep said
   `sqlite3.OperationalError` rather than which file (faults).
+- Importing in a second interpreter waited for ever under Python 3.11; NumPy now refuses first.
 - Seven mistakes went unnoticed by the tests: a level that the CPU lacks given out, sizes that wrap
   around, half-way cases of the rounding of distances, classes without vectors, and three in the
   readers of model files.
