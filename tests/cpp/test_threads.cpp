@@ -63,11 +63,12 @@ TEST_CASE("the callback is asked on the calling thread only, and ends the run") 
 // The thread sanitizer, under which this runs too, sees whether weights that one thread prepared
 // are published to the others.
 TEST_CASE("threads that share a network prepare it at once") {
-  const std::vector<std::uint8_t> x(3 * 90, 7);
+  const std::vector<std::uint8_t> x(std::size_t{3} * 90, 7);
   for (int round = 0; round < 20; ++round) {
     const Network network({90, {70, 40}, 4, Activation::sign, static_cast<std::uint64_t>(round)});
     const auto expected = Network(network.spec()).propagate(ByteView{x.data(), 3, 90}, 0, 2, false);
     std::vector<std::thread> threads;
+    threads.reserve(4);
     std::atomic<int> same{0};
     for (int t = 0; t < 4; ++t) {
       threads.emplace_back([&] {
