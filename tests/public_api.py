@@ -246,7 +246,7 @@ CALLS: dict[str, Callable[[Path], Call]] = {
     "Model.quantize": _method(_model, "quantize", centroid_bits=3, ridge_bits=5),
     "Model.score": _method(_model, "score", X=X, y=Y),
     "QuantizedReadout": _plain(
-        randprop.QuantizedReadout,
+        lambda **given: randprop.QuantizedReadout(**given).decision_function(BITS),
         codes=_RNG.integers(0, 16, (3, 70)),
         bias=np.array([5, -7, 2]),
         classes=np.array([1, 4, 9]),

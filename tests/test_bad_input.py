@@ -234,10 +234,8 @@ def features(array: np.ndarray) -> Iterator[Case]:
 def labels(array: np.ndarray, optional: bool) -> Iterator[Case]:
     import pandas
 
-    for name, value, outcome in layouts(array):
-        yield name, value, outcome
-    for name, value, outcome in shapes(array):
-        yield name, value, outcome
+    yield from layouts(array)
+    yield from shapes(array)
     for name, value, outcome in no_numbers(array):
         if name == "None" and optional:
             outcome = EITHER
@@ -302,7 +300,7 @@ def pairs(good: Any, optional: bool) -> Iterator[Case]:
     yield "array", np.array(good), SAME
 
 
-def counts(good: Any, optional: bool, lengths: str = "any") -> Iterator[Case]:
+def counts(good: Any, optional: bool) -> Iterator[Case]:
     """For tuples and sequences of whole numbers."""
     yield from strangers()
     yield "None", None, EITHER if optional else ERROR
@@ -331,9 +329,9 @@ def objects(good: Any, optional: bool) -> Iterator[Case]:
     yield "its type", type(good) if good is not None else int, ERROR
 
 
-def cases(kind: str, good: Any, random_state: bool = False) -> Iterator[Case]:
+def cases(kind: str, good: Any) -> Iterator[Case]:
     """Return the values to try for a parameter of a documented type."""
-    optional = "optional" in kind or "default=None" in kind or random_state
+    optional = "optional" in kind or "default=None" in kind
     if kind == "ignored":
         return iter(())
     if kind == "object":

@@ -14,13 +14,16 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+import onnx
 import pytest
 
 import public_api
@@ -28,6 +31,9 @@ import randprop
 from helpers import serving
 from randprop import datasets
 from randprop.datasets import _fetch, _sources
+
+# Loaded before a child may read less than its parent.
+LOADED = (onnx, tempfile, urllib.request)
 
 CONTENT = np.random.default_rng(0).bytes(300_000)
 NAME = "file.gz"
@@ -139,9 +145,8 @@ def test_full_disk_stops_a_sweep_that_can_go_on(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", [*WRITERS, "export_c", "sweep"])
-def test_a_folder_that_cannot_be_written(name: str, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written(name: str) -> None:
     # Not under tmp_path, whose parents others may not enter; nobody may write to the root folder.
-    del tmp_path
     path = Path("/not-to-be-written")
     work: Callable[[], Any] = {
         **{key: lambda key=key: WRITERS[key](path, 1) for key in WRITERS},
@@ -150,17 +155,10 @@ def test_a_folder_that_cannot_be_written(name: str, tmp_path: Path) -> None:
             [0], dataset=public_api.DATASET, width=8, seeds=1, store=path, progress=False
         ),
     }[name]
-    work = {"export_onnx": _with_onnx(work)}.get(name, work)
     error = in_child(work, as_nobody)
     assert isinstance(error, OSError), error
     assert str(path.parent) in str(error)
     assert not path.exists()
-
-
-def _with_onnx(work: Callable[[], Any]) -> Callable[[], Any]:
-    """Import onnx before the child may read less than this process."""
-    pytest.importorskip("onnx")
-    return work
 
 
 # --- mirrors ---------------------------------------------------------------------------------
@@ -265,10 +263,6 @@ def test_full_disk_while_downloading(mirror: str, tmp_path: Path) -> None:
 
 def test_a_data_home_that_cannot_be_written(mirror: str) -> None:
     home = Path("/not-to-be-written")
-    _fetch._download  # noqa: B018  loaded before the child may read less
-    import tempfile  # noqa: F401
-    import urllib.request  # noqa: F401
-
     error = in_child(lambda: _fetch.locate(source(f"{mirror}good/"), NAME, home), as_nobody)
     assert isinstance(error, OSError)
     assert "Permission denied" in str(error)

@@ -188,19 +188,6 @@ def test_other_interpreters() -> None:
     assert python(code).endswith("refused True\nTrue\n")
 
 
-def test_the_gil_is_stated() -> None:
-    """A Python without a GIL gets it back, with a warning: the module does not declare itself."""
-    code = """
-    import sys, warnings
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        import randprop
-    enabled = getattr(sys, "_is_gil_enabled", lambda: True)()
-    print(enabled)
-    """
-    assert python(code) == "True\n"
-
-
 def test_interrupts_between_calls_are_not_lost() -> None:
     """A signal during a short call is raised when it returns."""
     code = """

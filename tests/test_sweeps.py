@@ -263,7 +263,7 @@ def test_tables_and_plots(tmp_path):
         ({"seeds": 0}, ValueError, r"seeds must lie in \[1, 1000000\], got 0"),
         ({"seeds": [0, -1]}, ValueError, r"seeds\[1\] must lie in"),
         ({"n_train": 0}, ValueError, "n_train must lie in"),
-        ({"n_jobs": 0}, ValueError, "n_jobs must be -1 or at least 1, got 0"),
+        ({"n_jobs": 0}, ValueError, "n_jobs must be at least 1, or .* got 0"),
         ({"weights": "ternary", "weight_bits": 4}, ValueError, "is for weights 'uniform'"),
         ({"activation": "tanh", "readout": "ridge"}, ValueError, "takes weights 'uniform' and"),
         ({"store": "/no/such/folder/s.sqlite"}, OSError, "unable to open database file"),

@@ -23,6 +23,7 @@ __all__ = [
     "check_choice",
     "check_flag",
     "check_int",
+    "check_integers",
     "check_ints",
     "check_number",
     "check_path",
@@ -179,8 +180,8 @@ def check_array(name: str, values: object, dtype: type, n_dims: int) -> None:
         raise ValueError(f"{name} must have {n_dims} dimensions, got shape {values.shape}")
 
 
-def as_integers(name: str, values: ArrayLike, shape: tuple[int | str, ...]) -> NDArray[np.int64]:
-    """Return an array of integers as int64; a name in `shape` stands for any length."""
+def check_integers(name: str, values: ArrayLike, shape: tuple[int | str, ...]) -> NDArray[Any]:
+    """Return an array of integers as it is; a name in `shape` stands for any length."""
     refuse_masked(name, values)
     array = as_array(name, values)
     if array.dtype.kind not in "iu":
@@ -193,7 +194,12 @@ def as_integers(name: str, values: ArrayLike, shape: tuple[int | str, ...]) -> N
         raise ValueError(f"{name} must have shape ({wanted}), got {array.shape}")
     if array.dtype == np.uint64 and array.size and int(array.max()) >= 2**63:
         raise ValueError(f"{name} must lie below 2**63, got {array.max()}")
-    return np.ascontiguousarray(array, dtype=np.int64)
+    return array
+
+
+def as_integers(name: str, values: ArrayLike, shape: tuple[int | str, ...]) -> NDArray[np.int64]:
+    """Return `check_integers` in one block of int64."""
+    return np.ascontiguousarray(check_integers(name, values, shape), dtype=np.int64)
 
 
 def as_reals(name: str, values: ArrayLike) -> NDArray[np.float64]:

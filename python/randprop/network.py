@@ -10,7 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from randprop import _core
-from randprop._validation import as_integers, check_choice, check_int, check_threads, refuse_masked
+from randprop._validation import (
+    check_choice,
+    check_int,
+    check_integers,
+    check_threads,
+    refuse_masked,
+)
 from randprop.bits import BitMatrix
 from randprop.conv import Conv2D, check_image
 
@@ -333,7 +339,7 @@ def apply_weights(
     """
     threads = check_threads(n_threads)
     check_choice("activation", activation, ACTIVATIONS)
-    weights = as_integers("W", W, ("n_out", "n_in"))
+    weights = check_integers("W", W, ("n_out", "n_in"))
     if 0 in weights.shape:
         raise ValueError(f"W must have shape (n_out, n_in), neither 0, got {weights.shape}")
     if weights.shape[1] > _MAX_OWN_INPUTS:
@@ -344,11 +350,11 @@ def apply_weights(
             f"got values from {weights.min()} to {weights.max()}"
         )
     X = _check_input(X, weights.shape[1])
-    narrow = np.ascontiguousarray(weights, dtype=np.int32)
+    weights = np.ascontiguousarray(weights, dtype=np.int32)
     if isinstance(X, BitMatrix):
-        words = _core.apply_weights_bits(X.words, X.n_bits, narrow, activation == "sign", threads)
+        words = _core.apply_weights_bits(X.words, X.n_bits, weights, activation == "sign", threads)
     else:
-        words = _core.apply_weights_bytes(X, narrow, threads)
+        words = _core.apply_weights_bytes(X, weights, threads)
     return BitMatrix._trusted(words, len(weights))
 
 

@@ -83,7 +83,6 @@ class QuantizedReadout:
         self.multiplier = check_int("multiplier", multiplier, 1, 65535)
         self.scale = check_number("scale", scale)
         self.n_threads = n_threads
-        check_threads(n_threads)
         self.classes_ = as_classes("classes", classes)
         n_classes = len(self.classes_)
         self.codes_ = as_integers("codes", codes, (n_classes, "n_bits"))

@@ -14,7 +14,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from randprop._validation import as_integers, check_array, check_choice, check_int, check_ints
+from randprop._validation import (
+    as_integers,
+    check_array,
+    check_choice,
+    check_int,
+    check_integers,
+    check_ints,
+)
 
 try:
     from numba import njit
@@ -176,6 +183,15 @@ def _check_sums(x: NDArray[np.int64], w: NDArray[np.int64], n_terms: int) -> Non
         )
 
 
+def _check_chain(
+    X: NDArray[np.uint8], widths: Sequence[int], activation: str, seed: int
+) -> list[int]:
+    check_array("X", X, np.uint8, 2)
+    check_choice("activation", activation, ("step", "sign"))
+    check_int("seed", seed, 0, 2**64 - 1)
+    return check_ints("widths", widths, 1, 1 << 28)
+
+
 def _check_bits(name: str, bits: NDArray[np.uint8], n_bits: int | None = None) -> None:
     check_array(name, bits, np.uint8, 2)
     if n_bits is not None and bits.shape[1] != n_bits:
@@ -217,11 +233,8 @@ def propagate(
     TypeError, ValueError
         If an argument is not what is listed above.
     """
-    check_array("X", X, np.uint8, 2)
-    widths = check_ints("widths", widths, 1, 1 << 28)
+    widths = _check_chain(X, widths, activation, seed)
     check_int("weight_bits", weight_bits, 1, 32)
-    check_choice("activation", activation, ("step", "sign"))
-    check_int("seed", seed, 0, 2**64 - 1)
     outputs = []
     x = X.astype(np.int64)
     for m, width in enumerate(widths):
@@ -325,8 +338,8 @@ def float_preactivations(
     TypeError, ValueError
         If an argument is not what is listed above.
     """
-    x = as_integers("x", x, ("n_samples", "n_in"))
-    w = as_integers("w", w, ("n_out", x.shape[1]))
+    x = check_integers("x", x, ("n_samples", "n_in"))
+    w = check_integers("w", w, ("n_out", x.shape[1]))
     weight_bits = check_int("weight_bits", weight_bits, 1, 32)
     scale = 2.0**weight_bits * np.sqrt(w.shape[1])
     real = (w / scale).astype(np.float32)
@@ -363,10 +376,7 @@ def float_propagate(
     TypeError, ValueError
         If an argument is not what is listed above.
     """
-    check_array("X", X, np.uint8, 2)
-    widths = check_ints("widths", widths, 1, 1 << 28)
-    check_choice("activation", activation, ("step", "sign"))
-    check_int("seed", seed, 0, 2**64 - 1)
+    widths = _check_chain(X, widths, activation, seed)
     outputs = []
     x: NDArray[Any] = X
     for m, width in enumerate(widths):
