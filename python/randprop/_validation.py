@@ -5,12 +5,15 @@ from __future__ import annotations
 import operator
 import os
 import reprlib
+import sys
 from collections.abc import Collection, Iterable
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = [
     "as_array",
@@ -112,6 +115,8 @@ def check_path(name: str, value: object) -> Path:
         raise TypeError(f"{name} must be a path of text, got one of bytes")
     if not text or "\0" in text:
         raise ValueError(f"{name} must be a path, got {text!r}")
+    from pathlib import Path  # `import randprop` needs none
+
     return Path(text)
 
 
@@ -164,7 +169,9 @@ def as_classes(name: str, y: ArrayLike) -> NDArray[Any]:
 
 def refuse_masked(name: str, values: object) -> None:
     """Refuse a masked array with masked entries: what stands under a mask is not to be used."""
-    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+    # Whoever has a masked array has loaded numpy.ma, which is not loaded here for all others.
+    ma = sys.modules.get("numpy.ma")
+    if ma is not None and isinstance(values, ma.MaskedArray) and ma.is_masked(values):
         raise ValueError(
             f"{name} has masked entries; leave out those samples, or fill them with `filled`"
         )
