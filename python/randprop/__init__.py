@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy  # noqa: F401
 
 try:
-    from randprop import _core
+    import randprop._core as _core
 except ImportError as error:
     raise ImportError(
         "the compiled module randprop._core cannot be imported; install the package "
@@ -28,43 +28,45 @@ except ImportError as error:
 
 from randprop.bits import BitMatrix
 from randprop.config import show_config
-from randprop.conv import Conv2D
-from randprop.neighbors import HammingNeighbors
-from randprop.network import StepNetwork, apply_weights
-from randprop.readouts import Centroids
+from randprop.network import Conv2D, Dense, StepNetwork, apply_weights
+from randprop.readouts import Centroids, HammingNeighbors
 
 if TYPE_CHECKING:
     from randprop import datasets, reference, theory
     from randprop.estimators import StepClassifier, StepTransformer
-    from randprop.evaluation import Evaluation, evaluate
-    from randprop.export import export_c, export_onnx
-    from randprop.model import Model
-    from randprop.model_files import load, save
-    from randprop.parallel import bit_chunks, evaluate_parallel, fit_parallel
-    from randprop.quantized import QuantizedReadout
-    from randprop.ridge import RidgeReadout
-    from randprop.sweeps import SweepResult, sweep
+    from randprop.measure.evaluate import evaluate
+    from randprop.measure.parallel import bit_chunks, evaluate_parallel, fit_parallel
+    from randprop.measure.results import Evaluation, Evaluations
+    from randprop.measure.sweep import sweep
+    from randprop.measure.sweep_result import SweepResult
+    from randprop.model.export_c import export_c
+    from randprop.model.export_onnx import export_onnx
+    from randprop.model.files import load, save
+    from randprop.model.model import Model
+    from randprop.readouts.quantized import QuantizedReadout
+    from randprop.readouts.ridge import RidgeReadout
 
 __version__: str = _core.__version__
 
 # Loaded when first used: name -> module that defines it, or the module itself.
 _LAZY = {
-    "Evaluation": "randprop.evaluation",
-    "Model": "randprop.model",
-    "QuantizedReadout": "randprop.quantized",
-    "RidgeReadout": "randprop.ridge",
+    "Evaluation": "randprop.measure.results",
+    "Evaluations": "randprop.measure.results",
+    "Model": "randprop.model.model",
+    "QuantizedReadout": "randprop.readouts.quantized",
+    "RidgeReadout": "randprop.readouts.ridge",
     "StepClassifier": "randprop.estimators",
     "StepTransformer": "randprop.estimators",
-    "SweepResult": "randprop.sweeps",
-    "bit_chunks": "randprop.parallel",
-    "evaluate": "randprop.evaluation",
-    "evaluate_parallel": "randprop.parallel",
-    "fit_parallel": "randprop.parallel",
-    "export_c": "randprop.export",
-    "export_onnx": "randprop.export",
-    "load": "randprop.model_files",
-    "save": "randprop.model_files",
-    "sweep": "randprop.sweeps",
+    "SweepResult": "randprop.measure.sweep_result",
+    "bit_chunks": "randprop.measure.parallel",
+    "evaluate": "randprop.measure.evaluate",
+    "evaluate_parallel": "randprop.measure.parallel",
+    "fit_parallel": "randprop.measure.parallel",
+    "export_c": "randprop.model.export_c",
+    "export_onnx": "randprop.model.export_onnx",
+    "load": "randprop.model.files",
+    "save": "randprop.model.files",
+    "sweep": "randprop.measure.sweep",
     "datasets": "randprop.datasets",
     "reference": "randprop.reference",
     "theory": "randprop.theory",
@@ -74,7 +76,9 @@ __all__ = [
     "BitMatrix",
     "Centroids",
     "Conv2D",
+    "Dense",
     "Evaluation",
+    "Evaluations",
     "HammingNeighbors",
     "Model",
     "QuantizedReadout",

@@ -130,7 +130,7 @@ def check_threads(n_threads: object) -> int:
     text = os.environ.get("RANDPROP_NUM_THREADS", "")
     if not text:
         # Here, since the reference, which checks its arguments too, is independent of the core.
-        from randprop import _core
+        import randprop._core as _core
 
         return _core.available_cpus()
     try:

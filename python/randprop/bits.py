@@ -1,16 +1,17 @@
-"""Packed bits: the array type that every part of randprop speaks."""
+"""Packed bits, the array type that every part of randprop speaks, and features: bits or bytes."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from randprop import _core
+import randprop._core as _core
 from randprop._validation import as_array, check_int, refuse_masked
 
-__all__ = ["BitMatrix"]
+__all__ = ["BitMatrix", "Features", "as_features", "n_features_of", "stack", "trusted_bits"]
 
 _MAX_BITS = 1 << 28
 
@@ -90,13 +91,6 @@ class BitMatrix:
         view.flags.writeable = False
         self._words = view
         self._n_bits = n_bits
-
-    @classmethod
-    def _trusted(cls, words: NDArray[np.uint64], n_bits: int) -> BitMatrix:
-        """Wrap words that the core made, whose tail bits are known to be zero."""
-        result = cls.__new__(cls)
-        result._set(words, n_bits)
-        return result
 
     @classmethod
     def from_array(cls, A: ArrayLike) -> BitMatrix:
@@ -246,7 +240,7 @@ class BitMatrix:
                     f"booleans, got {type(rows).__name__} of dtype {rows.dtype}, "
                     f"shape {rows.shape}"
                 )
-        return BitMatrix._trusted(np.ascontiguousarray(self._words[rows]), self._n_bits)
+        return trusted_bits(np.ascontiguousarray(self._words[rows]), self._n_bits)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, BitMatrix):
@@ -260,3 +254,51 @@ class BitMatrix:
 
     def __repr__(self) -> str:
         return f"BitMatrix(n_samples={self.n_samples}, n_bits={self.n_bits})"
+
+
+Features: TypeAlias = BitMatrix | NDArray[np.uint8]
+
+
+def trusted_bits(words: NDArray[np.uint64], n_bits: int) -> BitMatrix:
+    """Wrap words that the core made, whose tail bits are known to be zero."""
+    result = BitMatrix.__new__(BitMatrix)
+    result._set(words, n_bits)
+    return result
+
+
+def as_features(name: str, features: object) -> Features:
+    """Return bits, or bytes in one block; what is neither is refused."""
+    if isinstance(features, BitMatrix):
+        return features
+    if not isinstance(features, np.ndarray) or features.dtype != np.uint8:
+        came = (
+            f"an array of {features.dtype}"
+            if isinstance(features, np.ndarray)
+            else type(features).__name__
+        )
+        raise TypeError(
+            f"{name} must be a BitMatrix or a uint8 array of features 0 to 255, "
+            f"got {came}; BitMatrix.from_array packs 0/1 arrays"
+        )
+    refuse_masked(name, features)
+    if features.ndim != 2:
+        raise ValueError(
+            f"{name} must have 2 dimensions (n_samples, n_features), got shape {features.shape}"
+        )
+    return np.ascontiguousarray(features)
+
+
+def n_features_of(features: Features) -> int:
+    """Bits or bytes of a row."""
+    return int(features.shape[1])
+
+
+def stack(parts: Sequence[Features]) -> Features:
+    """Rows of several matrices of one kind and width, one below the other."""
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    if isinstance(first, BitMatrix):
+        words = [part.words for part in parts if isinstance(part, BitMatrix)]
+        return trusted_bits(np.concatenate(words), first.n_bits)
+    return np.concatenate([part for part in parts if isinstance(part, np.ndarray)])

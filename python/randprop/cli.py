@@ -5,14 +5,18 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from randprop import _core
+import randprop._core as _core
 from randprop._files import source_folder, write_text
 from randprop._validation import check_int
-from randprop.network import ACTIVATIONS, WEIGHT_BITS
+from randprop.datasets import DATASETS
+from randprop.network.activations import ACTIVATIONS, step_names
+from randprop.network.stages import STAGES, Stage, parse_widths
+from randprop.network.step_network import WEIGHT_BITS
+from randprop.readouts.registry import READOUTS, make_readout
 
 __all__ = ["main"]
 
@@ -38,198 +42,175 @@ def _layers(text: str) -> int | list[int]:
     return depths[0] if text.isdecimal() else depths
 
 
-def _widths(text: str) -> int | list[int]:
+def _widths(text: str) -> int | Stage | list[int | Stage]:
     try:
-        widths = [int(part) for part in text.split(",")]
+        widths = parse_widths(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return widths if len(widths) > 1 or text.rstrip().endswith(",") else widths[0]
+
+
+def _numbers(text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",")]
     except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"expected a width or a list of widths such as 512 or 512,256, got {text!r}"
-        ) from None
-    return widths if "," in text else widths[0]
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="randprop",
-        description="Random neural networks that are never trained, one bit an activation.",
-    )
-    parser.add_argument("--version", action="version", version=f"randprop {_core.__version__}")
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="verb")
-
-    evaluate = verbs.add_parser(
-        "evaluate",
-        help="accuracy of class means of a random network's outputs",
-        description="Propagate a data set through a random network and classify its test samples "
-        "by the nearest class mean of the outputs.",
-    )
-    evaluate.add_argument(
-        "--layers", type=_layers, default=3, help="hidden layers: 3, 0-15 or 0,1,5-8 (default 3)"
-    )
-    evaluate.add_argument(
-        "--dataset",
-        default="mnist",
-        help="mnist, fashion_mnist, kmnist, cifar10 or digits (default mnist)",
-    )
-    _add_network(evaluate, weight_bits=8)
-    evaluate.add_argument(
-        "--readout",
-        default="centroid",
-        help="centroid, majority, cosine, knn, knn_3, knn_5 or ridge",
-    )
-    evaluate.add_argument("--threads", type=int, help="default: every CPU the process may use")
-    evaluate.add_argument("--json", type=Path, metavar="FILE", help="also write the result there")
-    evaluate.set_defaults(run=_evaluate)
-
-    _add_sweep(verbs)
-    _add_study(verbs)
-    _add_export(verbs)
-
-    bench = verbs.add_parser(
-        "bench",
-        help="time it on this machine, against other libraries where they are installed",
-        description="Check that every contestant gives the same answer, then time them in turn. "
-        "Other libraries: pip install 'randprop[bench]'.",
-    )
-    bench.add_argument(
-        "only",
-        nargs="*",
-        choices=[[], *BENCHES, *OTHER_BENCHES],
-        help=f"default: {', '.join(BENCHES)}; only when named: {', '.join(OTHER_BENCHES)}",
-    )
-    bench.add_argument("--quick", action="store_true", help="small sizes, under a minute")
-    bench.add_argument("--rounds", type=int, help="rounds of timing (default 7, quick 3)")
-    bench.add_argument("--json", type=Path, metavar="FILE", help="also write the tables there")
-    bench.add_argument("--plot", type=Path, metavar="FOLDER", help="also draw pictures there")
-    bench.add_argument("--markdown", type=Path, metavar="FILE", help="also write a page there")
-    bench.set_defaults(run=_bench)
-
-    info = verbs.add_parser("info", help="versions, SIMD levels, threads and kernels")
-    info.add_argument("--json", action="store_true", help="as JSON")
-    info.set_defaults(run=_info)
-    return parser
-
-
-def _add_network(verb: argparse.ArgumentParser, *, weight_bits: int) -> None:
-    verb.add_argument(
-        "--width", type=_widths, help="units of every matrix, or a comma-separated list, one each"
-    )
-    verb.add_argument("--weight-bits", type=int, default=weight_bits, choices=WEIGHT_BITS)
-    verb.add_argument("--activation", default="step", choices=ACTIVATIONS)
-    verb.add_argument("--seed", type=int, default=0)
+        raise argparse.ArgumentTypeError(f"expected numbers such as 1,8, got {text!r}") from None
 
 
 def _names(text: str) -> list[str]:
     return text.split(",")
 
 
-def _add_sweep(verbs: Any) -> None:
-    sweep = verbs.add_parser(
-        "sweep",
-        help="many networks: every combination of depths, widths, weights, data, readouts, seeds",
-        description="Measure every combination of the arguments, which may be comma-separated "
-        "lists. With --store, finished cells survive any interruption and are not computed again.",
-    )
-    sweep.add_argument("--layers", type=_layers, default="0-15", help="default 0-15")
-    sweep.add_argument("--dataset", type=_names, default="mnist")
-    sweep.add_argument("--width", type=_widths, help="units of every matrix")
-    sweep.add_argument("--weight-bits", type=_widths, default="8")
-    sweep.add_argument(
-        "--weights",
-        type=_names,
-        default="uniform",
-        help="uniform, gaussian, ternary, cauchy, orthogonal, zero_sum, shifted_P, fan_in_K, "
-        "fan_in_K_balanced",
-    )
-    sweep.add_argument(
-        "--activation",
-        type=_names,
-        default="step",
-        help="step, sign, relu, sigmoid, tanh, identity",
-    )
-    sweep.add_argument(
-        "--readout",
-        type=_names,
-        default="centroid",
-        help="centroid, majority, cosine, knn, knn_3, knn_5, ridge",
-    )
-    sweep.add_argument("--seeds", type=_layers, default="10", help="how many, or a list 0,1,5-8")
-    sweep.add_argument("--n-train", type=int, help="use so many training samples, evenly spread")
-    sweep.add_argument("--n-test", type=int, help="use so many test samples, evenly spread")
-    sweep.add_argument("--store", type=Path, metavar="FILE", help="keep finished cells there")
-    sweep.add_argument("--csv", type=Path, metavar="FILE", help="write the rows there")
-    sweep.add_argument("--jobs", type=int, help="networks at a time (default 1)")
-    sweep.add_argument("--threads", type=int, help="default: every CPU the process may use")
-    sweep.add_argument("--no-progress", action="store_true")
-    sweep.set_defaults(run=_sweep)
+class _Verb(NamedTuple):
+    run: Callable[[argparse.Namespace], None]
+    fill: Callable[[argparse.ArgumentParser], None]
+    help: str
+    description: str
 
 
-def _add_study(verbs: Any) -> None:
-    study = verbs.add_parser(
-        "study",
-        help="the paper's experiments with error bars, its open questions, and the theory",
-        description="Run the experiments and write one page with figures, tables and answers. "
-        "Needs matplotlib: pip install 'randprop[plot]'.",
+def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="randprop",
+        description="Random neural networks that are never trained, one bit an activation.",
     )
-    study.add_argument("--seeds", type=int, default=10, help="seeds of every experiment")
-    study.add_argument("--out", type=Path, default=Path("report"), metavar="FOLDER")
-    study.add_argument(
+    parser.add_argument("--version", action="version", version=f"randprop {_core.__version__}")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="verb")
+    for name, verb in _VERBS.items():
+        sub = verbs.add_parser(name, help=verb.help, description=verb.description)
+        if name in argv:  # the others' choices need not be looked up
+            verb.fill(sub)
+            sub.set_defaults(run=verb.run)
+    return parser
+
+
+def _fill_evaluate(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--layers", type=_layers, default=3, help="hidden layers: 3, 0-15 or 0,1,5-8 (default 3)"
+    )
+    _add_data(verb)
+    _add_network(verb, weight_bits=8)
+    _add_readout(verb)
+    verb.add_argument("--threads", type=int, help="default: every CPU the process may use")
+    verb.add_argument("--json", type=Path, metavar="FILE", help="also write the result there")
+
+
+def _fill_sweep(verb: argparse.ArgumentParser) -> None:
+    from randprop.network.weight_shapes import WEIGHTS
+
+    verb.add_argument("--layers", type=_layers, default="0-15", help="default 0-15")
+    _add_data(verb, _names)
+    verb.add_argument("--width", type=_widths, help=f"units of every matrix, or {_stage_help()}")
+    verb.add_argument("--weight-bits", type=_numbers, default="8")
+    verb.add_argument("--weights", type=_names, default="uniform", help=WEIGHTS.listed())
+    verb.add_argument("--activation", type=_names, default="step", help=ACTIVATIONS.listed())
+    _add_readout(verb, _names)
+    verb.add_argument("--seeds", type=_layers, default="10", help="how many, or a list 0,1,5-8")
+    verb.add_argument("--n-train", type=int, help="use so many training samples, evenly spread")
+    verb.add_argument("--n-test", type=int, help="use so many test samples, evenly spread")
+    verb.add_argument("--store", type=Path, metavar="FILE", help="keep finished cells there")
+    verb.add_argument("--csv", type=Path, metavar="FILE", help="write the rows there")
+    verb.add_argument("--jobs", type=int, help="networks at a time (default 1)")
+    verb.add_argument("--threads", type=int, help="default: every CPU the process may use")
+    verb.add_argument("--no-progress", action="store_true")
+
+
+def _fill_study(verb: argparse.ArgumentParser) -> None:
+    from randprop.study import DEFAULT, EXPERIMENTS
+
+    left_out = ", ".join(key for key in EXPERIMENTS if key not in DEFAULT)
+    verb.add_argument("--seeds", type=int, default=10, help="seeds of every experiment")
+    verb.add_argument("--out", type=Path, default=Path("report"), metavar="FOLDER")
+    verb.add_argument(
         "--only",
         type=_names,
-        help="accuracy, variance, beyond, weights, activations, convolution, datasets, cause, "
-        "theory, width, readouts (default: all but datasets)",
+        help=f"{', '.join(EXPERIMENTS)} (default: all but {left_out})",
     )
-    study.add_argument(
+    verb.add_argument(
         "--full",
         action="store_true",
         help="also other data, 8,192 units, 30 layers: some 20 minutes",
     )
-    study.add_argument("--threads", type=int, help="default: every CPU the process may use")
-    study.add_argument("--no-progress", action="store_true")
-    study.set_defaults(run=_study)
+    verb.add_argument("--threads", type=int, help="default: every CPU the process may use")
+    verb.add_argument("--no-progress", action="store_true")
 
 
-def _add_export(verbs: Any) -> None:
-    export = verbs.add_parser(
-        "export",
-        help="a fitted network as C for a microcontroller, as ONNX, or as a model file",
-        description="Fit a readout to a network's outputs on a data set and write both: as a "
-        "folder of C99 that gives the same bits on a microcontroller, as ONNX, or as a file for "
-        "randprop.load and C++.",
-    )
-    export.add_argument(
-        "format",
-        choices=("c", "onnx", "model"),
-        help="c: a folder of C99, no stored weights; onnx: needs 'randprop[onnx]'; model: a file",
-    )
-    export.add_argument("--out", type=Path, required=True, metavar="PATH")
-    export.add_argument("--layers", type=int, default=0, help="hidden layers (default 0)")
-    export.add_argument(
-        "--dataset",
-        default="mnist",
-        help="mnist, fashion_mnist, kmnist, cifar10 or digits (default mnist)",
-    )
-    _add_network(export, weight_bits=1)
-    export.add_argument("--readout", default="centroid", choices=("centroid", "ridge"))
-    export.add_argument(
+def _fill_export(verb: argparse.ArgumentParser) -> None:
+    from randprop.model.exports import EXPORTS
+
+    about = "; ".join(f"{name}: {target.about}" for name, target in EXPORTS.items())
+    verb.add_argument("format", choices=tuple(EXPORTS), help=about)
+    verb.add_argument("--out", type=Path, required=True, metavar="PATH")
+    verb.add_argument("--layers", type=int, default=0, help="hidden layers (default 0)")
+    _add_data(verb)
+    _add_network(verb, weight_bits=1)
+    _add_readout(verb)
+    verb.add_argument(
         "--bits",
         type=int,
         help="round class means or ridge coefficients to so many bits (c: default 4 or 8)",
     )
-    export.add_argument("--self-test", type=int, default=4, help="inputs of the self-test of c")
-    export.set_defaults(run=_export)
+    verb.add_argument("--self-test", type=int, default=4, help="inputs of the self-test of c")
+
+
+def _fill_bench(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "only",
+        nargs="*",
+        choices=[[], *BENCHES, *OTHER_BENCHES],
+        help=f"default: {', '.join(BENCHES)}; only when named: {', '.join(OTHER_BENCHES)}",
+    )
+    verb.add_argument("--quick", action="store_true", help="small sizes, under a minute")
+    verb.add_argument("--rounds", type=int, help="rounds of timing (default 7, quick 3)")
+    verb.add_argument("--json", type=Path, metavar="FILE", help="also write the tables there")
+    verb.add_argument("--plot", type=Path, metavar="FOLDER", help="also draw pictures there")
+    verb.add_argument("--markdown", type=Path, metavar="FILE", help="also write a page there")
+
+
+def _fill_info(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--json", action="store_true", help="as JSON")
+
+
+def _stage_help() -> str:
+    return f"a stage, in quotes: {', '.join(STAGES)}, such as 'Conv2D(16, kernel=3)'"
+
+
+def _add_data(verb: argparse.ArgumentParser, read: Callable[[str], Any] = str) -> None:
+    listed = f"{DATASETS.listed()} (default mnist)"
+    verb.add_argument("--dataset", type=read, default="mnist", help=listed)
+
+
+def _add_network(verb: argparse.ArgumentParser, *, weight_bits: int) -> None:
+    verb.add_argument(
+        "--width",
+        type=_widths,
+        help=f"units of every matrix, or a comma-separated list, one each; or {_stage_help()}",
+    )
+    verb.add_argument("--weight-bits", type=int, default=weight_bits, choices=WEIGHT_BITS)
+    verb.add_argument("--activation", default="step", choices=step_names())
+    verb.add_argument("--seed", type=int, default=0)
+
+
+def _add_readout(verb: argparse.ArgumentParser, read: Callable[[str], Any] = str) -> None:
+    verb.add_argument("--readout", type=read, default="centroid", help=READOUTS.listed())
+    verb.add_argument("--n-neighbors", type=int, default=1, help="of knn (default 1)")
+    verb.add_argument("--alpha", type=float, default=1.0, help="of ridge (default 1)")
+
+
+def _readout(arguments: argparse.Namespace) -> dict[str, Any]:
+    return {name: getattr(arguments, name) for name in ("readout", "n_neighbors", "alpha")}
 
 
 def _export(arguments: argparse.Namespace) -> None:
-    from randprop.datasets import load
-    from randprop.export import export_c, export_onnx
-    from randprop.model import fit_model
-    from randprop.model_files import save
+    from randprop.model.exports import EXPORTS
+    from randprop.model.model import fit_model
 
-    bits = {}
+    target = EXPORTS[arguments.format]
+    empty = make_readout(**_readout(arguments))
     if arguments.bits is not None:
-        least = 1 if arguments.readout == "centroid" else 2
-        bits[f"{arguments.readout}_bits"] = check_int("--bits", arguments.bits, least, 8)
-    X_train, y_train, X_test, y_test = load(arguments.dataset)
+        check_int("--bits", arguments.bits, empty.least_bits, 8)
+    named = DATASETS.choose("--dataset", arguments.dataset)
+    X_train, y_train, X_test, y_test = named.load()
+    images = X_test[: check_int("--self-test", arguments.self_test, 1, len(X_test))]
     model = fit_model(
         X_train,
         y_train,
@@ -238,25 +219,20 @@ def _export(arguments: argparse.Namespace) -> None:
         weight_bits=arguments.weight_bits,
         activation=arguments.activation,
         seed=arguments.seed,
-        readout=arguments.readout,
+        input_shape=named.image_shape,
+        readout=empty,
     )
-    if arguments.format == "c":
-        self_test = X_test[: check_int("--self-test", arguments.self_test, 1, len(X_test))]
-        written = export_c(model, arguments.out, **bits, self_test=self_test)
-        model = model.quantize(**bits)
-        more = "; see its README.md"
-    else:
-        if bits:
-            model = model.quantize(**bits)
-        write = export_onnx if arguments.format == "onnx" else save
-        write(model, arguments.out)
-        written, more = arguments.out, ""
-    print(f"{written}: {model.score(X_test, y_test):.4f} of the test samples{more}")
+    if arguments.bits is not None:
+        model = model.quantize(**{model.readout.bits_keyword: arguments.bits})
+    elif target.quantized:
+        model = model.quantize()
+    target.write(model, arguments.out, images)
+    more = f" ({target.about})" if target.quantized else ""
+    print(f"{arguments.out}: {model.score(X_test, y_test):.4f} of the test samples{more}")
 
 
 def _sweep(arguments: argparse.Namespace) -> None:
-    from randprop._tables import sweep_table
-    from randprop.sweeps import sweep
+    from randprop.measure.sweep import sweep
 
     if arguments.csv is not None and not arguments.csv.absolute().parent.is_dir():
         raise FileNotFoundError(f"--csv: the folder of {arguments.csv} does not exist")
@@ -267,7 +243,7 @@ def _sweep(arguments: argparse.Namespace) -> None:
         weight_bits=arguments.weight_bits,
         weights=arguments.weights,
         activation=arguments.activation,
-        readout=arguments.readout,
+        **_readout(arguments),
         seeds=arguments.seeds,
         n_train=arguments.n_train,
         n_test=arguments.n_test,
@@ -276,7 +252,7 @@ def _sweep(arguments: argparse.Namespace) -> None:
         n_jobs=arguments.jobs,
         n_threads=arguments.threads,
     )
-    print(sweep_table(result))
+    print(result)
     if arguments.csv is not None:
         result.to_csv(arguments.csv)
 
@@ -297,8 +273,7 @@ def _study(arguments: argparse.Namespace) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
-    from randprop._tables import depth_table
-    from randprop.evaluation import evaluate
+    from randprop.measure.evaluate import evaluate
 
     if arguments.json is not None and not arguments.json.absolute().parent.is_dir():
         raise FileNotFoundError(f"--json: the folder of {arguments.json} does not exist")
@@ -309,10 +284,10 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         weight_bits=arguments.weight_bits,
         activation=arguments.activation,
         seed=arguments.seed,
-        readout=arguments.readout,
+        **_readout(arguments),
         n_threads=arguments.threads,
     )
-    print(depth_table(result) if isinstance(result, list) else result)
+    print(result)
     if arguments.json is not None:
         content = (
             [one.to_dict() for one in result] if isinstance(result, list) else result.to_dict()
@@ -363,6 +338,52 @@ def _info(arguments: argparse.Namespace) -> None:
         show_config()
 
 
+_VERBS = {
+    "evaluate": _Verb(
+        _evaluate,
+        _fill_evaluate,
+        "accuracy of class means of a random network's outputs",
+        "Propagate a data set through a random network and classify its test samples by the "
+        "nearest class mean of the outputs.",
+    ),
+    "sweep": _Verb(
+        _sweep,
+        _fill_sweep,
+        "many networks: every combination of depths, widths, weights, data, readouts, seeds",
+        "Measure every combination of the arguments, which may be comma-separated lists. With "
+        "--store, finished cells survive any interruption and are not computed again.",
+    ),
+    "study": _Verb(
+        _study,
+        _fill_study,
+        "the paper's experiments with error bars, its open questions, and the theory",
+        "Run the experiments and write one page with figures, tables and answers. Needs "
+        "matplotlib: pip install 'randprop[plot]'.",
+    ),
+    "export": _Verb(
+        _export,
+        _fill_export,
+        "a fitted network as C for a microcontroller, as ONNX, or as a model file",
+        "Fit a readout to a network's outputs on a data set and write both: as a folder of C99 "
+        "that gives the same bits on a microcontroller, as ONNX, or as a file for randprop.load "
+        "and C++.",
+    ),
+    "bench": _Verb(
+        _bench,
+        _fill_bench,
+        "time it on this machine, against other libraries where they are installed",
+        "Check that every contestant gives the same answer, then time them in turn. Other "
+        "libraries: pip install 'randprop[bench]'.",
+    ),
+    "info": _Verb(
+        _info,
+        _fill_info,
+        "versions, SIMD levels, threads and kernels",
+        "Show versions, SIMD levels, threads and kernels.",
+    ),
+}
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command.
 
@@ -376,7 +397,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         Exit status: 0, 1 on an error that the message explains, 130 on Ctrl-C.
     """
-    arguments = _parser().parse_args(argv)
+    given = sys.argv[1:] if argv is None else argv
+    arguments = _parser(given).parse_args(given)
     try:
         arguments.run(arguments)
         sys.stdout.flush()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from numbers import Integral, Real
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,14 +22,15 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from randprop._features import fits_bytes, map_to_bytes
 from randprop._validation import refuse_masked
-from randprop.bits import BitMatrix
-from randprop.model import Model, check_range
-from randprop.neighbors import HammingNeighbors
-from randprop.network import StepNetwork
-from randprop.readouts import METRICS, Centroids
-from randprop.ridge import RidgeReadout
+from randprop.bits import BitMatrix, Features, stack
+from randprop.model.model import Model
+from randprop.model.scaling import check_range, fits_bytes, map_to_bytes
+from randprop.network.stages import Stage
+from randprop.network.step_network import StepNetwork
+from randprop.readouts.base import Readout
+from randprop.readouts.centroids import DISTANCES
+from randprop.readouts.registry import make_readout
 
 __all__ = ["StepClassifier", "StepTransformer"]
 
@@ -41,9 +42,10 @@ class _StepNetworkEstimator(BaseEstimator):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "layers": [Interval(Integral, 0, None, closed="left")],
-        "width": [Interval(Integral, 1, None, closed="left"), "array-like", None],
+        "width": [Interval(Integral, 1, None, closed="left"), "array-like", Stage, None],
         "weight_bits": [Interval(Integral, 1, 24, closed="both")],
-        "activation": [StrOptions({"step", "sign"})],
+        "activation": [str],
+        "input_shape": ["array-like", None],
         "input_range": [tuple, list, np.ndarray, None],
         "random_state": ["random_state"],
         "n_jobs": [Integral, None],
@@ -71,6 +73,7 @@ class _StepNetworkEstimator(BaseEstimator):
             weight_bits=self.weight_bits,
             activation=self.activation,
             seed=_seed(self.random_state),
+            input_shape=self.input_shape,
         )
 
     def _validate(self, X: Any, *, reset: bool) -> Any:
@@ -80,15 +83,15 @@ class _StepNetworkEstimator(BaseEstimator):
     def _propagate(self, X: Any) -> BitMatrix:
         """Bits of validated features, so many samples at a time that their bytes stay small."""
         threads = _threads(self.n_jobs)
-        parts = []
+        parts: list[Features] = []
         for start in range(0, X.shape[0], _ROWS):
             part = X[start : start + _ROWS]
             dense = part.toarray() if sparse.issparse(part) else part
             bytes_ = map_to_bytes(dense, self.input_range_)
             parts.append(self.network_.propagate(bytes_, n_threads=threads))
-        if len(parts) == 1:
-            return parts[0]
-        return BitMatrix(np.concatenate([part.words for part in parts]), parts[0].n_bits)
+        bits = stack(parts)
+        assert isinstance(bits, BitMatrix)
+        return bits
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -105,7 +108,7 @@ class StepTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _StepNe
     ----------
     layers : int, default=0
         Hidden layers.
-    width : int or sequence of int, default=1024
+    width : int, Dense, Conv2D, or sequence of them, default=1024
         Outputs of every matrix, or of each of the ``layers + 1``; None: the number of features.
     weight_bits : {1, 2, 4, 8, 24}, default=8
     activation : {"step", "sign"}, default="step"
@@ -114,6 +117,8 @@ class StepTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _StepNe
     input_range : (float, float), optional
         What is mapped to 0 and 255. Default: the smallest and the largest feature of the training
         data; integers of [0, 255] are left as they are.
+    input_shape : (int, int, int), optional
+        Height, width and channels of the features, needed where the first matrix is a `Conv2D`.
     random_state : int, RandomState instance or None, default=0
         An int is the network's seed.
     n_jobs : int, optional
@@ -126,11 +131,6 @@ class StepTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _StepNe
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         Only where the training data had names.
-
-    Raises
-    ------
-    TypeError, ValueError
-        By `fit`, if an argument is not what is listed above.
 
     Examples
     --------
@@ -149,11 +149,12 @@ class StepTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _StepNe
         self,
         layers: int = 0,
         *,
-        width: int | ArrayLike | None = 1024,
+        width: int | Stage | ArrayLike | None = 1024,
         weight_bits: int = 8,
         activation: str = "step",
         output: str = "dense",
         input_range: tuple[float, float] | None = None,
+        input_shape: ArrayLike | None = None,
         random_state: Any = 0,
         n_jobs: int | None = None,
     ) -> None:
@@ -163,6 +164,7 @@ class StepTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _StepNe
         self.activation = activation
         self.output = output
         self.input_range = input_range
+        self.input_shape = input_shape
         self.random_state = random_state
         self.n_jobs = n_jobs
 
@@ -179,11 +181,6 @@ class StepTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _StepNe
         -------
         StepTransformer
             Itself.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If an argument is not what is listed above.
         """
         with _unchanged_by_failure(self):
             self._validate_params()
@@ -200,11 +197,6 @@ class StepTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _StepNe
         Returns
         -------
         ndarray of shape (n_samples, n_bits), dtype uint8, or (n_samples, n_words), dtype uint64
-
-        Raises
-        ------
-        TypeError, ValueError
-            If an argument is not what is listed above.
         """
         check_is_fitted(self)
         bits = self._propagate(self._validate(X, reset=False))
@@ -222,12 +214,12 @@ class StepTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _StepNe
         return tags
 
 
-def _votes(classifier: StepClassifier) -> bool:
-    return classifier.readout == "knn"
+def _gives_shares(classifier: StepClassifier) -> bool:
+    return make_readout(classifier.readout).gives_shares
 
 
-def _has_scores(classifier: StepClassifier) -> bool:
-    return classifier.readout != "knn"
+def _gives_scores(classifier: StepClassifier) -> bool:
+    return not _gives_shares(classifier)
 
 
 class StepClassifier(ClassifierMixin, _StepNetworkEstimator):
@@ -240,17 +232,19 @@ class StepClassifier(ClassifierMixin, _StepNetworkEstimator):
     ----------
     layers : int, default=0
         Hidden layers.
-    width : int or sequence of int, default=1024
+    width : int, Dense, Conv2D, or sequence of them, default=1024
         Outputs of every matrix, or of each of the ``layers + 1``; None: the number of features,
         as in the paper.
     weight_bits : {1, 2, 4, 8, 24}, default=8
     activation : {"step", "sign"}, default="step"
-    readout : {"centroid", "knn", "majority", "ridge"}, default="centroid"
-        The nearest class mean, the paper's; the nearest training samples by Hamming distance; the
-        nearest class majority by Hamming distance, one bit a unit; least squares on the labels.
+    readout : str or Readout, default="centroid"
+        ``"centroid"``: the nearest class mean, the paper's. ``"knn"``: the nearest training samples
+        by Hamming distance. ``"majority"``: the nearest class majority by Hamming distance, one bit
+        a unit. ``"cosine"``: the class mean of the largest cosine. ``"ridge"``: least squares on
+        the labels. Or an unfitted readout.
     metric : {"euclidean", "cosine", "hamming"}, default="euclidean"
-        Of the class means. The other readouts have one of their own and take no ``"cosine"``; on
-        bits, Euclidean and Hamming distance order neighbours alike.
+        Of ``"centroid"``. Other readouts have their own and take no ``"cosine"``; neighbours are
+        in the same order by Euclidean and by Hamming distance.
     n_neighbors : int, default=1
         Of ``"knn"``.
     alpha : float, default=1.0
@@ -259,6 +253,8 @@ class StepClassifier(ClassifierMixin, _StepNetworkEstimator):
         What is mapped to 0 and 255. Default: the smallest and the largest feature of the training
         data (`fit`) or of the first part (`partial_fit`); integers of [0, 255] are left as they
         are. Give it where parts fitted one by one must make the model of the whole.
+    input_shape : (int, int, int), optional
+        Height, width and channels of the features, needed where the first matrix is a `Conv2D`.
     random_state : int, RandomState instance or None, default=0
         An int is the network's seed.
     n_jobs : int, optional
@@ -268,16 +264,11 @@ class StepClassifier(ClassifierMixin, _StepNetworkEstimator):
     ----------
     classes_ : ndarray of shape (n_classes,)
     network_ : StepNetwork
-    readout_ : Centroids, HammingNeighbors or RidgeReadout
+    readout_ : Readout
     input_range_ : (float, float)
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         Only where the training data had names.
-
-    Raises
-    ------
-    TypeError, ValueError
-        By `fit`, if an argument is not what is listed above.
 
     References
     ----------
@@ -296,8 +287,8 @@ class StepClassifier(ClassifierMixin, _StepNetworkEstimator):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **_StepNetworkEstimator._parameter_constraints,
-        "readout": [StrOptions({"centroid", "knn", "majority", "ridge"})],
-        "metric": [StrOptions(set(METRICS))],
+        "readout": [str, Readout],
+        "metric": [StrOptions(set(DISTANCES))],
         "n_neighbors": [Interval(Integral, 1, 1000, closed="both")],
         "alpha": [Interval(Real, 0, None, closed="neither")],
     }
@@ -306,14 +297,15 @@ class StepClassifier(ClassifierMixin, _StepNetworkEstimator):
         self,
         layers: int = 0,
         *,
-        width: int | ArrayLike | None = 1024,
+        width: int | Stage | ArrayLike | None = 1024,
         weight_bits: int = 8,
         activation: str = "step",
-        readout: str = "centroid",
+        readout: str | Readout = "centroid",
         metric: str = "euclidean",
         n_neighbors: int = 1,
         alpha: float = 1.0,
         input_range: tuple[float, float] | None = None,
+        input_shape: ArrayLike | None = None,
         random_state: Any = 0,
         n_jobs: int | None = None,
     ) -> None:
@@ -326,6 +318,7 @@ class StepClassifier(ClassifierMixin, _StepNetworkEstimator):
         self.n_neighbors = n_neighbors
         self.alpha = alpha
         self.input_range = input_range
+        self.input_shape = input_shape
         self.random_state = random_state
         self.n_jobs = n_jobs
 
@@ -343,11 +336,6 @@ class StepClassifier(ClassifierMixin, _StepNetworkEstimator):
         -------
         StepClassifier
             Itself.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If an argument is not what is listed above.
         """
         with _unchanged_by_failure(self):
             self._validate_params()
@@ -374,11 +362,6 @@ class StepClassifier(ClassifierMixin, _StepNetworkEstimator):
         -------
         StepClassifier
             Itself.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If an argument is not what is listed above.
         """
         with _unchanged_by_failure(self):
             self._validate_params()
@@ -399,16 +382,11 @@ class StepClassifier(ClassifierMixin, _StepNetworkEstimator):
         Returns
         -------
         ndarray of shape (n_samples,)
-
-        Raises
-        ------
-        TypeError, ValueError
-            If an argument is not what is listed above.
         """
         bits = self._bits(X)
         return self.readout_.predict(bits)
 
-    @available_if(_has_scores)
+    @available_if(_gives_scores)
     def decision_function(self, X: Any) -> NDArray[np.float64]:
         """Score of each class: the largest is predicted, the first class at a tie.
 
@@ -421,21 +399,12 @@ class StepClassifier(ClassifierMixin, _StepNetworkEstimator):
         ndarray of shape (n_samples, n_classes), or (n_samples,) for two classes
             Less the distance to the class (class means), its cosine, or the fitted value (ridge);
             for two classes the second's less the first's.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If an argument is not what is listed above.
         """
         bits = self._bits(X)
-        scores = (
-            self.readout_.decision_function(bits)
-            if isinstance(self.readout_, RidgeReadout)
-            else cast(Centroids, self.readout_)._similarities(bits)
-        )
+        scores = self.readout_.scores(bits)
         return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
 
-    @available_if(_votes)
+    @available_if(_gives_shares)
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Share of each class among the nearest neighbours; for ``readout="knn"`` alone.
 
@@ -446,15 +415,9 @@ class StepClassifier(ClassifierMixin, _StepNetworkEstimator):
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
-
-        Raises
-        ------
-        TypeError, ValueError
-            If an argument is not what is listed above.
         """
         bits = self._bits(X)
-        neighbors = cast(HammingNeighbors, self.readout_)
-        return neighbors._shares(neighbors.kneighbors(bits)[1])
+        return self.readout_.scores(bits)
 
     @property
     def model_(self) -> Model:
@@ -479,16 +442,14 @@ class StepClassifier(ClassifierMixin, _StepNetworkEstimator):
         check_classification_targets(y)
         return X, y
 
-    def _new_readout(self) -> Centroids | HammingNeighbors | RidgeReadout:
-        threads = _threads(self.n_jobs)
-        if self.metric == "cosine" and self.readout != "centroid":
-            raise ValueError(f"metric 'cosine' is for readout 'centroid', got {self.readout!r}")
-        if self.readout == "knn":
-            return HammingNeighbors(self.n_neighbors, n_threads=threads)
-        if self.readout == "ridge":
-            return RidgeReadout(float(self.alpha), n_threads=threads)
-        metric = "hamming" if self.readout == "majority" else self.metric
-        return Centroids(metric=metric, n_threads=threads)
+    def _new_readout(self) -> Readout:
+        return make_readout(
+            self.readout,
+            metric=self.metric,
+            n_neighbors=self.n_neighbors,
+            alpha=float(self.alpha),
+            n_threads=_threads(self.n_jobs),
+        )
 
     def _add(self, X: Any, y: NDArray[Any], classes: ArrayLike | None) -> StepClassifier:
         self.readout_.partial_fit(self._propagate(X), y, classes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,8 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from randprop._validation import check_choice, check_path
-from randprop.datasets import _cifar, _fetch, _idx, _sources
+from randprop._registry import Registry
+from randprop._validation import check_path
+from randprop.datasets import cifar, fetch, idx, sources
 
 __all__ = [
     "Dataset",
@@ -60,7 +62,7 @@ def load_mnist() -> Dataset:
     """
     folder = Path(__file__).parent.parent / "data" / "mnist"
     return _load_pairs(
-        lambda name: _fetch.read_checked(folder / name, _sources.MNIST_PACKED[name]), folder
+        lambda name: fetch.read_checked(folder / name, sources.MNIST_PACKED[name]), folder
     )
 
 
@@ -87,7 +89,7 @@ def load_fashion_mnist(data_home: str | PathLike[str] | None = None) -> Dataset:
     TypeError, ValueError
         If `data_home` is no path, or a file is damaged.
     """
-    return _load_published(_sources.FASHION_MNIST, data_home)
+    return _load_published(sources.FASHION_MNIST, data_home)
 
 
 def load_kmnist(data_home: str | PathLike[str] | None = None) -> Dataset:
@@ -111,7 +113,7 @@ def load_kmnist(data_home: str | PathLike[str] | None = None) -> Dataset:
     OSError, TypeError, ValueError
         As `load_fashion_mnist`.
     """
-    return _load_published(_sources.KMNIST, data_home)
+    return _load_published(sources.KMNIST, data_home)
 
 
 def load_cifar10(data_home: str | PathLike[str] | None = None) -> Dataset:
@@ -135,10 +137,10 @@ def load_cifar10(data_home: str | PathLike[str] | None = None) -> Dataset:
     OSError, TypeError, ValueError
         As `load_fashion_mnist`.
     """
-    source = _sources.CIFAR10
-    path = _fetch.locate(source, "cifar-10-binary.tar.gz", data_home)
-    data = _fetch.read_checked(path, source.sha256["cifar-10-binary.tar.gz"])
-    return Dataset(*_cifar.read_archive(data, str(path)))
+    source = sources.CIFAR10
+    path = fetch.locate(source, "cifar-10-binary.tar.gz", data_home)
+    data = fetch.read_checked(path, source.sha256["cifar-10-binary.tar.gz"])
+    return Dataset(*cifar.read_archive(data, str(path)))
 
 
 def load_digits() -> Dataset:
@@ -188,13 +190,28 @@ def load_idx(
     return _pair(image_path.read_bytes(), str(image_path), label_path.read_bytes(), str(label_path))
 
 
-LOADERS: dict[str, Callable[[], Dataset]] = {
-    "mnist": load_mnist,
-    "fashion_mnist": load_fashion_mnist,
-    "kmnist": load_kmnist,
-    "cifar10": load_cifar10,
-    "digits": load_digits,
-}
+@dataclass(frozen=True)
+class NamedSet:
+    """What a name stands for.
+
+    Attributes
+    ----------
+    load : callable
+    image_shape : tuple of int or None
+        Height, width and channels, where the features stand in the order of a `Conv2D`. CIFAR-10
+        has its channels one after the other.
+    """
+
+    load: Callable[[], Dataset]
+    image_shape: tuple[int, int, int] | None = None
+
+
+DATASETS: Registry[NamedSet] = Registry()
+DATASETS.add("mnist", NamedSet(load_mnist, (28, 28, 1)))
+DATASETS.add("fashion_mnist", NamedSet(load_fashion_mnist, (28, 28, 1)))
+DATASETS.add("kmnist", NamedSet(load_kmnist, (28, 28, 1)))
+DATASETS.add("cifar10", NamedSet(load_cifar10))
+DATASETS.add("digits", NamedSet(load_digits, (8, 8, 1)))
 
 
 def load(name: str) -> Dataset:
@@ -215,14 +232,14 @@ def load(name: str) -> Dataset:
     OSError
         If the data are neither on disk nor to be had from a mirror.
     """
-    return LOADERS[check_choice("name", name, tuple(LOADERS))]()
+    return DATASETS.choose("name", name).load()
 
 
 def _pair(
     image_bytes: bytes, image_name: str, label_bytes: bytes, label_name: str
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    images = _idx.parse(image_bytes, image_name)
-    labels = _idx.parse(label_bytes, label_name)
+    images = idx.parse(image_bytes, image_name)
+    labels = idx.parse(label_bytes, label_name)
     if images.ndim < 2:
         raise ValueError(f"{image_name}: expected at least 2 dimensions, got {images.ndim}")
     if labels.ndim != 1:
@@ -243,18 +260,16 @@ def _load_pairs(read: Callable[[str], bytes], folder: Path) -> Dataset:
     return Dataset(*parts)
 
 
-def _load_published(source: _sources.Source, data_home: str | PathLike[str] | None) -> Dataset:
-    if source.system_folder is not None and not _fetch.in_data_home(source, data_home):
+def _load_published(source: sources.Source, data_home: str | PathLike[str] | None) -> Dataset:
+    if source.system_folder is not None and not fetch.in_data_home(source, data_home):
         folder = Path(source.system_folder)
         if all((folder / name).is_file() for name in source.sha256):
             return _load_pairs(
-                lambda name: _fetch.read_content_checked(
-                    folder / name, source.content_sha256[name]
-                ),
+                lambda name: fetch.read_content_checked(folder / name, source.content_sha256[name]),
                 folder,
             )
-    paths = {name: _fetch.locate(source, name, data_home) for name in source.sha256}
+    paths = {name: fetch.locate(source, name, data_home) for name in source.sha256}
     return _load_pairs(
-        lambda name: _fetch.read_checked(paths[name], source.sha256[name]),
+        lambda name: fetch.read_checked(paths[name], source.sha256[name]),
         next(iter(paths.values())).parent,
     )

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from randprop import _core
+import randprop._core as _core
 from randprop._files import write_bytes
 from randprop._validation import check_choice, check_path
-from randprop.conv import Conv2D
-from randprop.model_files import as_model
-from randprop.neighbors import HammingNeighbors
-from randprop.quantized import QuantizedReadout
-from randprop.readouts import Centroids
-from randprop.ridge import RidgeReadout
-
-if TYPE_CHECKING:
-    from randprop.estimators import StepClassifier
-    from randprop.model import Model
-    from randprop.network import StepNetwork
+from randprop.model.model import HasModel, Model, as_model
+from randprop.network.stages import Conv2D, Dense, Shape
+from randprop.network.step_network import StepNetwork
+from randprop.readouts.centroids import Centroids
+from randprop.readouts.quantized import QuantizedReadout
+from randprop.readouts.ridge import RidgeReadout
 
 __all__ = ["export_onnx"]
 
@@ -33,7 +29,7 @@ _EXACT_FLOAT64 = 2**53
 
 
 def export_onnx(
-    model: Model | StepClassifier, path: str | os.PathLike[str], *, matmul: str = "integer"
+    model: Model | HasModel, path: str | os.PathLike[str], *, matmul: str = "integer"
 ) -> None:
     """Write a model as ONNX (opset 17), weights materialised.
 
@@ -59,8 +55,8 @@ def export_onnx(
 
     Raises
     ------
-    TypeError, ValueError
-        If an argument is not what is listed above; if counts or sums do not fit exact arithmetic.
+    ValueError
+        If counts or sums do not fit exact arithmetic.
     ImportError
         If onnx is not installed: ``pip install 'randprop[onnx]'``.
     OSError
@@ -84,15 +80,16 @@ def export_onnx(
         ) from error
     check_choice("matmul", matmul, ("integer", "float"))
     fitted, target = as_model(model), check_path("path", path)
-    if isinstance(fitted.readout, HammingNeighbors):
+    scores_of = _SCORES.get(fitted.readout.kind)
+    if scores_of is None:
         raise TypeError(
-            "model.readout is a HammingNeighbors, which is its training data; "
-            "use Centroids, RidgeReadout or QuantizedReadout for ONNX"
+            f"model.readout is a {type(fitted.readout).__name__}, which has no form in ONNX; "
+            "use Centroids, RidgeReadout or QuantizedReadout"
         )
     graph = _Graph()
     bits = _network(graph, fitted.network, _bytes(graph, fitted.input_range), matmul == "integer")
     graph.node("Identity", bits, to="bits")
-    scores = _scores(graph, fitted.readout, bits)
+    scores = scores_of(graph, fitted.readout, bits)
     graph.node("Identity", scores, to="scores")
     best = graph.node("ArgMax", scores, axis=1, keepdims=0, select_last_index=0)
     classes = fitted.classes_
@@ -169,20 +166,20 @@ def _bytes(graph: _Graph, input_range: tuple[float, float]) -> str:
 
 
 def _network(graph: _Graph, network: StepNetwork, x: str, integer: bool) -> str:
-    image, n_in = network.input_shape, network.n_features
-    for m, matrix in enumerate(network.matrices):
+    n_in = network.n_features
+    for m, stage in enumerate(network.stages):
         weights = network.weights(m).astype(np.int64)
         inside = None
-        if isinstance(matrix, Conv2D):
-            assert image is not None
-            patches = _patches(image, matrix)
-            image = matrix.output_shape(image)
+        if isinstance(stage, Conv2D):
+            patches = _patches(network.shapes[m], stage)
             inside = (patches < n_in).astype(np.int64)
             # Pixels outside the image are a column of zeros behind the others.
             first = [graph.constant([number], np.int64) for number in (0, 1, 1)]
             zeros = graph.node("Sub", *2 * [graph.node("Slice", x, *first)])
             padded = graph.node("Concat", x, zeros, axis=1)
             x = graph.node("Gather", padded, graph.constant(patches), axis=1)
+        elif not isinstance(stage, Dense):
+            raise TypeError(f"a {type(stage).__name__} has no form in ONNX")
         most = 255 if m == 0 else 1
         z = _product(graph, x, weights, network.weight_bits, most, integer)
         threshold: NDArray[np.int64] | int = 0
@@ -199,7 +196,7 @@ def _network(graph: _Graph, network: StepNetwork, x: str, integer: bool) -> str:
     return x
 
 
-def _patches(image: tuple[int, int, int], conv: Conv2D) -> NDArray[np.int64]:
+def _patches(image: Shape, conv: Conv2D) -> NDArray[np.int64]:
     """Feature that each input of each position reads, of shape (n_positions, fan_in).
 
     One past the last feature stands for a pixel outside the image.
@@ -240,36 +237,47 @@ def _product(
     return graph.cast(graph.node("MatMul", graph.cast(x, dtype), held), np.int64)
 
 
-def _scores(graph: _Graph, readout: Centroids | QuantizedReadout | RidgeReadout, bits: str) -> str:
-    """Return what is largest for the class that is predicted, as float64."""
+def _sums(graph: _Graph, x: str, coefficients: NDArray[Any]) -> str:
+    return graph.node("MatMul", x, graph.constant(coefficients.T, np.float64))
+
+
+def _set_bits(graph: _Graph, x: str) -> str:
+    return graph.node("ReduceSum", x, graph.constant([1], np.int64), keepdims=1)
+
+
+# Each returns what is largest for the class that is predicted, as float64.
+
+
+def _quantized_scores(graph: _Graph, readout: QuantizedReadout, bits: str) -> str:
+    coefficients = readout.coef_
+    largest = int(np.abs(coefficients).sum(axis=1).max() + np.abs(readout.bias_).max())
+    if largest >= _EXACT_FLOAT64:
+        raise ValueError(f"scores of up to {largest} do not fit exact arithmetic in ONNX")
     x = graph.cast(bits, np.float64)
+    bias = graph.constant(readout.bias_, np.float64)
+    return graph.node("Add", _sums(graph, x, coefficients), bias)
 
-    def sums(coefficients: NDArray[Any]) -> str:
-        return graph.node("MatMul", x, graph.constant(coefficients.T, np.float64))
 
-    def set_bits() -> str:
-        return graph.node("ReduceSum", x, graph.constant([1], np.int64), keepdims=1)
+def _ridge_scores(graph: _Graph, readout: RidgeReadout, bits: str) -> str:
+    x = graph.cast(bits, np.float64)
+    intercept = graph.constant(readout.intercept_, np.float64)
+    return graph.node("Add", _sums(graph, x, readout.coef_), intercept)
 
-    if isinstance(readout, QuantizedReadout):
-        coefficients = readout.coef_
-        largest = int(np.abs(coefficients).sum(axis=1).max() + np.abs(readout.bias_).max())
-        if largest >= _EXACT_FLOAT64:
-            raise ValueError(f"scores of up to {largest} do not fit exact arithmetic in ONNX")
-        return graph.node("Add", sums(coefficients), graph.constant(readout.bias_, np.float64))
-    if isinstance(readout, RidgeReadout):
-        intercept = graph.constant(readout.intercept_, np.float64)
-        return graph.node("Add", sums(readout.coef_), intercept)
+
+def _centroid_scores(graph: _Graph, readout: Centroids, bits: str) -> str:
+    x = graph.cast(bits, np.float64)
     counts, n = readout.counts_, readout.n_samples_
     if not n.all():
         raise ValueError(f"class {readout.classes_[n == 0][0]!r} has no vectors and so no mean")
     if readout.metric == "cosine":
         lengths = np.sqrt(np.sum(counts.astype(np.float64) ** 2, axis=1))
-        root = graph.node("Sqrt", set_bits())
+        root = graph.node("Sqrt", _set_bits(graph, x))
         norms = graph.node("Mul", root, graph.constant(lengths, np.float64))
         zero = graph.constant(0.0, np.float64)
         positive = graph.node("Greater", norms, zero)
         safe = graph.node("Where", positive, norms, graph.constant(1.0, np.float64))
-        return graph.node("Where", positive, graph.node("Div", sums(counts), safe), zero)
+        cosines = graph.node("Div", _sums(graph, x, counts), safe)
+        return graph.node("Where", positive, cosines, zero)
     if readout.metric == "hamming":
         counts = (2 * counts > n[:, None]).astype(np.int64)
         n = np.ones_like(n)
@@ -281,13 +289,20 @@ def _scores(graph: _Graph, readout: Centroids | QuantizedReadout | RidgeReadout,
         )
     # The numerator of the squared distance is an integer below 2^53; one division rounds it.
     squares = np.sum(counts**2, axis=1)
-    own = graph.node("Mul", set_bits(), graph.constant(n**2, np.float64))
-    shared = graph.node("Mul", sums(counts), graph.constant(2 * n, np.float64))
+    own = graph.node("Mul", _set_bits(graph, x), graph.constant(n**2, np.float64))
+    shared = graph.node("Mul", _sums(graph, x, counts), graph.constant(2 * n, np.float64))
     numerator = graph.node(
         "Add", graph.node("Sub", own, shared), graph.constant(squares, np.float64)
     )
     distances = graph.node("Div", numerator, graph.constant(n**2, np.float64))
     return graph.node("Neg", distances)
+
+
+_SCORES: dict[str, Callable[[_Graph, Any, str], str]] = {
+    Centroids.kind: _centroid_scores,
+    RidgeReadout.kind: _ridge_scores,
+    QuantizedReadout.kind: _quantized_scores,
+}
 
 
 def _labels(classes: NDArray[Any]) -> NDArray[Any]:

@@ -9,28 +9,35 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from randprop import _core
+import randprop._core as _core
 from randprop._validation import (
     check_choice,
     check_int,
     check_integers,
     check_threads,
-    refuse_masked,
 )
-from randprop.bits import BitMatrix
-from randprop.conv import Conv2D, check_image
+from randprop.bits import BitMatrix, Features, as_features, trusted_bits
+from randprop.network.activations import ACTIVATIONS, step_names
+from randprop.network.stages import (
+    MAX_WIDTH,
+    Dense,
+    Shape,
+    Stage,
+    Width,
+    check_image,
+    check_stages,
+    shapes_of,
+)
 
-__all__ = ["ACTIVATIONS", "WEIGHT_BITS", "StepNetwork", "apply_weights"]
+__all__ = ["WEIGHT_BITS", "StepNetwork", "apply_weights"]
 
 WEIGHT_BITS = (1, 2, 4, 8, 24)
-ACTIVATIONS = ("step", "sign")
-_MAX_WIDTH = 1 << 28
 _MAX_OWN_WEIGHT = 1 << 22
 _MAX_OWN_INPUTS = 1 << 16
 
 
 class StepNetwork:
-    """Network of fixed random weights and a step, fully connected or convolutional.
+    """Network of fixed random weights and a step: a chain of stages, dense or convolutional.
 
     The weight of input k to unit i of matrix m is a pure function of (seed, m, i, k), so networks
     of equal seed agree in every weight they share, on every machine. Weights are uniform on an
@@ -42,7 +49,7 @@ class StepNetwork:
         Inputs of the first matrix.
     layers : int, default=0
         Hidden layers; there are ``layers + 1`` weight matrices.
-    width : int, Conv2D, or sequence of them, optional
+    width : int, Dense, Conv2D, or sequence of them, optional
         Outputs of every matrix, or of each of the ``layers + 1``. Default: `n_features`. A
         `Conv2D` reads the image of the input or of the `Conv2D` before it.
     weight_bits : {1, 2, 4, 8, 24}, default=8
@@ -54,11 +61,6 @@ class StepNetwork:
     input_shape : (int, int, int), optional
         Height, width and channels of the input, whose features stand in the order
         (y, x, channel). Needed where the first matrix is a `Conv2D`, ignored otherwise.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is not what is listed above.
 
     References
     ----------
@@ -82,37 +84,33 @@ class StepNetwork:
         n_features: int,
         layers: int = 0,
         *,
-        width: int | Conv2D | Iterable[int | Conv2D] | None = None,
+        width: Width = None,
         weight_bits: int = 8,
         activation: str = "step",
         seed: int = 0,
         input_shape: Iterable[int] | None = None,
     ) -> None:
-        self._n_features = check_int("n_features", n_features, 1, _MAX_WIDTH)
-        self._layers = check_int("layers", layers, 0, 100_000)
-        self._matrices = _check_widths(width, self._n_features, self._layers + 1)
-        self._input_shape = (
-            check_image(input_shape, self._n_features)
-            if isinstance(self._matrices[0], Conv2D)
-            else None
+        self._n_features = check_int("n_features", n_features, 1, MAX_WIDTH)
+        self._stages = check_stages(
+            width, self._n_features, check_int("layers", layers, 0, 100_000) + 1
         )
-        self._widths = _output_widths(self._matrices, self._input_shape)
+        first = self._stages[0]
+        shape: Shape = (self._n_features,)
+        if first.reads_image:
+            shape = check_image(input_shape, self._n_features, first)
+        self._shapes = shapes_of(self._stages, shape)
+        self._widths = tuple(math.prod(shape) for shape in self._shapes[1:])
         self._weight_bits = int(check_choice("weight_bits", weight_bits, WEIGHT_BITS))
-        self._activation = str(check_choice("activation", activation, ACTIVATIONS))
+        self._activation = str(check_choice("activation", activation, step_names()))
         self._seed = check_int("seed", seed, 0, 2**64 - 1)
+        bits = ACTIVATIONS[self._activation].bits
+        assert bits is not None
         self._core = _core.Network(
             self._n_features,
-            self._widths,
-            self._weight_bits,
-            self._activation == "sign",
+            [stage.core(self._weight_bits) for stage in self._stages],
+            bits,
             self._seed,
-            self._input_shape or (0, 0, 0),
-            [
-                (conv.channels, conv.kernel, conv.stride, conv.padding)
-                if isinstance(conv, Conv2D)
-                else (0, 0, 1, 0)
-                for conv in (self._matrices if self._input_shape else ())
-            ],
+            shape if first.reads_image else None,
         )
 
     @property
@@ -123,7 +121,17 @@ class StepNetwork:
     @property
     def layers(self) -> int:
         """Hidden layers."""
-        return self._layers
+        return len(self._stages) - 1
+
+    @property
+    def n_stages(self) -> int:
+        """Stages of the chain, ``layers + 1``."""
+        return len(self._stages)
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The chain."""
+        return self._stages
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -131,14 +139,19 @@ class StepNetwork:
         return self._widths
 
     @property
-    def matrices(self) -> tuple[int | Conv2D, ...]:
-        """Each of the ``layers + 1`` matrices: its width, or the `Conv2D` that it is."""
-        return self._matrices
+    def shapes(self) -> tuple[Shape, ...]:
+        """Shape of the input and of the output of each stage: (n,) or (height, width, channels)."""
+        return self._shapes
 
     @property
-    def input_shape(self) -> tuple[int, int, int] | None:
+    def matrices(self) -> tuple[int | Stage, ...]:
+        """Each of the ``layers + 1`` matrices: its width, or the `Conv2D` that it is."""
+        return tuple(stage.units if isinstance(stage, Dense) else stage for stage in self._stages)
+
+    @property
+    def input_shape(self) -> Shape | None:
         """Height, width and channels of the input where the first matrix is a `Conv2D`."""
-        return self._input_shape
+        return self._shapes[0] if self._stages[0].reads_image else None
 
     @property
     def weight_bits(self) -> int:
@@ -158,11 +171,46 @@ class StepNetwork:
     @property
     def prepared_bytes(self) -> int:
         """Bytes held by weights laid out for the kernels so far; they can always be made anew."""
-        return self._core.prepared_bytes()
+        return sum(map(self._core.prepared_bytes, range(self.n_stages)))
 
-    def propagate(
-        self, X: NDArray[np.uint8] | BitMatrix, *, n_threads: int | None = None
-    ) -> BitMatrix:
+    def summary(self) -> str:
+        """Describe the chain, one line a stage.
+
+        Returns
+        -------
+        str
+            Kind, shape of the output, inputs a unit, weights (of the seed: none is stored), and
+            the bytes that weights laid out for the kernels hold so far.
+
+        Examples
+        --------
+        >>> import randprop
+        >>> conv = randprop.Conv2D(16, kernel=3, padding=1)
+        >>> network = randprop.StepNetwork(64, 1, width=[conv, 100], input_shape=(8, 8, 1))
+        >>> print(network.summary())
+        stage  kind    output      inputs a unit  weights  bytes held
+            0  Conv2D  8 x 8 x 16              9      144           0
+            1  Dense   100                  1024   102400           0
+        """
+        rows: list[tuple[str, ...]] = [
+            ("stage", "kind", "output", "inputs a unit", "weights", "bytes held")
+        ]
+        for m, stage in enumerate(self._stages):
+            inputs = stage.inputs_a_unit(self._shapes[m])
+            output = " x ".join(map(str, self._shapes[m + 1]))
+            numbers = (inputs, inputs * stage.n_units(), self._core.prepared_bytes(m))
+            rows.append((str(m), type(stage).__name__, output, *map(str, numbers)))
+        sizes = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        left = (1, 2)  # words; the rest are numbers
+        return "\n".join(
+            "  ".join(
+                cell.ljust(size) if i in left else cell.rjust(size)
+                for i, (cell, size) in enumerate(zip(row, sizes, strict=True))
+            )
+            for row in rows
+        )
+
+    def propagate(self, X: Features, *, n_threads: int | None = None) -> BitMatrix:
         """Send samples through the network.
 
         Parameters
@@ -185,11 +233,9 @@ class StepNetwork:
         ValueError
             If `X` has not `n_features` columns.
         """
-        return self._propagate(X, 0, self._layers + 1, False, n_threads)[-1]
+        return self._propagate(X, 0, self.n_stages, _core.Keep.last, n_threads)[-1]
 
-    def propagate_all(
-        self, X: NDArray[np.uint8] | BitMatrix, *, n_threads: int | None = None
-    ) -> list[BitMatrix]:
+    def propagate_all(self, X: Features, *, n_threads: int | None = None) -> list[BitMatrix]:
         """Send samples through the network and keep the bits behind every matrix.
 
         Parameters
@@ -204,13 +250,36 @@ class StepNetwork:
         list of BitMatrix
             Entry m is the output of the network with m hidden layers; entry m has shape
             (n_samples, widths[m]).
-
-        Raises
-        ------
-        TypeError, ValueError
-            As `propagate`.
         """
-        return self._propagate(X, 0, self._layers + 1, True, n_threads)
+        return self._propagate(X, 0, self.n_stages, _core.Keep.all, n_threads)
+
+    def propagate_stage(self, m: int, X: Features, *, n_threads: int | None = None) -> BitMatrix:
+        """Send the input of one stage through that stage alone.
+
+        Parameters
+        ----------
+        m : int
+            In [0, layers].
+        X : ndarray of shape (n_samples, n_features), dtype uint8, or BitMatrix
+            Features where `m` is 0, else the bits that stage ``m - 1`` put out.
+        n_threads : int, optional
+            As in `propagate`.
+
+        Returns
+        -------
+        BitMatrix of shape (n_samples, widths[m])
+        """
+        m = check_int("m", m, 0, self.layers)
+        return self._propagate(X, m, m + 1, _core.Keep.last, n_threads)[-1]
+
+    def advance(
+        self, m: int, train: Features, test: Features, *, n_threads: int | None = None
+    ) -> tuple[Features, Features]:
+        """Send the inputs of a stage through it: see `randprop.network.chain`."""
+        return (
+            self.propagate_stage(m, train, n_threads=n_threads),
+            self.propagate_stage(m, test, n_threads=n_threads),
+        )
 
     def weights(self, m: int) -> NDArray[np.int32]:
         """Return the integer weights of matrix `m`.
@@ -226,76 +295,80 @@ class StepNetwork:
             For a `Conv2D` of shape (channels, kernel**2 * channels_in). Odd integers in
             [1 - 2**weight_bits, 2**weight_bits - 1]. The real weight is this divided by
             ``2**weight_bits * sqrt(n_in)``.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If `m` is not an integer of that range.
         """
-        return self._core.weights(check_int("m", m, 0, self._layers))
-
-    def _apply(
-        self, X: NDArray[np.uint8] | BitMatrix, m: int, *, n_threads: int | None = None
-    ) -> BitMatrix:
-        """Send the input of matrix `m` through that matrix alone."""
-        return self._propagate(X, m, m + 1, False, n_threads)[-1]
+        return self._core.weights(check_int("m", m, 0, self.layers))
 
     def _propagate(
-        self,
-        X: NDArray[np.uint8] | BitMatrix,
-        first: int,
-        last: int,
-        keep_all: bool,
-        n_threads: int | None,
+        self, X: Features, first: int, last: int, keep: _core.Keep, n_threads: int | None
     ) -> list[BitMatrix]:
         threads = check_threads(n_threads)
-        n_inputs = self._n_features if first == 0 else self._widths[first - 1]
-        X = _check_input(X, n_inputs)
+        X = as_features("X", X)
+        _check_columns(X, self._widths[first - 1] if first else self._n_features)
         if isinstance(X, BitMatrix):
-            outputs = self._core.propagate_bits(X.words, X.n_bits, first, last, keep_all, threads)
+            outputs = self._core.propagate_bits(X.words, X.n_bits, first, last, keep, threads)
         else:
-            outputs = self._core.propagate_bytes(X, first, last, keep_all, threads)
-        widths = self._widths[first:last] if keep_all else self._widths[last - 1 : last]
-        return [
-            BitMatrix._trusted(words, n_bits) for words, n_bits in zip(outputs, widths, strict=True)
-        ]
+            outputs = self._core.propagate_bytes(X, first, last, keep, threads)
+        widths = self._widths[last - len(outputs) : last]
+        return [trusted_bits(words, n_bits) for words, n_bits in zip(outputs, widths, strict=True)]
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (
+    def _definition(self) -> tuple[Any, ...]:
+        return (
             self._n_features,
-            self._layers,
-            self._matrices,
+            self._stages,
             self._weight_bits,
             self._activation,
             self._seed,
-            self._input_shape,
+            self.input_shape,
         )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, self._definition()
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, StepNetwork):
             return NotImplemented
-        return bool(self.__reduce__()[1] == other.__reduce__()[1])
+        return self._definition() == other._definition()
 
     def __hash__(self) -> int:
-        return hash(self.__reduce__()[1])
+        return hash(self._definition())
 
     def __repr__(self) -> str:
-        if set(self._matrices) == {self._n_features}:
+        matrices = self.matrices
+        if set(matrices) == {self._n_features}:
             width = ""
-        elif len(set(self._matrices)) == 1:
-            width = f", width={self._matrices[0]}"
+        elif len(set(matrices)) == 1:
+            width = f", width={matrices[0]}"
         else:
-            width = f", width={self._matrices}"
-        shape = f", input_shape={self._input_shape}" if self._input_shape else ""
+            width = f", width={matrices}"
+        shape = f", input_shape={self.input_shape}" if self.input_shape else ""
         return (
-            f"StepNetwork({self._n_features}, layers={self._layers}{width}, "
+            f"StepNetwork({self._n_features}, layers={self.layers}{width}, "
             f"weight_bits={self._weight_bits}, activation={self._activation!r}, seed={self._seed}"
             f"{shape})"
         )
 
 
+def _rebuild(
+    n_features: int,
+    stages: tuple[Stage, ...],
+    weight_bits: int,
+    activation: str,
+    seed: int,
+    input_shape: Shape | None,
+) -> StepNetwork:
+    return StepNetwork(
+        n_features,
+        len(stages) - 1,
+        width=stages,
+        weight_bits=weight_bits,
+        activation=activation,
+        seed=seed,
+        input_shape=input_shape,
+    )
+
+
 def apply_weights(
-    X: NDArray[np.uint8] | BitMatrix,
+    X: Features,
     W: NDArray[np.integer[Any]],
     *,
     activation: str = "step",
@@ -323,11 +396,6 @@ def apply_weights(
     BitMatrix of shape (n_samples, n_out)
         Bit i of sample s is set where the sum over k of X[s, k] W[i, k] is above 0.
 
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is not what is listed above.
-
     Examples
     --------
     >>> import numpy as np
@@ -338,7 +406,7 @@ def apply_weights(
            [1, 1, 0]], dtype=uint8)
     """
     threads = check_threads(n_threads)
-    check_choice("activation", activation, ACTIVATIONS)
+    check_choice("activation", activation, step_names())
     weights = check_integers("W", W, ("n_out", "n_in"))
     if 0 in weights.shape:
         raise ValueError(f"W must have shape (n_out, n_in), neither 0, got {weights.shape}")
@@ -349,92 +417,18 @@ def apply_weights(
             f"W must lie between -{_MAX_OWN_WEIGHT} and {_MAX_OWN_WEIGHT}, "
             f"got values from {weights.min()} to {weights.max()}"
         )
-    X = _check_input(X, weights.shape[1])
+    X = as_features("X", X)
+    _check_columns(X, weights.shape[1])
     weights = np.ascontiguousarray(weights, dtype=np.int32)
     if isinstance(X, BitMatrix):
-        words = _core.apply_weights_bits(X.words, X.n_bits, weights, activation == "sign", threads)
+        bits = ACTIVATIONS[activation].bits
+        assert bits is not None
+        words = _core.apply_weights_bits(X.words, X.n_bits, weights, bits, threads)
     else:
         words = _core.apply_weights_bytes(X, weights, threads)
-    return BitMatrix._trusted(words, len(weights))
+    return trusted_bits(words, len(weights))
 
 
-def _rebuild(
-    n_features: int,
-    layers: int,
-    matrices: tuple[int | Conv2D, ...],
-    weight_bits: int,
-    activation: str,
-    seed: int,
-    input_shape: tuple[int, int, int] | None = None,
-) -> StepNetwork:
-    return StepNetwork(
-        n_features,
-        layers,
-        width=matrices,
-        weight_bits=weight_bits,
-        activation=activation,
-        seed=seed,
-        input_shape=input_shape,
-    )
-
-
-def _check_widths(
-    width: int | Conv2D | Iterable[int | Conv2D] | None, n_features: int, n_matrices: int
-) -> tuple[int | Conv2D, ...]:
-    def check(name: str, entry: object) -> int | Conv2D:
-        return entry if isinstance(entry, Conv2D) else check_int(name, entry, 1, _MAX_WIDTH)
-
-    if width is None:
-        return (n_features,) * n_matrices
-    if isinstance(width, Iterable) and not isinstance(width, (str, bytes)):
-        widths = tuple(check(f"width[{m}]", entry) for m, entry in enumerate(width))
-        if len(widths) != n_matrices:
-            raise ValueError(
-                f"width must name {n_matrices} widths, one for each matrix "
-                f"(layers + 1), got {len(widths)}"
-            )
-        return widths
-    return (check("width", width),) * n_matrices
-
-
-def _output_widths(
-    matrices: tuple[int | Conv2D, ...], image: tuple[int, int, int] | None
-) -> tuple[int, ...]:
-    widths = []
-    for m, matrix in enumerate(matrices):
-        if isinstance(matrix, Conv2D):
-            if image is None:
-                raise ValueError(
-                    f"width[{m}] is a Conv2D and reads an image, but width[{m - 1}] is not one"
-                )
-            try:
-                image = matrix.output_shape(image)
-            except ValueError as error:
-                raise ValueError(f"width[{m}]: {error}") from None
-            widths.append(check_int(f"output of width[{m}]", math.prod(image), 1, _MAX_WIDTH))
-        else:
-            image = None
-            widths.append(matrix)
-    return tuple(widths)
-
-
-def _check_input(X: NDArray[np.uint8] | BitMatrix, n_inputs: int) -> NDArray[np.uint8] | BitMatrix:
-    if isinstance(X, BitMatrix):
-        _check_features(X.shape, n_inputs)
-        return X
-    if not isinstance(X, np.ndarray) or X.dtype != np.uint8:
-        came = f"an array of {X.dtype}" if isinstance(X, np.ndarray) else type(X).__name__
-        raise TypeError(
-            "X must be a uint8 array of features 0 to 255 or a BitMatrix, "
-            f"got {came}; BitMatrix.from_array packs 0/1 arrays"
-        )
-    refuse_masked("X", X)
-    _check_features(X.shape, n_inputs)
-    return np.ascontiguousarray(X)
-
-
-def _check_features(shape: tuple[int, ...], n_inputs: int) -> None:
-    if len(shape) != 2:
-        raise ValueError(f"X must have 2 dimensions (n_samples, n_features), got shape {shape}")
-    if shape[1] != n_inputs:
-        raise ValueError(f"X has {shape[1]} features, the network expects {n_inputs}")
+def _check_columns(X: Features, n_inputs: int) -> None:
+    if X.shape[1] != n_inputs:
+        raise ValueError(f"X has {X.shape[1]} features, the network expects {n_inputs}")

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from os import PathLike
 from typing import Any
 
-from randprop import _core
+import randprop._core as _core
 
 __all__ = ["METRICS", "PARAMETERS", "CellStore"]
 

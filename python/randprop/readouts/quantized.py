@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from randprop import _core
 from randprop._validation import as_classes, as_integers, check_int, check_number, check_threads
-from randprop.bits import BitMatrix
-from randprop.readouts import _check_bits
+from randprop.bits import Features
+from randprop.readouts.base import Arrays, Readout, Take, from_core, narrow
 
 __all__ = ["QuantizedReadout"]
 
 
-class QuantizedReadout:
+class QuantizedReadout(Readout):
     """Linear readout in integers: the class of the largest score.
 
     The score of a class is its bias plus the sum of its coefficients over the set bits; a
@@ -48,11 +47,6 @@ class QuantizedReadout:
     coef_ : ndarray of shape (n_classes, n_bits), dtype int64
         ``multiplier * (codes - offset)``.
 
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is not what is listed above.
-
     Examples
     --------
     >>> import numpy as np
@@ -65,6 +59,8 @@ class QuantizedReadout:
     >>> readout.predict(bits)
     array(['a', 'a', 'b'], dtype='<U1')
     """
+
+    kind: ClassVar[str] = "quantized"
 
     def __init__(
         self,
@@ -99,51 +95,63 @@ class QuantizedReadout:
         """Coefficients, of shape (n_classes, n_bits)."""
         return np.asarray(self.multiplier * (self.codes_ - self.offset))
 
-    def decision_function(self, bits: BitMatrix) -> NDArray[np.int64]:
+    @property
+    def n_features(self) -> int:
+        """Bits or bytes of a vector."""
+        return int(self.codes_.shape[1])
+
+    def decision_function(self, bits: Features) -> NDArray[np.int64]:
         """Score of each vector for each class.
 
         Parameters
         ----------
-        bits : BitMatrix of shape (n_samples, n_bits)
+        bits : BitMatrix or ndarray of uint8, of shape (n_samples, n_bits)
             Vectors.
 
         Returns
         -------
         ndarray of shape (n_samples, n_classes), dtype int64
-
-        Raises
-        ------
-        TypeError, ValueError
-            If `bits` is not a BitMatrix of the right number of bits.
         """
-        _check_bits("bits", bits, self.codes_.shape[1])
-        sums = _core.linear_scores(
-            bits.words,
-            bits.n_bits,
-            self.codes_ - self.offset,
-            np.zeros_like(self.bias_),
-            check_threads(self.n_threads),
-        )
+        features = self.check_features("bits", bits)
+        zeros, codes = np.zeros_like(self.bias_), self.codes_ - self.offset
+        sums = from_core("linear_scores", features, codes, zeros, check_threads(self.n_threads))
         return np.asarray(self.multiplier * sums + self.bias_)
 
-    def predict(self, bits: BitMatrix) -> NDArray[Any]:
-        """Label of the largest score, the first class at a tie.
+    scores = decision_function
+
+    def quantize(self, bits: int | None = None) -> QuantizedReadout:
+        """Return itself, whatever the bits: it is what `quantize` of the others makes.
 
         Parameters
         ----------
-        bits : BitMatrix of shape (n_samples, n_bits)
-            Vectors.
+        bits : int, optional
+            Not looked at.
 
         Returns
         -------
-        ndarray of shape (n_samples,)
-
-        Raises
-        ------
-        TypeError, ValueError
-            As `decision_function`.
+        QuantizedReadout
+            Itself.
         """
-        return np.asarray(self.classes_[np.argmax(self.decision_function(bits), axis=1)])
+        return self
+
+    def fresh(self) -> QuantizedReadout:  # noqa: D102
+        raise TypeError("a QuantizedReadout is made by `quantize` of another readout, not fitted")
+
+    def arrays(self) -> tuple[Arrays, dict[str, Any]]:  # noqa: D102
+        numbers = ("bits", "offset", "multiplier", "scale")
+        arrays = {"codes": narrow(self.codes_), "bias": self.bias_}
+        return arrays, {name: getattr(self, name) for name in numbers}
+
+    @classmethod
+    def from_arrays(  # noqa: D102
+        cls, described: dict[str, Any], take: Take, classes: NDArray[Any], n_features: int
+    ) -> QuantizedReadout:
+        return cls(
+            take("codes", (len(classes), n_features), "u", np.int64),
+            take("bias", (len(classes),), "i", np.int64),
+            classes,
+            **{name: described[name] for name in ("bits", "offset", "multiplier", "scale")},
+        )
 
     def __repr__(self) -> str:
         n_classes, n_bits = self.codes_.shape

@@ -10,8 +10,8 @@ from pathlib import Path
 from time import monotonic
 
 from randprop._validation import check_path
-from randprop.datasets._idx import gunzip
-from randprop.datasets._sources import Source
+from randprop.datasets.idx import gunzip
+from randprop.datasets.sources import Source
 
 __all__ = ["data_home_path", "in_data_home", "locate", "read_checked", "read_content_checked"]
 

@@ -5,21 +5,18 @@ from __future__ import annotations
 import os
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from randprop._files import source_folder, write_texts
 from randprop._validation import check_int, check_path, refuse_masked
-from randprop.export._c_text import example_c, readme
-from randprop.model_files import as_model
-from randprop.network import StepNetwork
-from randprop.quantized import QuantizedReadout
-
-if TYPE_CHECKING:
-    from randprop.estimators import StepClassifier
-    from randprop.model import Model
+from randprop.model.export_c_text import example_c, readme
+from randprop.model.model import HasModel, Model, as_model
+from randprop.network.stages import Dense
+from randprop.network.step_network import StepNetwork
+from randprop.readouts.quantized import QuantizedReadout
 
 __all__ = ["export_c"]
 
@@ -31,7 +28,7 @@ _MOST = 272
 
 
 def export_c(
-    model: Model | StepClassifier,
+    model: Model | HasModel,
     path: str | os.PathLike[str],
     *,
     centroid_bits: int = 4,
@@ -67,8 +64,6 @@ def export_c(
 
     Raises
     ------
-    TypeError, ValueError
-        If an argument is not what is listed above; nothing is written then.
     OSError
         If the folder cannot be written.
 
@@ -94,7 +89,7 @@ def export_c(
     _check_readout(quantized)
     images = _self_test_images(self_test, network.n_features)
 
-    layout = _Layout(network, quantized, fitted.input_range)
+    layout = Layout(network, quantized, fitted.input_range)
     runtime = source_folder("cpp/micro", "_micro", "randprop_micro.h")
     files = {
         "randprop_config.h": _config_h(layout),
@@ -110,7 +105,7 @@ def export_c(
     return folder
 
 
-class _Layout:
+class Layout:
     """The numbers of an exported model, each under the name it has in C."""
 
     def __init__(
@@ -154,7 +149,7 @@ class _Layout:
 
 
 def _check_network(network: StepNetwork) -> None:
-    if any(not isinstance(matrix, int) for matrix in network.matrices):
+    if any(not isinstance(stage, Dense) for stage in network.stages):
         raise ValueError(
             "model.network has convolutions, which the microcontroller runtime does not do; "
             "use fully connected matrices"
@@ -225,7 +220,7 @@ def _table(ctype: str, name: str, values: NDArray[Any], cells: str) -> str:
     return f"static const {ctype} {name}[{len(spelled)}] RP_TABLE = {{\n    {body}}};\n"
 
 
-def _config_h(layout: _Layout) -> str:
+def _config_h(layout: Layout) -> str:
     widths = layout.network.widths
     lines = [
         "/* What the runtime is compiled for: the model of model.h alone. Written by randprop. */",
@@ -246,7 +241,7 @@ def _config_h(layout: _Layout) -> str:
     return "\n".join([*lines, "", "#endif", ""])
 
 
-def _model_h(layout: _Layout) -> str:
+def _model_h(layout: Layout) -> str:
     network, quantized = layout.network, layout.quantized
     names = ", ".join(_c_string(str(label)) for label in quantized.classes_.tolist())
     scalars = ", ".join(
@@ -283,7 +278,7 @@ def _model_h(layout: _Layout) -> str:
     )
 
 
-def _self_test_h(layout: _Layout, images: NDArray[np.uint8]) -> str:
+def _self_test_h(layout: Layout, images: NDArray[np.uint8]) -> str:
     bits = layout.network.propagate(images)
     scores = layout.quantized.decision_function(bits)
     return "\n".join(

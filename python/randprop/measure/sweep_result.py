@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from randprop._files import write_text
-from randprop._store import METRICS, PARAMETERS
 from randprop._validation import check_choice, check_path, told
+from randprop.measure.plots import axes, data_frame, draw
+from randprop.measure.store import METRICS, PARAMETERS
+from randprop.measure.tables import html_table, text_table
 
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["Cell", "SweepResult", "import_pandas", "mean_and_interval"]
+__all__ = ["Cell", "SweepResult", "mean_and_interval"]
 
 Cell = dict[str, Any]
 
@@ -37,11 +39,6 @@ class SweepResult:
     Attributes
     ----------
     rows : list of dict
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is not what is listed above.
     """
 
     def __init__(self, rows: list[Cell]) -> None:
@@ -66,11 +63,6 @@ class SweepResult:
         Returns
         -------
         SweepResult
-
-        Raises
-        ------
-        TypeError, ValueError
-            If a name is not a parameter.
         """
         for name in parameters:
             check_choice("parameters", name, PARAMETERS)
@@ -90,8 +82,7 @@ class SweepResult:
         ImportError
             If pandas is not installed: ``pip install 'randprop[frame]'``.
         """
-        pandas = import_pandas()
-        return pandas.DataFrame(self.rows, columns=list(PARAMETERS + METRICS))
+        return data_frame(self.rows, columns=list(PARAMETERS + METRICS))
 
     def to_csv(self, path: str | PathLike[str]) -> None:
         """Write the rows as CSV, with a line of names.
@@ -103,8 +94,6 @@ class SweepResult:
 
         Raises
         ------
-        TypeError, ValueError
-            If `path` is not a path.
         OSError
             If the file cannot be written.
         """
@@ -129,11 +118,6 @@ class SweepResult:
             Parameters, ``n_seeds``, the mean under the metric's name, ``sd`` over seeds, and
             ``ci95``, half the width of the 95 % confidence interval of the mean by Student's t
             (NaN for one seed).
-
-        Raises
-        ------
-        TypeError, ValueError
-            If `metric` is none.
         """
         check_choice("metric", metric, METRICS)
         groups: dict[tuple[Any, ...], list[Cell]] = {}
@@ -171,21 +155,10 @@ class SweepResult:
 
         Raises
         ------
-        TypeError, ValueError
-            If an argument is not what is listed above.
         ImportError
             If matplotlib is not installed: ``pip install 'randprop[plot]'``.
         """
-        if ax is None:
-            try:
-                import matplotlib.pyplot as plt
-            except ImportError as error:
-                raise ImportError(
-                    "plot needs matplotlib; install it: pip install 'randprop[plot]'"
-                ) from error
-            _, ax = plt.subplots()
-        elif not hasattr(ax, "fill_between"):
-            raise TypeError(f"ax must be matplotlib axes, got {told(ax)}")
+        ax = axes(ax)
         rows = self.summary(metric)
         names = [name for name in PARAMETERS if name not in ("seed", "layers")]
         varying = [name for name in names if len({row[name] for row in rows}) > 1]
@@ -193,39 +166,39 @@ class SweepResult:
         for row in rows:
             lines.setdefault(tuple(row[name] for name in varying), []).append(row)
         for key, points in lines.items():
-            points = sorted(points, key=lambda row: row["layers"])
-            x = np.array([row["layers"] for row in points])
-            y = np.array([row[metric] for row in points])
-            half = np.nan_to_num([row["ci95"] for row in points])
             label = ", ".join(f"{n} {v}" for n, v in zip(varying, key, strict=True))
-            (line,) = ax.plot(x, y, marker="o", markersize=3, label=label or None)
-            ax.fill_between(x, y - half, y + half, alpha=0.2, color=line.get_color(), linewidth=0)
-        ax.set_xlabel("hidden layers")
-        ax.set_ylabel(metric.replace("_", " "))
-        if metric.startswith("variance"):
-            ax.set_yscale("log")
+            draw(ax, sorted(points, key=lambda row: row["layers"]), metric, label or None)
         if varying:
             ax.legend(title=None if len(varying) > 1 else varying[0])
         return ax
 
-    def _repr_html_(self) -> str:
-        from randprop._tables import sweep_html
+    def _cells(self) -> tuple[str, list[list[str]]]:
+        """Return what does not vary, a line of names, and a line a combination for the rest."""
+        rows = self.summary()
+        names = [name for name in rows[0] if name not in ("n_seeds", "accuracy", "sd", "ci95")]
+        varying = [name for name in names if len({row[name] for row in rows}) > 1]
+        fixed = ", ".join(f"{name} {rows[0][name]}" for name in names if name not in varying)
+        columns = [*varying, "n_seeds", "accuracy", "sd", "ci95"]
+        cells = [
+            [f"{row[c]:.4f}" if isinstance(row[c], float) else str(row[c]) for c in columns]
+            for row in rows
+        ]
+        return fixed, [columns, *cells]
 
-        return sweep_html(self)
+    def _repr_html_(self) -> str:
+        if not self.rows:
+            return "<p>SweepResult without cells</p>"
+        return html_table(*self._cells())
+
+    def __str__(self) -> str:
+        """Return means over seeds, a line a combination; what does not vary stands above."""
+        if not self.rows:
+            return repr(self)
+        fixed, cells = self._cells()
+        return f"{fixed}\n\n{text_table(cells)}"
 
     def __repr__(self) -> str:
         return f"SweepResult({len(self.rows)} cells)"
-
-
-def import_pandas() -> Any:
-    """Return pandas, or say how to install it."""
-    try:
-        import pandas
-    except ImportError as error:
-        raise ImportError(
-            "to_pandas needs pandas; install it: pip install 'randprop[frame]'"
-        ) from error
-    return pandas
 
 
 def mean_and_interval(values: Sequence[float]) -> tuple[float, float, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from randprop.export._c import _Layout
+    from randprop.model.export_c import Layout
 
 __all__ = ["example_c", "readme"]
 
@@ -45,7 +45,7 @@ int main(void) {
 """
 
 
-def readme(layout: _Layout, n_tests: int) -> str:
+def readme(layout: Layout, n_tests: int) -> str:
     """Return what a folder holds, what it needs, and how to use it."""
     network, quantized = layout.network, layout.quantized
     sizes = " -> ".join(map(str, (network.n_features, *network.widths)))
@@ -83,7 +83,7 @@ Every output bit, score and label is the one that randprop computes on the deskt
 """
 
 
-def _inputs(layout: _Layout) -> str:
+def _inputs(layout: Layout) -> str:
     low, high = layout.input_range
     if (low, high) == (0.0, 255.0):
         return "The inputs are the features as they come: integers from 0 to 255."

@@ -6,44 +6,29 @@ order, gives the same readout to the last bit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor
 from copy import copy
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from randprop._features import check_features
-from randprop._validation import (
-    as_array,
-    as_codes,
-    as_labels,
-    check_choice,
-    check_int,
-    refuse_masked,
-)
+from randprop._validation import as_array, as_codes, as_labels, check_int, refuse_masked
 from randprop.bits import BitMatrix
-from randprop.model import Model, check_range, propagate_features
-from randprop.network import StepNetwork
-from randprop.readouts import METRICS, Centroids
-from randprop.ridge import RidgeReadout
+from randprop.measure.metrics import accuracy_of, confusion_of
+from randprop.measure.workers import check_workers, run_tasks
+from randprop.model.model import Model, propagate_features
+from randprop.model.scaling import check_features, check_range
+from randprop.network.step_network import StepNetwork
+from randprop.readouts.base import Readout
+from randprop.readouts.registry import make_readout
 
-__all__ = [
-    "Confusion",
-    "bit_chunks",
-    "check_workers",
-    "evaluate_parallel",
-    "fit_parallel",
-    "run_tasks",
-]
+__all__ = ["Confusion", "bit_chunks", "evaluate_parallel", "fit_parallel"]
 
-_IN_FLIGHT = 4  # tasks handed to an executor at a time, for each of its workers
 Part = tuple[Any, Any]
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +53,7 @@ class Confusion:
     @property
     def accuracy(self) -> float:
         """Share of samples with the right label."""
-        return float(np.trace(self.matrix) / self.matrix.sum())
+        return accuracy_of(self.matrix)
 
 
 def fit_parallel(
@@ -76,8 +61,9 @@ def fit_parallel(
     X: Any,
     y: ArrayLike | None = None,
     *,
-    readout: str = "centroid",
+    readout: str | Readout = "centroid",
     metric: str = "euclidean",
+    n_neighbors: int = 1,
     alpha: float = 1.0,
     input_range: tuple[float, float] | None = None,
     chunk_size: int = 4096,
@@ -95,11 +81,10 @@ def fit_parallel(
         endlessly larger than memory.
     y : array-like or dask array of shape (n_samples,), optional
         Labels; not given where `X` is an iterable of parts.
-    readout : {"centroid", "ridge"}, default="centroid"
-    metric : {"euclidean", "cosine", "hamming"}, default="euclidean"
-        Of ``"centroid"``.
-    alpha : float, default=1.0
-        Of ``"ridge"``.
+    readout : str or Readout, default="centroid"
+        As `evaluate` takes it.
+    metric, n_neighbors, alpha
+        Of a readout that is given by name, as for `evaluate`.
     input_range : (float, float), optional
         As for `Model`.
     chunk_size : int, default=4096
@@ -116,11 +101,6 @@ def fit_parallel(
     Model
         The same for any partition, to the last bit.
 
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is not what is listed above.
-
     Examples
     --------
     >>> import randprop
@@ -133,19 +113,23 @@ def fit_parallel(
     """
     if not isinstance(network, StepNetwork):
         raise TypeError(f"network must be a StepNetwork, got {type(network).__name__}")
-    check_choice("readout", readout, ("centroid", "ridge"))
-    check_choice("metric", metric, METRICS)
-    empty: Centroids | RidgeReadout
-    empty = Centroids(metric=metric) if readout == "centroid" else RidgeReadout(alpha)
+    empty = make_readout(readout, metric=metric, n_neighbors=n_neighbors, alpha=alpha, n_threads=1)
     span = check_range("input_range", input_range)
     check_workers(executor, n_jobs)
     parts = _parts(X, y, network.n_features, chunk_size)
-    tasks = ((_fit_part, (network, span, empty, *part)) for part in parts)
-    fitted: Any = None
-    for found in run_tasks(tasks, executor=executor, n_jobs=n_jobs):
-        # Parts come in any order; their sums do not depend on it.
-        fitted = found if fitted is None else fitted.merge(found)
-    if fitted is None:
+    tasks = (
+        (_fit_part, (number, network, span, empty, *part)) for number, part in enumerate(parts)
+    )
+    fitted = empty.fresh()
+    waiting: dict[int, Readout] = {}
+    merged = 0
+    for number, found in run_tasks(tasks, executor=executor, n_jobs=n_jobs):
+        # Parts come in any order; sums do not depend on it, but kept vectors do.
+        waiting[number] = found
+        while waiting and (merged in waiting or not empty.ordered):
+            fitted.merge(waiting.pop(merged if empty.ordered else number))
+            merged += 1
+    if not merged:
         raise ValueError("X must hold at least one sample, got 0")
     fitted.n_threads = None
     return Model(network, fitted, input_range=input_range)
@@ -244,21 +228,17 @@ def bit_chunks(A: Any, y: ArrayLike, chunk_size: int = 4096) -> Iterator[tuple[B
 
 
 def _fit_part(
+    number: int,
     network: StepNetwork,
     input_range: tuple[float, float],
-    empty: Centroids | RidgeReadout,
+    empty: Readout,
     X: Any,
     y: Any,
-) -> Centroids | RidgeReadout:
+) -> tuple[int, Readout]:
     X, y = _computed(X), _computed(y)
     # One thread: the parts are what runs side by side.
     bits = propagate_features(_here(network), X, input_range, n_threads=1)
-    fresh: Centroids | RidgeReadout
-    if isinstance(empty, RidgeReadout):
-        fresh = RidgeReadout(empty.alpha, n_threads=1)
-    else:
-        fresh = Centroids(metric=empty.metric, n_threads=1)
-    return fresh.partial_fit(bits, y)
+    return number, empty.fresh().partial_fit(bits, y)
 
 
 def _count_part(model: Model, X: Any, y: Any) -> NDArray[np.int64]:
@@ -271,9 +251,7 @@ def _count_part(model: Model, X: Any, y: Any) -> NDArray[np.int64]:
     unseen = np.setdiff1d(labels, classes)
     if unseen.size:
         raise ValueError(f"y has labels that the model has not: {unseen[:5].tolist()}")
-    matrix = np.zeros((len(classes), len(classes)), dtype=np.int64)
-    np.add.at(matrix, (as_codes(labels, classes), as_codes(predicted, classes)), 1)
-    return matrix
+    return confusion_of(as_codes(labels, classes), as_codes(predicted, classes), len(classes))
 
 
 @lru_cache(maxsize=1)  # the last network alone: prepared weights may be large
@@ -319,78 +297,3 @@ def _checked_pairs(parts: Iterable[Any]) -> Iterator[Part]:
         if not isinstance(part, (tuple, list)) or len(part) != 2:
             raise TypeError(f"part {number} of X must be (X, y), got {type(part).__name__}")
         yield part[0], part[1]
-
-
-def run_tasks(
-    tasks: Iterable[tuple[Callable[..., Result], tuple[Any, ...]]],
-    *,
-    executor: Executor | None,
-    n_jobs: int | None,
-) -> Iterator[Result]:
-    """Call functions wherever they are to run, and give results as they come, in any order.
-
-    Parameters
-    ----------
-    tasks : iterable of (function, arguments)
-        Asked for as there is room, never all at once.
-    executor : concurrent.futures.Executor or None
-    n_jobs : int or None
-        As for `fit_parallel`.
-
-    Yields
-    ------
-    object
-        What a function returned. The first exception of one is raised here.
-    """
-    if executor is not None:
-        yield from _run_executor(executor, tasks)
-        return
-    import joblib
-
-    jobs = joblib.effective_n_jobs(n_jobs)
-    if jobs == 1:
-        for function, arguments in tasks:
-            yield function(*arguments)
-        return
-    calls = (joblib.delayed(function)(*arguments) for function, arguments in tasks)
-    backend, _ = joblib.parallel.get_active_backend()
-    if backend.supports_return_generator:
-        parallel = joblib.Parallel(
-            n_jobs=n_jobs, return_as="generator_unordered", pre_dispatch=2 * jobs
-        )
-        yield from parallel(calls)
-        return
-    # Backends such as multiprocessing and ray give results by the lot.
-    with joblib.Parallel(n_jobs=n_jobs) as parallel:
-        while lot := list(islice(calls, 8 * jobs)):
-            yield from parallel(lot)
-
-
-def check_workers(executor: object, n_jobs: object) -> None:
-    """Raise TypeError or ValueError for what cannot run tasks."""
-    if n_jobs is not None and check_int("n_jobs", n_jobs, -4096, 4096) == 0:
-        raise ValueError("n_jobs must be at least 1, or negative as joblib counts, got 0")
-    if executor is not None and not isinstance(executor, Executor):
-        raise TypeError(
-            f"executor must be a concurrent.futures.Executor, got {type(executor).__name__}"
-        )
-
-
-def _run_executor(
-    executor: Executor, tasks: Iterable[tuple[Callable[..., Result], tuple[Any, ...]]]
-) -> Iterator[Result]:
-    workers = getattr(executor, "_max_workers", None) or 8
-    waiting = iter(tasks)
-    running: set[Future[Result]] = set()
-    try:
-        while True:
-            for function, arguments in islice(waiting, _IN_FLIGHT * workers - len(running)):
-                running.add(executor.submit(function, *arguments))
-            if not running:
-                return
-            done, running = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                yield future.result()
-    finally:
-        for future in running:
-            future.cancel()

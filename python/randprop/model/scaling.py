@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from randprop._validation import as_array, refuse_masked
+from randprop._validation import as_array, check_number, refuse_masked, told
 from randprop.bits import BitMatrix
 
-__all__ = ["check_features", "fits_bytes", "map_to_bytes", "to_bytes"]
+__all__ = ["check_features", "check_range", "fits_bytes", "map_to_bytes", "to_bytes"]
 
 
 def check_features(name: str, X: ArrayLike) -> NDArray[Any]:
@@ -84,3 +84,15 @@ def to_bytes(
         return as_they_are[0], as_they_are[1], None
     input_range = float(X_train.min()), float(X_train.max())
     return map_to_bytes(X_train, input_range), map_to_bytes(X_test, input_range), input_range
+
+
+def check_range(name: str, value: object) -> tuple[float, float]:
+    """Return (low, high); None stands for (0, 255)."""
+    if value is None:
+        return 0.0, 255.0
+    if not isinstance(value, (tuple, list, np.ndarray)) or len(value) != 2:
+        raise TypeError(f"{name} must be (low, high) or None, got {told(value)}")
+    low, high = check_number(f"{name}[0]", value[0]), check_number(f"{name}[1]", value[1])
+    if low > high:
+        raise ValueError(f"{name} must have low <= high, got {told(value)}")
+    return low, high

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, TypeAlias
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from randprop._features import check_features, map_to_bytes
-from randprop._validation import as_labels, check_choice, check_int, check_number, told
+from randprop._validation import as_labels, check_int, told
 from randprop.bits import BitMatrix
-from randprop.conv import Conv2D
-from randprop.neighbors import HammingNeighbors
-from randprop.network import StepNetwork
-from randprop.quantized import QuantizedReadout
-from randprop.readouts import Centroids
-from randprop.ridge import RidgeReadout
+from randprop.model.scaling import check_features, check_range, map_to_bytes
+from randprop.network.stages import Width
+from randprop.network.step_network import StepNetwork
+from randprop.readouts.base import Readout
+from randprop.readouts.centroids import Centroids
+from randprop.readouts.quantized import QuantizedReadout
+from randprop.readouts.registry import make_readout
 
-__all__ = ["Model", "fit_model"]
-
-Readout: TypeAlias = Centroids | HammingNeighbors | QuantizedReadout | RidgeReadout
+__all__ = ["HasModel", "Model", "as_model", "fit_model", "propagate_features"]
 
 
 class Model:
@@ -74,10 +72,15 @@ class Model:
                 "readout must be a Centroids, RidgeReadout, QuantizedReadout or "
                 f"HammingNeighbors, got {type(readout).__name__}"
             )
-        n_bits = _n_bits(readout)
-        if n_bits != network.widths[-1]:
+        readout.check_fitted()
+        if not hasattr(readout, "classes_"):
+            raise ValueError("readout was fitted without labels")
+        if not readout.reads_bits:
+            raise ValueError("readout was fitted on bytes, the network puts out bits")
+        if readout.n_features != network.widths[-1]:
             raise ValueError(
-                f"readout was fitted on {n_bits} bits, the network puts out {network.widths[-1]}"
+                f"readout was fitted on {readout.n_features} bits, "
+                f"the network puts out {network.widths[-1]}"
             )
         self.network = network
         self.readout = readout
@@ -122,10 +125,6 @@ class Model:
         -------
         ndarray of shape (n_samples,)
 
-        Raises
-        ------
-        TypeError, ValueError
-            As `propagate`.
         """
         return self.readout.predict(self.propagate(X))
 
@@ -174,20 +173,16 @@ class Model:
         TypeError, ValueError
             If an argument is not what is listed above, or the readout is `HammingNeighbors`.
         """
-        centroid_bits = check_int("centroid_bits", centroid_bits, 1, 8)
-        ridge_bits = check_int("ridge_bits", ridge_bits, 2, 16)
-        if isinstance(self.readout, QuantizedReadout):
+        given = {
+            "centroid_bits": check_int("centroid_bits", centroid_bits, 1, 8),
+            "ridge_bits": check_int("ridge_bits", ridge_bits, 2, 16),
+        }
+        readout = self.readout
+        if isinstance(readout, QuantizedReadout):
             return self
-        if isinstance(self.readout, HammingNeighbors):
-            raise TypeError(
-                "a HammingNeighbors readout is its training vectors and cannot be quantized; "
-                "use Centroids or RidgeReadout"
-            )
-        if isinstance(self.readout, RidgeReadout):
-            bits = ridge_bits
-        else:
-            bits = 1 if self.readout.metric == "hamming" else centroid_bits
-        quantized = self.readout.quantize(bits)
+        if isinstance(readout, Centroids) and readout.metric == "hamming":
+            given["centroid_bits"] = 1
+        quantized = readout.quantize(given.get(readout.bits_keyword, 8))
         return Model(self.network, quantized, input_range=self.input_range)
 
     def __repr__(self) -> str:
@@ -210,16 +205,23 @@ def propagate_features(
     return network.propagate(bytes_, n_threads=n_threads)
 
 
-def check_range(name: str, value: object) -> tuple[float, float]:
-    """Return (low, high); None stands for (0, 255)."""
-    if value is None:
-        return 0.0, 255.0
-    if not isinstance(value, (tuple, list, np.ndarray)) or len(value) != 2:
-        raise TypeError(f"{name} must be (low, high) or None, got {told(value)}")
-    low, high = check_number(f"{name}[0]", value[0]), check_number(f"{name}[1]", value[1])
-    if low > high:
-        raise ValueError(f"{name} must have low <= high, got {told(value)}")
-    return low, high
+class HasModel(Protocol):
+    """A fitted estimator: a `StepClassifier`."""
+
+    @property
+    def model_(self) -> Model:
+        """The fitted network and readout."""
+
+
+def as_model(model: Model | HasModel) -> Model:
+    """Return the `Model` of a `Model` or a fitted `StepClassifier`."""
+    found = model if isinstance(model, Model) else getattr(model, "model_", None)
+    if not isinstance(found, Model):
+        raise TypeError(
+            "model must be a randprop.Model or a fitted randprop.StepClassifier, "
+            f"got {type(model).__name__}"
+        )
+    return found
 
 
 def fit_model(
@@ -227,11 +229,13 @@ def fit_model(
     y: ArrayLike,
     *,
     layers: int = 0,
-    width: int | Conv2D | Iterable[int | Conv2D] | None = None,
+    width: Width = None,
     weight_bits: int = 8,
     activation: str = "step",
     seed: int = 0,
-    readout: str = "centroid",
+    input_shape: Iterable[int] | None = None,
+    readout: str | Readout = "centroid",
+    **options: Any,
 ) -> Model:
     """Make a network for `X` and fit a readout to its outputs.
 
@@ -239,20 +243,17 @@ def fit_model(
     ----------
     X : ndarray of shape (n_samples, n_features), dtype uint8
     y : array-like of shape (n_samples,)
-    layers, width, weight_bits, activation, seed
+    layers, width, weight_bits, activation, seed, input_shape
         As for `StepNetwork`.
-    readout : {"centroid", "ridge"}, default="centroid"
+    readout : str or Readout, default="centroid"
+    **options
+        Of the readout, as for `make_readout`.
 
     Returns
     -------
     Model
-
-    Raises
-    ------
-    TypeError, ValueError
-        As `StepNetwork` and the readout.
     """
-    check_choice("readout", readout, ("centroid", "ridge"))
+    empty = make_readout(readout, **options)
     network = StepNetwork(
         X.shape[1],
         layers,
@@ -260,20 +261,6 @@ def fit_model(
         weight_bits=weight_bits,
         activation=activation,
         seed=seed,
+        input_shape=input_shape,
     )
-    empty = Centroids() if readout == "centroid" else RidgeReadout()
     return Model(network, empty.fit(network.propagate(X), y))
-
-
-def _n_bits(readout: Readout) -> int:
-    """Bits that a readout was fitted on; raises NotFittedError where it was not."""
-    if isinstance(readout, QuantizedReadout):
-        return int(readout.codes_.shape[1])
-    readout._check_fitted()
-    if isinstance(readout, HammingNeighbors):
-        if not hasattr(readout, "classes_"):
-            raise ValueError("readout was fitted without labels")
-        return readout._bits.n_bits
-    if isinstance(readout, RidgeReadout):
-        return int(readout.coef_.shape[1])
-    return int(readout.counts_.shape[1])

@@ -1,0 +1,1 @@
+"""What a network is worth: evaluations, sweeps, and fitting and measuring in parts."""

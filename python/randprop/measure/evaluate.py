@@ -1,0 +1,246 @@
+"""The paper's protocol: propagate, average each class, give a test image the nearest mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from time import perf_counter
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+import randprop._core as _core
+from randprop._validation import check_int, check_threads
+from randprop.datasets import DATASETS
+from randprop.measure.metrics import Metrics, baseline, metrics
+from randprop.measure.results import Evaluation, Evaluations
+from randprop.measure.split import Split, load_split
+from randprop.network.activations import ACTIVATIONS
+from randprop.network.chain import chain
+from randprop.network.stages import Stage, Width
+from randprop.network.step_network import StepNetwork
+from randprop.readouts.base import Readout
+from randprop.readouts.registry import label_of, make_readout
+
+__all__ = ["check_depths", "evaluate", "without_shapes"]
+
+_MAX_LAYERS = 100_000
+
+
+@overload
+def evaluate(
+    layers: int = 3,
+    *,
+    dataset: str | Sequence[ArrayLike] = ...,
+    width: Width = ...,
+    weight_bits: int = ...,
+    activation: str = ...,
+    seed: int = ...,
+    readout: str | Readout = ...,
+    metric: str = ...,
+    n_neighbors: int = ...,
+    alpha: float = ...,
+    input_shape: Iterable[int] | None = ...,
+    n_threads: int | None = ...,
+) -> Evaluation: ...
+@overload
+def evaluate(
+    layers: Iterable[int],
+    *,
+    dataset: str | Sequence[ArrayLike] = ...,
+    width: Width = ...,
+    weight_bits: int = ...,
+    activation: str = ...,
+    seed: int = ...,
+    readout: str | Readout = ...,
+    metric: str = ...,
+    n_neighbors: int = ...,
+    alpha: float = ...,
+    input_shape: Iterable[int] | None = ...,
+    n_threads: int | None = ...,
+) -> Evaluations: ...
+def evaluate(
+    layers: int | Iterable[int] = 3,
+    *,
+    dataset: str | Sequence[ArrayLike] = "mnist",
+    width: Width = None,
+    weight_bits: int = 8,
+    activation: str = "step",
+    seed: int = 0,
+    readout: str | Readout = "centroid",
+    metric: str = "euclidean",
+    n_neighbors: int = 1,
+    alpha: float = 1.0,
+    input_shape: Iterable[int] | None = None,
+    n_threads: int | None = None,
+) -> Evaluation | Evaluations:
+    """Measure how well class means of the outputs of a random network tell classes apart.
+
+    Parameters
+    ----------
+    layers : int or iterable of int, default=3
+        Hidden layers. For several depths one network is propagated once.
+    dataset : str or (X_train, y_train, X_test, y_test), default="mnist"
+        A name that `randprop.datasets.load` knows, or arrays: features of shape
+        (n_samples, n_features), labels of shape (n_samples,). uint8 features, and integers of
+        [0, 255], are used as they come; others are mapped to 8 bits by the range of `X_train`,
+        which the result gives as `input_range`.
+    width : int, Dense, Conv2D, or sequence of them, optional
+        Outputs of every matrix, or of each of the ``max(layers) + 1``. Default: the number of
+        features.
+    weight_bits : {1, 2, 4, 8, 24}, default=8
+        Bits of a weight.
+    activation : {"step", "sign"}, default="step"
+        How a matrix reads the bits of the one before.
+    seed : int, default=0
+        In [0, 2**64).
+    readout : str or Readout, default="centroid"
+        ``"centroid"``, the paper's: nearest class mean. ``"majority"``: class means rounded to
+        bits. ``"cosine"``: class mean of the largest cosine. ``"knn"``: nearest training samples
+        by Hamming distance. ``"ridge"``: least squares, see `RidgeReadout`. Or an unfitted
+        readout, such as ``RidgeReadout(alpha=10.0)``.
+    metric : {"euclidean", "cosine", "hamming"}, default="euclidean"
+        Of ``"centroid"``.
+    n_neighbors : int, default=1
+        Of ``"knn"``; ``"knn_3"`` is the same as 3 of them.
+    alpha : float, default=1.0
+        Of ``"ridge"``: the weight of the L2 term.
+    input_shape : (int, int, int), optional
+        Height, width and channels of the features, needed where the first matrix is a `Conv2D`.
+        Default: that of the named data set. CIFAR-10 has its channels one after the other, not in
+        the order that a convolution reads, and so no default.
+    n_threads : int, optional
+        Default: ``RANDPROP_NUM_THREADS``, else every CPU that the process may use. Does not
+        change the result.
+
+    Returns
+    -------
+    Evaluation or list of Evaluation
+        One for each entry of `layers`, in its order; ``print()`` gives a table, and so does the
+        list, which also has ``to_pandas()`` and ``plot()``.
+
+    Raises
+    ------
+    OSError
+        If a data set by name cannot be had.
+
+    References
+    ----------
+    Itoh (2024), arXiv:2409.03760.
+
+    Examples
+    --------
+    >>> import randprop
+    >>> shallow, deep = randprop.evaluate(layers=[0, 15])
+    >>> round(shallow.baseline_accuracy, 4)
+    0.8203
+    >>> bool(shallow.accuracy > 0.8 > 0.2 > deep.accuracy)
+    True
+    """
+    threads = check_threads(n_threads)
+    fresh = make_readout(
+        readout, metric=metric, n_neighbors=n_neighbors, alpha=alpha, n_threads=threads
+    )
+    depths = check_depths(layers)
+    if width is not None and isinstance(width, Iterable) and not isinstance(width, str):
+        width = tuple(width)
+    options: Any = {"weight_bits": weight_bits, "activation": activation, "seed": seed}
+    # The rest of the network's arguments, checked before the data are read.
+    StepNetwork(1, max(depths), width=without_shapes(width), **options)
+    if isinstance(dataset, str):
+        DATASETS.choose("dataset", dataset)
+
+    started = perf_counter()
+    split = load_split(dataset)
+    seconds = {"load": perf_counter() - started}
+    started = perf_counter()
+    raw = baseline(split, n_threads=threads)
+    seconds["baseline"] = perf_counter() - started
+    network = StepNetwork(
+        split.n_features,
+        max(depths),
+        width=width,
+        input_shape=input_shape if input_shape is not None else split.image_shape,
+        **options,
+    )
+    scale = ACTIVATIONS[network.activation].scale
+    found: dict[int, Evaluation] = {}
+    propagating = 0.0
+    started = perf_counter()
+    for m, train, test in chain(network, split.X_train, split.X_test, n_threads=threads):
+        propagating += perf_counter() - started
+        if m in depths:
+            measured = metrics([fresh], train, test, split, scale=scale, n_threads=threads)
+            found[m] = _evaluation(
+                m, network, split, measured, label_of(fresh), raw, threads,
+                {**seconds, "propagate": propagating}, train.nbytes + test.nbytes,
+            )  # fmt: skip
+        started = perf_counter()
+    results = Evaluations(found[depth] for depth in depths)
+    return results if isinstance(layers, Iterable) else results[0]
+
+
+def _evaluation(
+    m: int,
+    network: StepNetwork,
+    split: Split,
+    measured: Metrics,
+    readout: str,
+    raw: float,
+    threads: int,
+    seconds: dict[str, float],
+    activation_bytes: int,
+) -> Evaluation:
+    scored = measured.scored[0]
+    n_true = scored.confusion.sum(axis=1)
+    with np.errstate(invalid="ignore"):
+        class_accuracy = np.where(n_true > 0, np.diag(scored.confusion) / n_true, np.nan)
+    return Evaluation(
+        layers=m,
+        dataset=split.name,
+        n_train=len(split.X_train),
+        n_test=len(split.X_test),
+        n_features=split.n_features,
+        classes=split.classes,
+        widths=network.widths[: m + 1],
+        weight_bits=network.weight_bits,
+        activation=network.activation,
+        seed=network.seed,
+        readout=readout,
+        input_range=split.input_range,
+        accuracy=scored.accuracy,
+        class_accuracy=class_accuracy,
+        confusion_matrix=scored.confusion,
+        baseline_accuracy=raw,
+        variance_units=measured.variance_units,
+        variance_samples=measured.variance_samples,
+        variance_class_means=measured.variance_class_means,
+        seconds={**seconds, "fit": measured.fit_seconds, "predict": scored.seconds},
+        bytes_held={
+            "activations": activation_bytes,
+            "weights": network.prepared_bytes,
+            "centroids": measured.centroid_bytes,
+        },
+        simd_level=_core.simd_level(),
+        n_threads=threads,
+        version=_core.__version__,
+    )
+
+
+def without_shapes(width: Width) -> Any:
+    """Return a `width` to be checked before the data are there; images depend on their size."""
+    entries = width if isinstance(width, tuple) else (width,)
+    images = any(isinstance(entry, Stage) and entry.reads_image for entry in entries)
+    return None if images else width
+
+
+def check_depths(layers: int | Iterable[int]) -> list[int]:
+    """Return the hidden layers that `layers` asks for."""
+    if isinstance(layers, Iterable) and not isinstance(layers, (str, bytes)):
+        depths = [
+            check_int(f"layers[{i}]", depth, 0, _MAX_LAYERS) for i, depth in enumerate(layers)
+        ]
+        if not depths:
+            raise ValueError("layers must name at least one depth, got none")
+        return depths
+    return [check_int("layers", layers, 0, _MAX_LAYERS)]

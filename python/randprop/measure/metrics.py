@@ -1,0 +1,216 @@
+"""What a network is worth at one depth: what readouts get right, variances of the outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from randprop.bits import BitMatrix, Features
+from randprop.measure.split import Split
+from randprop.network.smooth import Deviations
+from randprop.readouts.base import Readout
+from randprop.readouts.centroids import Centroids
+from randprop.readouts.neighbors import HammingNeighbors
+
+__all__ = ["Metrics", "Scored", "accuracy_of", "baseline", "confusion_of", "metrics"]
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """What a readout made of the test samples.
+
+    Attributes
+    ----------
+    confusion : ndarray of shape (n_classes, n_classes), dtype int64
+        Test samples of true class (row) and predicted class (column).
+    seconds : float
+        To fit, where class means were not enough, and to predict.
+    """
+
+    confusion: NDArray[np.int64]
+    seconds: float
+
+    @property
+    def accuracy(self) -> float:
+        """Share of test samples with the right label."""
+        return accuracy_of(self.confusion)
+
+
+@dataclass(frozen=True, eq=False)
+class Metrics:
+    """Everything measured at one depth.
+
+    Attributes
+    ----------
+    scored : list of Scored
+        For each readout.
+    variance_units, variance_samples, variance_class_means, variance_floor : float
+        As for `Evaluation` and `SweepResult`.
+    fit_seconds : float
+        Of the class means.
+    centroid_bytes : int
+        Of their integers.
+    """
+
+    scored: list[Scored]
+    variance_units: float
+    variance_samples: float
+    variance_class_means: float
+    variance_floor: float
+    fit_seconds: float = 0.0
+    centroid_bytes: int = 0
+
+
+def metrics(
+    readouts: Sequence[Readout],
+    train: Features | Deviations,
+    test: Features | Deviations,
+    split: Split,
+    *,
+    scale: float = 1.0,
+    n_threads: int | None = None,
+) -> Metrics:
+    """Measure the features of one depth.
+
+    Parameters
+    ----------
+    readouts : sequence of Readout
+        Unfitted; of real numbers, class means alone.
+    train, test : BitMatrix, ndarray or Deviations
+    split : Split
+        Where they come from.
+    scale : float
+        Variance of what bits stand for, in units of the variance of the bits.
+    n_threads : int, optional
+
+    Returns
+    -------
+    Metrics
+    """
+    if isinstance(train, Deviations):
+        assert isinstance(test, Deviations)
+        return _of_values(train, test, split, len(readouts))
+    assert isinstance(train, BitMatrix)
+    assert isinstance(test, BitMatrix)
+    started = perf_counter()
+    centroids = Centroids(n_threads=n_threads).fit(train, split.codes_train)
+    fit_seconds = perf_counter() - started
+    share = train.popcount() / train.n_bits
+    rates = centroids.counts_.sum(axis=0) / centroids.n_samples_.sum()
+    means = centroids.counts_ / centroids.n_samples_[:, None]
+    within = np.mean(means * (1.0 - means), axis=1)
+    return Metrics(
+        scored=_score(readouts, centroids, train, test, split, n_threads),
+        variance_units=scale * float(np.mean(share * (1.0 - share))),
+        variance_samples=scale * float(np.mean(rates * (1.0 - rates))),
+        variance_class_means=scale * float(np.mean(np.var(means, axis=0))),
+        variance_floor=scale * sampling_floor(within, centroids.n_samples_),
+        fit_seconds=fit_seconds,
+        centroid_bytes=centroids.counts_.nbytes + centroids.n_samples_.nbytes,
+    )
+
+
+def baseline(split: Split, *, n_threads: int | None = None) -> float:
+    """Accuracy of the nearest class mean of the features themselves, no network at all."""
+    centroids = Centroids(n_threads=n_threads).fit(split.X_train, split.codes_train)
+    return float(np.mean(centroids.predict(split.X_test) == split.codes_test))
+
+
+def confusion_of(
+    true: NDArray[np.integer], predicted: NDArray[np.integer], n_classes: int
+) -> NDArray[np.int64]:
+    """Count the samples of each true class (row) and predicted class (column)."""
+    confusion = np.zeros((n_classes, n_classes), dtype=np.int64)
+    np.add.at(confusion, (true, predicted), 1)
+    return confusion
+
+
+def accuracy_of(confusion: NDArray[np.int64]) -> float:
+    """Share of samples with the right label."""
+    return float(np.trace(confusion) / confusion.sum())
+
+
+def sampling_floor(within: NDArray[np.float64], n_samples: NDArray[np.int64]) -> float:
+    """Variance between class means that samples without any class differences would show.
+
+    Parameters
+    ----------
+    within : ndarray of shape (n_classes,)
+        Variance within each class, by its n samples about their own mean.
+    n_samples : ndarray of shape (n_classes,)
+
+    Returns
+    -------
+    float
+        ``(1 - 1/K) mean of within / (n - 1)``, unbiased.
+    """
+    n_classes = len(n_samples)
+    return (1.0 - 1.0 / n_classes) * float(np.mean(within / np.maximum(n_samples - 1, 1)))
+
+
+def _score(
+    readouts: Sequence[Readout],
+    centroids: Centroids,
+    train: BitMatrix,
+    test: BitMatrix,
+    split: Split,
+    n_threads: int | None,
+) -> list[Scored]:
+    # One search for the largest number: its first columns are those of the others.
+    most = max((r.n_neighbors for r in readouts if type(r) is HammingNeighbors), default=0)
+    search, indices = HammingNeighbors(n_threads=n_threads), np.zeros((0, 0), dtype=np.int64)
+    if most:
+        search.fit(train, split.codes_train)
+    scored = []
+    for readout in readouts:
+        started = perf_counter()
+        if type(readout) is HammingNeighbors:
+            if not indices.size:
+                _, indices = search.kneighbors(test, most)
+            codes = search.classes_[
+                np.argmax(search.shares(indices[:, : readout.n_neighbors]), axis=1)
+            ]
+        elif type(readout) is Centroids:
+            codes = centroids.with_metric(readout.metric).predict(test)
+        else:
+            fresh = readout.fresh()
+            fresh.n_threads = n_threads
+            codes = fresh.fit(train, split.codes_train).predict(test)
+        confusion = confusion_of(split.codes_test, codes, len(split.classes))
+        scored.append(Scored(confusion, perf_counter() - started))
+    return scored
+
+
+def _of_values(train: Deviations, test: Deviations, split: Split, n_readouts: int) -> Metrics:
+    """Class means of real numbers, which are given as differences from one point."""
+    started = perf_counter()
+    n_classes = len(split.classes)
+    n_samples = np.bincount(split.codes_train, minlength=n_classes)
+    means = np.empty((n_classes, train.values.shape[1]))
+    within = np.empty(n_classes)
+    for c in range(n_classes):
+        members = train.values[split.codes_train == c].astype(np.float64)
+        means[c] = members.mean(axis=0)
+        members -= means[c]
+        within[c] = np.einsum("ij,ij->", members, members) / members.size
+    share = n_samples / n_samples.sum()
+    between = np.mean(share @ (means - share @ means) ** 2)
+    # Distances differ between classes by inner products with what is left of a class mean once
+    # the mean of all is gone: no digits are lost, however close the means are.
+    middle = means.mean(axis=0)
+    centred = means - middle
+    offsets = 0.5 * np.sum(centred**2, axis=1)
+    scores = offsets - (test.values.astype(np.float64) - middle) @ centred.T
+    confusion = confusion_of(split.codes_test, np.argmin(scores, axis=1), n_classes)
+    some = train.values[:: max(1, len(train.values) // 1000)] + train.point
+    return Metrics(
+        scored=[Scored(confusion, perf_counter() - started)] * n_readouts,
+        variance_units=float(np.mean(np.var(some, axis=1))),
+        variance_samples=float(share @ within + between),
+        variance_class_means=float(np.mean(np.var(means, axis=0))),
+        variance_floor=sampling_floor(within, n_samples),
+    )

@@ -1,0 +1,281 @@
+"""What `evaluate` found: one depth of a network, or several of them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from randprop._validation import check_choice
+from randprop.measure.plots import axes, data_frame, draw
+from randprop.measure.tables import html_table, shown_bytes, text_table
+
+if TYPE_CHECKING:
+    import pandas
+
+__all__ = ["Evaluation", "Evaluations"]
+
+# What a row of several depths holds.
+_OF_A_DEPTH = (
+    "layers", "accuracy", "variance_units", "variance_samples", "variance_class_means",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """Result of `evaluate` at one depth.
+
+    Attributes
+    ----------
+    layers : int
+        Hidden layers.
+    dataset : str
+        Name of the data, ``"arrays"`` for arrays of the caller.
+    n_train, n_test, n_features : int
+        Size of the data.
+    classes : ndarray of shape (n_classes,)
+        Labels, sorted.
+    widths : tuple of int
+        Outputs of each matrix.
+    weight_bits : int
+    activation : str
+    seed : int
+    readout : str
+        The arguments.
+    input_range : tuple of float or None
+        (low, high) of the training features that were mapped to 0 and 255; None where they were
+        used as they came.
+    accuracy : float
+        Share of test samples with the right label.
+    class_accuracy : ndarray of shape (n_classes,), dtype float64
+        The same for each true class; NaN for a class without test samples.
+    confusion_matrix : ndarray of shape (n_classes, n_classes), dtype int64
+        Test samples of true class (row) and predicted class (column).
+    baseline_accuracy : float
+        Accuracy of the nearest class mean on the 8-bit features themselves.
+    variance_units : float
+        Variance over the units of an output vector, mean over the training samples.
+    variance_samples : float
+        Variance over the training samples of a unit, mean over the units.
+    variance_class_means : float
+        Variance between the class means of a unit, mean over the units. All three are of the
+        values that the activation stands for: 0 and 1, or -1 and +1.
+    seconds : dict
+        Wall time of each phase; propagation counts every matrix up to this depth.
+    bytes_held : dict
+        Bytes of the packed activations of the output layer, of the weights laid out for the
+        kernels, and of the class counts.
+    simd_level : str
+    n_threads : int
+    version : str
+        Of randprop.
+    """
+
+    layers: int
+    dataset: str
+    n_train: int
+    n_test: int
+    n_features: int
+    classes: NDArray[Any]
+    widths: tuple[int, ...]
+    weight_bits: int
+    activation: str
+    seed: int
+    readout: str
+    input_range: tuple[float, float] | None
+    accuracy: float
+    class_accuracy: NDArray[np.float64]
+    confusion_matrix: NDArray[np.int64]
+    baseline_accuracy: float
+    variance_units: float
+    variance_samples: float
+    variance_class_means: float
+    seconds: dict[str, float]
+    bytes_held: dict[str, int]
+    simd_level: str
+    n_threads: int
+    version: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain Python values that ``json.dumps`` takes.
+
+        Returns
+        -------
+        dict
+            NaN is given as None.
+        """
+        values = asdict(self)
+        for name, value in values.items():
+            if isinstance(value, np.ndarray):
+                values[name] = [
+                    None if isinstance(entry, float) and np.isnan(entry) else entry
+                    for entry in value.tolist()
+                ]
+            elif isinstance(value, tuple):
+                values[name] = list(value)
+        return values
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """Return the confusion matrix as a DataFrame.
+
+        Returns
+        -------
+        pandas.DataFrame
+            True classes (rows) and predicted classes (columns), by their labels; everything else
+            is in its ``attrs``.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed: ``pip install 'randprop[frame]'``.
+        """
+        values = self.to_dict()
+        del values["confusion_matrix"]
+        frame = data_frame(self.confusion_matrix, index=self.classes, columns=self.classes)
+        frame.index.name, frame.columns.name = "true", "predicted"
+        frame.attrs.update(values)
+        return frame
+
+    def _repr_html_(self) -> str:
+        caption, *rest = self._head()
+        numbers = [
+            ["quantity", "value"],
+            ["accuracy", f"{self.accuracy:.4f}"],
+            ["class means of the features (no network)", f"{self.baseline_accuracy:.4f}"],
+            ["variance over units", f"{self.variance_units:.4e}"],
+            ["variance over samples", f"{self.variance_samples:.4e}"],
+            ["variance between class means", f"{self.variance_class_means:.4e}"],
+            ["seconds of propagation", f"{self.seconds['propagate']:.3f}"],
+        ]
+        parts = [html_table(caption + "; " + "; ".join(rest), numbers)]
+        if len(self.classes) <= 20:
+            accuracies = [f"{value:.3f}" for value in self.class_accuracy.tolist()]
+            labels = [str(label) for label in self.classes.tolist()]
+            parts.append(html_table("Accuracy by class", [labels, accuracies]))
+        return "".join(parts)
+
+    def __str__(self) -> str:
+        seconds = ", ".join(f"{name} {value:.3f}" for name, value in self.seconds.items())
+        held = ", ".join(f"{name} {shown_bytes(n)}" for name, n in self.bytes_held.items())
+        lines = [
+            *self._head(),
+            "",
+            f"accuracy                      {self.accuracy:.4f}",
+            f"class means of the features   {self.baseline_accuracy:.4f}   (no network at all)",
+            f"variance over units           {self.variance_units:.4e}",
+            f"variance over samples         {self.variance_samples:.4e}",
+            f"variance between class means  {self.variance_class_means:.4e}",
+            "",
+            f"seconds: {seconds}",
+            f"held: {held}",
+            f"SIMD level {self.simd_level}, {self.n_threads} threads, randprop {self.version}",
+        ]
+        if len(self.classes) <= 20:
+            labels = [str(label) for label in self.classes.tolist()]
+            width = max(6, *(len(label) + 1 for label in labels))
+            accuracies = [f"{value:.3f}" for value in self.class_accuracy.tolist()]
+            lines += [
+                "",
+                "class    " + "".join(label.rjust(width) for label in labels),
+                "accuracy " + "".join(value.rjust(width) for value in accuracies),
+            ]
+        return "\n".join(lines)
+
+    def _head(self) -> list[str]:
+        widths = self.widths
+        if len(set(widths)) == 1 and len(widths) > 1:
+            shape = " -> ".join(map(str, (self.n_features, f"{len(widths)} x {widths[0]}")))
+        else:
+            shape = " -> ".join(map(str, (self.n_features, *widths)))
+        lines = [
+            f"{self.dataset}: {self.n_train:,} training and {self.n_test:,} test samples, "
+            f"{len(self.classes)} classes",
+            f"network: {self.layers} hidden layers, {shape}, {self.weight_bits}-bit weights, "
+            f"{self.activation}, seed {self.seed}, readout {self.readout}",
+        ]
+        if self.input_range is not None:
+            low, high = self.input_range
+            lines.append(f"features mapped to 8 bits from [{low:g}, {high:g}]")
+        return lines
+
+
+class Evaluations(list[Evaluation]):
+    """Evaluations of several depths of one network: a list that shows itself as a table."""
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """Return a DataFrame with a row a depth.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Everything of `Evaluation` that is one number or name.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed: ``pip install 'randprop[frame]'``.
+        """
+        rows = [
+            {name: v for name, v in r.to_dict().items() if not isinstance(v, (list, dict))}
+            | {"width": r.widths[-1], "seconds": r.seconds["propagate"]}
+            for r in self
+        ]
+        return data_frame(rows)
+
+    def plot(self, metric: str = "accuracy", *, ax: Any = None) -> Any:
+        """Draw a metric against the hidden layers.
+
+        Parameters
+        ----------
+        metric : str, default="accuracy"
+            ``"accuracy"``, beside that of the features themselves, or one of the variances.
+        ax : matplotlib.axes.Axes, optional
+            Where to draw. Default: new axes.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed: ``pip install 'randprop[plot]'``.
+        """
+        check_choice("metric", metric, _OF_A_DEPTH[1:])
+        ax = axes(ax)
+        rows = [{name: getattr(r, name) for name in _OF_A_DEPTH} for r in self]
+        draw(ax, sorted(rows, key=lambda row: row["layers"]), metric, "network")
+        if metric == "accuracy" and self:
+            label = "class means of the features"
+            ax.axhline(self[0].baseline_accuracy, color="0.5", linestyle=":", label=label)
+            ax.legend()
+        return ax
+
+    def _lines(self) -> list[list[str]]:
+        names = ["layers", "width", "accuracy", "var. units", "var. samples", "var. class means"]
+        return [
+            [*names, "seconds"],
+            *(
+                [str(r.layers), str(r.widths[-1]), f"{r.accuracy:.4f}", f"{r.variance_units:.4e}",
+                 f"{r.variance_samples:.4e}", f"{r.variance_class_means:.4e}",
+                 f"{r.seconds['propagate']:.3f}"]
+                for r in self
+            ),
+        ]  # fmt: skip
+
+    def _head(self) -> list[str]:
+        first = self[0]
+        return [
+            f"{first.dataset}: {first.n_train:,} training and {first.n_test:,} test samples, "
+            f"{first.weight_bits}-bit weights, {first.activation}, seed {first.seed}, "
+            f"SIMD level {first.simd_level}, {first.n_threads} threads",
+            f"class means of the features: accuracy {first.baseline_accuracy:.4f}",
+        ]
+
+    def _repr_html_(self) -> str:
+        return html_table("; ".join(self._head()), self._lines()) if self else "<p>none</p>"
+
+    def __repr__(self) -> str:
+        return "\n".join([*self._head(), "", text_table(self._lines())]) if self else "[]"

@@ -1,0 +1,150 @@
+"""A labelled split of data: loaded, mapped to bytes, thinned, then checked and coded, once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from randprop._validation import as_codes, as_labels
+from randprop.datasets import DATASETS
+from randprop.model.scaling import check_features, to_bytes
+
+__all__ = ["ARRAYS", "Split", "load_split"]
+
+ARRAYS = "arrays"  # the name of a caller's own data
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Training and test samples, every one of a class that the training samples have.
+
+    Attributes
+    ----------
+    name : str
+        Of the data set, or ``"arrays"``.
+    X_train, X_test : ndarray of shape (n_samples, n_features), dtype uint8
+    codes_train, codes_test : ndarray of shape (n_samples,), dtype int32
+        Positions in `classes`.
+    classes : ndarray of shape (n_classes,)
+        Labels, sorted.
+    input_range : tuple of float or None
+        (low, high) of the training features that were mapped to 0 and 255; None where they were
+        used as they came.
+    image_shape : tuple of int or None
+        Height, width and channels, where they are known.
+    digest : str
+        Of the whole data, before they were thinned; empty where it was not asked for.
+    """
+
+    name: str
+    X_train: NDArray[np.uint8]
+    codes_train: NDArray[np.int32]
+    X_test: NDArray[np.uint8]
+    codes_test: NDArray[np.int32]
+    classes: NDArray[Any]
+    input_range: tuple[float, float] | None
+    image_shape: tuple[int, int, int] | None
+    digest: str = ""
+
+    @property
+    def n_features(self) -> int:
+        """Bytes of a sample."""
+        return int(self.X_train.shape[1])
+
+    @property
+    def y_train(self) -> NDArray[Any]:
+        """Labels of the training samples."""
+        return np.asarray(self.classes[self.codes_train])
+
+
+def load_split(
+    dataset: str | Sequence[ArrayLike],
+    *,
+    n_train: int | None = None,
+    n_test: int | None = None,
+    digest: bool = False,
+) -> Split:
+    """Load data and make them what everything measured starts from.
+
+    Parameters
+    ----------
+    dataset : str or (X_train, y_train, X_test, y_test)
+    n_train, n_test : int, optional
+        Use so many samples, evenly spread over the data. Default: all.
+    digest : bool, default=False
+        Whether to compute the sum that tells data sets apart.
+
+    Returns
+    -------
+    Split
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the data are not as `evaluate` takes them, or a test label is no training label.
+    OSError
+        If a data set by name cannot be had.
+    """
+    name, arrays, input_range = _load(dataset)
+    X_train, y_train, X_test, y_test = arrays
+    found = _digest(*arrays) if digest else ""
+    train, test = _spread(len(X_train), n_train), _spread(len(X_test), n_test)
+    y_train, y_test = y_train[train], y_test[test]
+    classes = np.unique(y_train)
+    unseen = np.setdiff1d(y_test, classes)
+    if unseen.size:
+        raise ValueError(f"y_test has labels that y_train has not: {unseen[:5].tolist()}")
+    return Split(
+        name=name,
+        X_train=np.ascontiguousarray(X_train[train]),
+        codes_train=as_codes(y_train, classes),
+        X_test=np.ascontiguousarray(X_test[test]),
+        codes_test=as_codes(y_test, classes),
+        classes=classes,
+        input_range=input_range,
+        image_shape=None if name == ARRAYS else DATASETS[name].image_shape,
+        digest=found,
+    )
+
+
+_Data = tuple[NDArray[np.uint8], NDArray[Any], NDArray[np.uint8], NDArray[Any]]
+
+
+def _load(
+    dataset: str | Sequence[ArrayLike],
+) -> tuple[str, _Data, tuple[float, float] | None]:
+    if isinstance(dataset, str):
+        return dataset, DATASETS.choose("dataset", dataset).load(), None
+    if not isinstance(dataset, (tuple, list)) or len(dataset) != 4:
+        came = f"{len(dataset)} of them" if hasattr(dataset, "__len__") else type(dataset).__name__
+        raise TypeError(f"dataset must be a name or (X_train, y_train, X_test, y_test), got {came}")
+    X_train = check_features("X_train", dataset[0])
+    X_test = check_features("X_test", dataset[2])
+    if X_train.shape[1] != X_test.shape[1]:
+        raise ValueError(f"X_test has {X_test.shape[1]} features, X_train has {X_train.shape[1]}")
+    y_train = as_labels("y_train", dataset[1], len(X_train), "X_train")
+    y_test = as_labels("y_test", dataset[3], len(X_test), "X_test")
+    X_train, X_test, input_range = to_bytes(X_train, X_test)
+    return ARRAYS, (X_train, y_train, X_test, y_test), input_range
+
+
+def _digest(
+    X_train: NDArray[np.uint8], y_train: NDArray[Any], X_test: NDArray[np.uint8], y_test: Any
+) -> str:
+    classes = np.unique(y_train)
+    total = hashlib.blake2b(digest_size=8)
+    for array in (X_train, as_codes(y_train, classes), X_test, as_codes(y_test, classes)):
+        total.update(np.ascontiguousarray(array).data)
+    return total.hexdigest()
+
+
+def _spread(n_samples: int, count: int | None) -> slice | NDArray[np.intp]:
+    """Rows to use: all, as a view, or so many of them, evenly spread."""
+    if count is None or count >= n_samples:
+        return slice(None)
+    return np.arange(count) * n_samples // count

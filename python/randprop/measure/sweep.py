@@ -1,0 +1,361 @@
+"""Many networks: grids of depth, width, weights, activation, data, readout and seed."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from os import PathLike
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from randprop._validation import (
+    check_choice,
+    check_flag,
+    check_int,
+    check_ints,
+    check_path,
+    check_threads,
+)
+from randprop.datasets import DATASETS
+from randprop.measure.metrics import baseline, metrics
+from randprop.measure.progress import track
+from randprop.measure.split import ARRAYS, Split, load_split
+from randprop.measure.store import METRICS, PARAMETERS, CellStore
+from randprop.measure.sweep_result import Cell, SweepResult
+from randprop.measure.workers import check_workers, run_tasks, side_by_side
+from randprop.network.activations import ACTIVATIONS, smooth
+from randprop.network.chain import Chain, chain, make_network
+from randprop.network.stages import Stage, Width, check_stages
+from randprop.network.step_network import WEIGHT_BITS
+from randprop.network.weight_shapes import UNIFORM, check_weights
+from randprop.readouts.base import Readout
+from randprop.readouts.registry import label_of, make_readout
+
+__all__ = ["sweep"]
+
+
+def sweep(
+    layers: int | Iterable[int] = range(16),
+    *,
+    dataset: str | Sequence[Any] = "mnist",
+    width: Width | Iterable[Width] = None,
+    weight_bits: int | Iterable[int] = 8,
+    weights: str | Iterable[str] = "uniform",
+    activation: str | Iterable[str] = "step",
+    readout: str | Readout | Iterable[str | Readout] = "centroid",
+    metric: str = "euclidean",
+    n_neighbors: int = 1,
+    alpha: float = 1.0,
+    seeds: int | Iterable[int] = 10,
+    input_shape: Iterable[int] | None = None,
+    n_train: int | None = None,
+    n_test: int | None = None,
+    store: str | PathLike[str] | None = None,
+    progress: bool = True,
+    executor: Executor | None = None,
+    n_jobs: int | None = None,
+    n_threads: int | None = None,
+) -> SweepResult:
+    """Measure every combination of the arguments that are given as several.
+
+    One chain is propagated for all depths and readouts of a network. A finished cell, one
+    combination, is kept at once, and a sweep that finds its cells in the store does not compute
+    them again: after an interruption of any kind the same call goes on where it was.
+
+    Parameters
+    ----------
+    layers : int or iterable of int, default=range(16)
+        Hidden layers.
+    dataset : str, (X_train, y_train, X_test, y_test), or sequence of str, default="mnist"
+        Names, or one set of arrays as `evaluate` takes it.
+    width : int, Dense, Conv2D, tuple of them, or iterable of such, optional
+        Units of every matrix, or what it is; a tuple names each of the ``max(layers) + 1``.
+        Default: the number of features.
+    weight_bits : int or iterable of int, default=8
+        Of uniform weights. Others take the default alone.
+    weights : str or iterable of str, default="uniform"
+        ``"uniform"``, the definition's; ``"gaussian"``, ``"ternary"``, ``"cauchy"``,
+        ``"orthogonal"``, ``"zero_sum"`` (each row sums to 0), ``"shifted_5"`` (uniform, shifted by
+        5 % of its half width), ``"fan_in_2"`` (2 inputs a unit, weights -1 and +1 at random),
+        ``"fan_in_2_balanced"`` (as many of one as of the other).
+    activation : str or iterable of str, default="step"
+        ``"step"`` and ``"sign"``, exact on packed bits; ``"relu"``, ``"sigmoid"``, ``"tanh"`` and
+        ``"identity"`` in floating point, with uniform weights and the readout ``"centroid"``.
+    readout : str, Readout, or iterable of them, default="centroid"
+        As `evaluate` takes it: ``"centroid"``, ``"majority"``, ``"cosine"``, ``"knn"``,
+        ``"ridge"``, or an unfitted readout. A row names it by the shortest name, such as
+        ``"knn_3"`` for 3 neighbours.
+    metric, n_neighbors, alpha
+        Of the readouts that are given by name, as for `evaluate`.
+    seeds : int or iterable of int, default=10
+        Seeds, or how many: 0, 1, ...
+    input_shape : (int, int, int), optional
+        As for `evaluate`.
+    n_train, n_test : int, optional
+        Use so many samples, evenly spread over the data. Default: all.
+    store : path-like, optional
+        File for the results. Default: in memory.
+    progress : bool, default=True
+        Show a bar with rate and time left where standard error is a terminal and rich is there.
+    executor : concurrent.futures.Executor, optional
+        Runs the networks: a ProcessPoolExecutor, ``dask.distributed.Client().get_executor()``,
+        mpi4py's. Default: joblib.
+    n_jobs : int, optional
+        Networks at a time, in processes of their own, through joblib; -1: one a CPU. Default: that
+        of ``joblib.parallel_config``, which also names the backend (``"loky"``, ``"dask"``,
+        ``"ray"``), else one at a time, on all threads.
+    n_threads : int, optional
+        Threads of each network. Default: ``RANDPROP_NUM_THREADS``, else every CPU that the process
+        may use, shared among the jobs.
+
+    Returns
+    -------
+    SweepResult
+        One row a cell.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not what is listed above, before anything is computed; if the store is of
+        another version, definition or data.
+    OSError
+        If a data set by name cannot be had, or the store not be opened or written. It keeps every
+        cell that was finished.
+
+    Examples
+    --------
+    >>> import randprop
+    >>> result = randprop.sweep(layers=[0, 5], seeds=2, dataset="digits", width=[64, 256])
+    >>> for row in result.summary():
+    ...     print(row["width"], row["layers"], round(row["accuracy"], 2), row["n_seeds"])
+    64 0 0.73 2
+    64 5 0.17 2
+    256 0 0.84 2
+    256 5 0.28 2
+    """
+    shape = None if input_shape is None else tuple(check_ints("input_shape", input_shape, 1, 2**28))
+    depths = _several("layers", layers, lambda name, v: check_int(name, v, 0, 100_000))
+    named: dict[str, Any] = {"metric": metric, "n_neighbors": n_neighbors, "alpha": alpha}
+    readouts = {
+        label_of(made): made
+        for made in _several(
+            "readout", readout, lambda name, v: make_readout(v, argument=name, **named)
+        )
+    }
+    widths = dict(_several("width", width, lambda name, v: _width(name, v, max(depths) + 1)))
+    cells = _grid(
+        dataset=_datasets(dataset),
+        n_train=[_count("n_train", n_train)],
+        n_test=[_count("n_test", n_test)],
+        width=list(widths),
+        weight_bits=_several(
+            "weight_bits", weight_bits, lambda name, v: check_choice(name, v, WEIGHT_BITS)
+        ),
+        weights=_several("weights", weights, lambda name, v: check_weights(v)),
+        activation=_several(
+            "activation", activation, lambda name, v: check_choice(name, v, tuple(ACTIVATIONS))
+        ),
+        readout=list(readouts),
+        seed=_seeds(seeds),
+        layers=depths,
+    )
+    check_workers(executor, n_jobs)
+    progress = check_flag("progress", progress)
+    if store is not None:
+        store = check_path("store", store)
+    threads = check_threads(n_threads)
+    if n_threads is None:
+        # Networks that run side by side share the threads of this machine.
+        threads = max(1, threads // side_by_side(executor, n_jobs))
+
+    kept = CellStore(store)
+    try:
+        names = dict.fromkeys(cell["dataset"] for cell in cells)
+        data = {name: _load(name, dataset, n_train, n_test, shape) for name in names}
+        for name, loaded in data.items():
+            kept.check_data(name, loaded.split.digest)
+        given = {}  # what a width stands for, by how a row tells it
+        for cell in cells:
+            split = data[cell["dataset"]].split
+            told, meant = cell["width"], widths[cell["width"]]
+            cell["n_train"], cell["n_test"] = len(split.X_train), len(split.X_test)
+            cell["width"] = split.n_features if told is None else told
+            given[cell["width"]] = meant
+        cells = list({tuple(cell[name] for name in PARAMETERS): cell for cell in cells}.values())
+        chains: dict[tuple[Any, ...], list[Cell]] = {}
+        for cell in cells:
+            if kept.find(cell) is None:
+                shared = tuple(cell[name] for name in PARAMETERS if name not in _OF_A_CHAIN)
+                chains.setdefault(shared, []).append(cell)
+        tasks = [
+            _Chain(
+                found,
+                _network(found, given[found[0]["width"]], data[found[0]["dataset"]]),
+                readouts,
+                data[found[0]["dataset"]],
+                threads,
+            )
+            for found in chains.values()
+        ]
+        with track("cells", sum(map(len, chains.values())), show=progress) as advance:
+            for done in _run(tasks, executor, n_jobs):
+                kept.add(done)
+                advance(len(done))
+        return SweepResult([{**cell, **(kept.find(cell) or {})} for cell in cells])
+    finally:
+        kept.close()
+
+
+_OF_A_CHAIN = ("layers", "readout")
+
+
+@dataclass(frozen=True, eq=False)
+class _Loaded:
+    """Data of a sweep, the accuracy of their own class means, and the images that they are."""
+
+    split: Split
+    baseline: float
+    input_shape: tuple[int, ...] | None
+
+
+def _load(
+    name: str, dataset: Any, n_train: int | None, n_test: int | None, shape: tuple[int, ...] | None
+) -> _Loaded:
+    split = load_split(
+        dataset if name == ARRAYS else name, n_train=n_train, n_test=n_test, digest=True
+    )
+    return _Loaded(split, baseline(split), split.image_shape if shape is None else shape)
+
+
+def _network(cells: list[Cell], width: Any, data: _Loaded) -> Chain:
+    n_stages = max(cell["layers"] for cell in cells) + 1
+    options = {n: cells[0][n] for n in ("weight_bits", "weights", "activation", "seed")}
+    # A chain that stops before the last depth asked for does not look at the stages behind.
+    width = width[:n_stages] if isinstance(width, tuple) else width
+    return make_network(
+        data.split.n_features, n_stages, width=width, input_shape=data.input_shape, **options
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Chain:
+    """Cells of one network: its depths and readouts."""
+
+    cells: list[Cell]
+    network: Chain
+    readouts: dict[str, Readout]
+    data: _Loaded
+    threads: int
+
+    def whole(self) -> list[Cell]:
+        return list(itertools.chain.from_iterable(self.run()))
+
+    def run(self) -> Iterator[list[Cell]]:
+        """Measure, and give the cells of a depth when they are finished."""
+        split, first = self.data.split, self.cells[0]
+        by_depth: dict[int, list[Cell]] = {}
+        for cell in self.cells:
+            by_depth.setdefault(cell["layers"], []).append(cell)
+        scale = ACTIVATIONS[first["activation"]].scale
+        seconds, started = 0.0, perf_counter()
+        for m, train, test in chain(
+            self.network, split.X_train, split.X_test, n_threads=self.threads
+        ):
+            seconds += perf_counter() - started
+            if wanted := by_depth.get(m, []):
+                readouts = [self.readouts[cell["readout"]] for cell in wanted]
+                found = metrics(readouts, train, test, split, scale=scale, n_threads=self.threads)
+                shared = {"baseline_accuracy": self.data.baseline, "seconds": seconds}
+                shared |= {n: getattr(found, n) for n in METRICS if n.startswith("variance")}
+                yield [
+                    {**cell, **shared, "accuracy": scored.accuracy}
+                    for cell, scored in zip(wanted, found.scored, strict=True)
+                ]
+            started = perf_counter()
+
+
+def _run(
+    chains: list[_Chain], executor: Executor | None, n_jobs: int | None
+) -> Iterator[list[Cell]]:
+    """Finished cells, in lots that were finished together."""
+    if executor is None and (side_by_side(None, n_jobs) == 1 or len(chains) < 2):
+        for task in chains:
+            yield from task.run()
+        return
+    yield from run_tasks(
+        ((_Chain.whole, (task,)) for task in chains), executor=executor, n_jobs=n_jobs
+    )
+
+
+def _is_names(dataset: Any) -> bool:
+    return isinstance(dataset, str) or (
+        isinstance(dataset, Iterable)
+        and not isinstance(dataset, np.ndarray)
+        and all(isinstance(name, str) for name in dataset)
+    )
+
+
+def _datasets(dataset: Any) -> list[str]:
+    if not _is_names(dataset):
+        return [ARRAYS]
+    return _several("dataset", dataset, lambda name, v: check_choice(name, v, tuple(DATASETS)))
+
+
+def _width(name: str, value: Any, n_stages: int) -> tuple[Any, Any]:
+    """Return how a row tells a width, and what is meant by it."""
+    if value is None:
+        return None, None
+    if isinstance(value, (tuple, list)):
+        stages = check_stages(value, 1, n_stages)
+        return repr(stages), stages
+    if isinstance(value, Stage):
+        return repr(value), value
+    width = check_int(name, value, 1, 1 << 28)
+    return width, width
+
+
+def _count(name: str, value: Any) -> int | None:
+    return None if value is None else check_int(name, value, 1, 1 << 31)
+
+
+def _several(name: str, values: Any, check: Callable[[str, Any], Any]) -> list[Any]:
+    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
+        return [check(name, values)]
+    checked = [check(f"{name}[{i}]", value) for i, value in enumerate(values)]
+    if not checked:
+        raise ValueError(f"{name} must name at least one, got none")
+    return checked
+
+
+def _seeds(seeds: int | Iterable[int]) -> list[int]:
+    if isinstance(seeds, Iterable):
+        return _several("seeds", seeds, lambda name, v: check_int(name, v, 0, 2**63 - 1))
+    return list(range(check_int("seeds", seeds, 1, 1_000_000)))
+
+
+def _grid(**axes: list[Any]) -> list[Cell]:
+    cells = [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
+    for cell in cells:
+        told = cell["width"]
+        if smooth(cell["activation"]) and (
+            cell["weights"] != UNIFORM or cell["readout"] != "centroid"
+        ):
+            raise ValueError(
+                f"activation {cell['activation']!r} takes weights 'uniform' and readout "
+                f"'centroid', got {cell['weights']!r} and {cell['readout']!r}"
+            )
+        if cell["weights"] != UNIFORM and cell["weight_bits"] != 8:
+            raise ValueError(
+                f"weight_bits {cell['weight_bits']} is for weights 'uniform', "
+                f"got weights {cell['weights']!r}"
+            )
+        if isinstance(told, str) and (cell["weights"] != UNIFORM or smooth(cell["activation"])):
+            raise ValueError(
+                f"width {told} is for weights 'uniform' and bits, "
+                f"got weights {cell['weights']!r} and activation {cell['activation']!r}"
+            )
+    return cells

@@ -1,0 +1,99 @@
+"""Calls of functions wherever they are to run: here, in processes, on a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from itertools import islice
+from typing import Any, TypeVar
+
+from randprop._validation import check_int
+
+__all__ = ["check_workers", "run_tasks", "side_by_side"]
+
+_IN_FLIGHT = 4  # tasks handed to an executor at a time, for each of its workers
+Result = TypeVar("Result")
+
+
+def side_by_side(executor: Executor | None, n_jobs: int | None) -> int:
+    """Return how many tasks run at a time."""
+    if executor is not None:
+        return int(getattr(executor, "_max_workers", None) or 1)
+    import joblib
+
+    return int(joblib.effective_n_jobs(n_jobs))
+
+
+def run_tasks(
+    tasks: Iterable[tuple[Callable[..., Result], tuple[Any, ...]]],
+    *,
+    executor: Executor | None,
+    n_jobs: int | None,
+) -> Iterator[Result]:
+    """Call functions wherever they are to run, and give results as they come, in any order.
+
+    Parameters
+    ----------
+    tasks : iterable of (function, arguments)
+        Asked for as there is room, never all at once.
+    executor : concurrent.futures.Executor or None
+    n_jobs : int or None
+        As for `fit_parallel`.
+
+    Yields
+    ------
+    object
+        What a function returned. The first exception of one is raised here.
+    """
+    if executor is not None:
+        yield from _run_executor(executor, tasks)
+        return
+    import joblib
+
+    jobs = joblib.effective_n_jobs(n_jobs)
+    if jobs == 1:
+        for function, arguments in tasks:
+            yield function(*arguments)
+        return
+    calls = (joblib.delayed(function)(*arguments) for function, arguments in tasks)
+    backend, _ = joblib.parallel.get_active_backend()
+    if backend.supports_return_generator:
+        parallel = joblib.Parallel(
+            n_jobs=n_jobs, return_as="generator_unordered", pre_dispatch=2 * jobs
+        )
+        yield from parallel(calls)
+        return
+    # Backends such as multiprocessing and ray give results by the lot.
+    with joblib.Parallel(n_jobs=n_jobs) as parallel:
+        while lot := list(islice(calls, 8 * jobs)):
+            yield from parallel(lot)
+
+
+def check_workers(executor: object, n_jobs: object) -> None:
+    """Raise TypeError or ValueError for what cannot run tasks."""
+    if n_jobs is not None and check_int("n_jobs", n_jobs, -4096, 4096) == 0:
+        raise ValueError("n_jobs must be at least 1, or negative as joblib counts, got 0")
+    if executor is not None and not isinstance(executor, Executor):
+        raise TypeError(
+            f"executor must be a concurrent.futures.Executor, got {type(executor).__name__}"
+        )
+
+
+def _run_executor(
+    executor: Executor, tasks: Iterable[tuple[Callable[..., Result], tuple[Any, ...]]]
+) -> Iterator[Result]:
+    workers = getattr(executor, "_max_workers", None) or 8
+    waiting = iter(tasks)
+    running: set[Future[Result]] = set()
+    try:
+        while True:
+            for function, arguments in islice(waiting, _IN_FLIGHT * workers - len(running)):
+                running.add(executor.submit(function, *arguments))
+            if not running:
+                return
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield future.result()
+    finally:
+        for future in running:
+            future.cancel()

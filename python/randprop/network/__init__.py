@@ -1,0 +1,6 @@
+"""How features are made: stages, networks of them, and their outputs by depth. Knows no labels."""
+
+from randprop.network.stages import Conv2D, Dense
+from randprop.network.step_network import StepNetwork, apply_weights
+
+__all__ = ["Conv2D", "Dense", "StepNetwork", "apply_weights"]

@@ -1,0 +1,409 @@
+"""What all readouts share: fitting to features of labelled samples, in parts that add up.
+
+A readout is fitted to features, bits or bytes, and knows nothing of networks. A subclass says what
+it keeps; fitting, adding, merging and predicting are written here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+import randprop._core as _core
+from randprop._validation import as_classes, as_codes, as_labels, check_threads
+from randprop.bits import BitMatrix, Features, as_features, n_features_of
+
+if TYPE_CHECKING:
+    from randprop.readouts.quantized import QuantizedReadout
+
+__all__ = [
+    "Arrays",
+    "NotFittedError",
+    "Readout",
+    "SummingReadout",
+    "Take",
+    "from_core",
+    "narrow",
+    "unite",
+]
+
+Self = TypeVar("Self", bound="Readout")
+Sums = TypeVar("Sums", bound="SummingReadout")
+Arrays = dict[str, NDArray[Any]]
+# Gives an array of a file by name if it has a shape, a kind and finite values: see model/files.py.
+Take = Callable[[str, tuple["int | None", ...], str, type], NDArray[Any]]
+# The limit of the core, which keeps its sums in 64 bits.
+MAX_CLASS_SAMPLES = 1 << 34
+
+
+class NotFittedError(ValueError, AttributeError):
+    """A readout was asked before it was fitted."""
+
+
+class Readout:
+    """Classes of samples from their features; subclasses say how.
+
+    Attributes
+    ----------
+    kind : str
+        Name in model files.
+    parameters : tuple of str
+        Arguments of the constructor, each kept under its name.
+    ordered : bool
+        Whether the order in which parts are fitted matters.
+    gives_shares : bool
+        Whether the scores are shares of the classes, which sum to 1.
+    bits_keyword : str
+        Argument of `Model.quantize` for the bits of this kind's coefficients.
+    least_bits : int
+        The fewest that `quantize` takes.
+    """
+
+    kind: ClassVar[str] = ""
+    parameters: ClassVar[tuple[str, ...]] = ()
+    ordered: ClassVar[bool] = False
+    gives_shares: ClassVar[bool] = False
+    bits_keyword: ClassVar[str] = "readout_bits"
+    least_bits: ClassVar[int] = 1
+
+    n_threads: int | None
+    classes_: NDArray[Any]
+
+    def fit(
+        self: Self,
+        bits: Features | Iterable[tuple[Features, ArrayLike]],
+        y: ArrayLike | None = None,
+    ) -> Self:
+        """Fit to training vectors, forgetting what was fitted before.
+
+        Parameters
+        ----------
+        bits : BitMatrix, ndarray of uint8, or iterable of (BitMatrix, labels)
+            Training vectors of shape (n_samples, n_bits), at least one: bits, or bytes read as 0
+            to 255. An iterable gives them part by part, each with its labels, so that they need not
+            fit into memory: see `bit_chunks`.
+        y : array-like of shape (n_samples,), optional
+            Their labels: numbers or strings. Not given with an iterable.
+
+        Returns
+        -------
+        Readout
+            Itself; nothing is changed where an argument is refused.
+        """
+        fitted = self.fresh()
+        n_samples = 0
+        for part, labels in _labelled(bits, y):
+            fitted.partial_fit(part, labels)
+            n_samples += len(part)
+        if not n_samples:
+            raise ValueError("bits must hold at least one sample, got 0")
+        self.__dict__ = fitted.__dict__
+        return self
+
+    def partial_fit(
+        self: Self, bits: Features, y: ArrayLike, classes: ArrayLike | None = None
+    ) -> Self:
+        """Add training vectors.
+
+        Parameters
+        ----------
+        bits : BitMatrix or ndarray of uint8, of shape (n_samples, n_bits)
+            Training vectors; may be none. Bits or bytes as before, and as many of them.
+        y : array-like of shape (n_samples,)
+            Their labels.
+        classes : array-like of shape (n_classes,), optional
+            Labels to hold even if none has come yet. Not needed: a label that is new is added.
+
+        Returns
+        -------
+        Readout
+            Itself; nothing is changed where an argument is refused.
+        """
+        raise NotImplementedError
+
+    def merge(self: Self, other: Self) -> Self:
+        """Add what another readout was fitted to: the same as having been fitted to both.
+
+        Parameters
+        ----------
+        other : Readout
+            Of the same kind, fitted on as many bits, or bytes.
+
+        Returns
+        -------
+        Readout
+            Itself; nothing is changed where `other` is refused.
+        """
+        raise NotImplementedError
+
+    def scores(self, bits: Features) -> NDArray[Any]:
+        """Score of each class for each vector: the largest is predicted, the first at a tie.
+
+        Parameters
+        ----------
+        bits : BitMatrix or ndarray of uint8, of shape (n_samples, n_bits)
+            Vectors.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+        """
+        raise NotImplementedError
+
+    def predict(self, bits: Features) -> NDArray[Any]:
+        """Label of each vector, the first class at a tie.
+
+        Parameters
+        ----------
+        bits : BitMatrix or ndarray of uint8, of shape (n_samples, n_bits)
+            Vectors.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        return np.asarray(self.classes_of(bits)[np.argmax(self.scores(bits), axis=1)])
+
+    def quantize(self, bits: int = 8) -> QuantizedReadout:
+        """Round to integers of few bits, where the readout has such a form.
+
+        Parameters
+        ----------
+        bits : int, default=8
+            Of a coefficient.
+
+        Returns
+        -------
+        QuantizedReadout
+
+        Raises
+        ------
+        TypeError
+            If it has none.
+        """
+        raise TypeError(
+            f"a {type(self).__name__} readout cannot be quantized; use Centroids or RidgeReadout"
+        )
+
+    def fresh(self: Self) -> Self:
+        """Return an unfitted readout of the same parameters."""
+        given = {name: getattr(self, name) for name in self.parameters}
+        return type(self)(**given, n_threads=self.n_threads)
+
+    @property
+    def reads_bits(self) -> bool:
+        """Whether it was fitted to bits rather than bytes."""
+        return True
+
+    @property
+    def n_features(self) -> int | None:
+        """Bits or bytes of a vector; None before it was fitted."""
+        raise NotImplementedError
+
+    def check_fitted(self) -> None:
+        """Raise NotFittedError where nothing can be predicted."""
+        if self.n_features is None:
+            raise NotFittedError(
+                f"this {type(self).__name__} is not fitted yet; call fit or partial_fit first"
+            )
+
+    def classes_of(self, bits: Features) -> NDArray[Any]:
+        """Return the labels that `predict` chooses from; raises where there are none."""
+        self.check_fitted()
+        return self.classes_
+
+    def check_features(self, name: str, features: object) -> Features:
+        """Return features if they are what this readout was fitted to, or may be fitted to."""
+        found = as_features(name, features)
+        n_features, is_bits = self.n_features, isinstance(found, BitMatrix)
+        if n_features is None:
+            return found
+        if is_bits != self.reads_bits:
+            kinds = ("bytes", "bits")
+            raise TypeError(
+                f"{name} holds {kinds[is_bits]}, the readout was fitted on {kinds[not is_bits]}"
+            )
+        if n_features_of(found) != n_features:
+            raise ValueError(
+                f"{name} has {n_features_of(found)} {'bits' if is_bits else 'features'}, "
+                f"the readout was fitted on {n_features}"
+            )
+        return found
+
+    def arrays(self) -> tuple[Arrays, dict[str, Any]]:
+        """Return what a model file holds of it: arrays, and numbers for the description."""
+        raise NotImplementedError
+
+    @classmethod
+    def from_arrays(
+        cls: type[Self],
+        described: dict[str, Any],
+        take: Take,
+        classes: NDArray[Any],
+        n_features: int,
+    ) -> Self:
+        """Return the readout of which `arrays` told a file; whatever does not fit is refused."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        given = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.parameters)
+        return f"{type(self).__name__}({given})"
+
+
+class SummingReadout(Readout):
+    """Readout of integer statistics that add: sums of the features by class, and what more it is.
+
+    Attributes
+    ----------
+    counts_ : ndarray of shape (n_classes, n_bits), dtype int64
+        Sum of the training vectors of each class: of bits, how many have the bit set.
+    n_samples_ : ndarray of shape (n_classes,), dtype int64
+        Training vectors of each class.
+    """
+
+    counts_: NDArray[np.int64]
+    n_samples_: NDArray[np.int64]
+    _of_bits: bool = True
+
+    def partial_fit(  # noqa: D102
+        self: Sums, bits: Features, y: ArrayLike, classes: ArrayLike | None = None
+    ) -> Sums:
+        threads = check_threads(self.n_threads)
+        self.check_takes_samples()
+        features = self.check_features("bits", bits)
+        labels = as_labels("y", y, len(features), "bits")
+        known = [np.unique(labels)]
+        if classes is not None:
+            known.append(np.unique(as_classes("classes", classes)))
+        n_features = n_features_of(features)
+        sums = self._spread(known, n_features)
+        from_core(
+            "add_class_counts", features, as_codes(labels, sums["classes_"]), sums["counts_"],
+            sums["n_samples_"], threads,
+        )  # fmt: skip
+        self._check_total(sums["n_samples_"])
+        sums |= self.more_sums(features, threads)
+        self._take_over(sums, isinstance(features, BitMatrix))
+        return self
+
+    def merge(self: Sums, other: Sums) -> Sums:  # noqa: D102
+        if not isinstance(other, type(self)):
+            raise TypeError(f"other must be a {type(self).__name__}, got {type(other).__name__}")
+        for readout in (self, other):
+            readout.check_takes_samples()
+        other.check_fitted()
+        n_features, ours = other.counts_.shape[1], self.n_features
+        if ours is not None and (ours != n_features or self._of_bits != other._of_bits):
+            kinds = ("bytes", "bits")
+            raise ValueError(
+                f"other was fitted on {n_features} {kinds[other._of_bits]}, "
+                f"this readout on {ours} {kinds[self._of_bits]}"
+            )
+        sums = self._spread([other.classes_], n_features)
+        rows = as_codes(other.classes_, sums["classes_"])
+        sums["counts_"][rows] += other.counts_
+        sums["n_samples_"][rows] += other.n_samples_
+        self._check_total(sums["n_samples_"])
+        sums |= self.merged_sums(other)
+        self._take_over(sums, other._of_bits)
+        return self
+
+    @property
+    def reads_bits(self) -> bool:
+        """Whether it was fitted to bits rather than bytes."""
+        return self._of_bits
+
+    @property
+    def n_features(self) -> int | None:
+        """Bits or bytes of a vector; None before it was fitted."""
+        return self.counts_.shape[1] if hasattr(self, "counts_") and len(self.classes_) else None
+
+    def check_takes_samples(self) -> None:
+        """Raise ValueError where samples cannot be added."""
+
+    def max_samples(self) -> int | None:
+        """Return how many samples of all classes are too many, if there is such a number."""
+        return None
+
+    def more_sums(self, features: Features, threads: int) -> dict[str, Any]:
+        """Return other attributes as they are with these features added; changes nothing."""
+        return {}
+
+    def merged_sums(self: Sums, other: Sums) -> dict[str, Any]:
+        """Return other attributes as they are with those of `other` added; changes nothing."""
+        return {}
+
+    def set_sums(
+        self, classes: NDArray[Any], counts: NDArray[np.int64], n_samples: NDArray[np.int64],
+        *, of_bits: bool = True,
+    ) -> None:  # fmt: skip
+        """Take over sums that were computed elsewhere."""
+        self._take_over({"classes_": classes, "counts_": counts, "n_samples_": n_samples}, of_bits)
+
+    def _take_over(self, sums: dict[str, Any], of_bits: bool) -> None:
+        # One step: an interrupt leaves the readout as it was or as it is to be.
+        self.__dict__ = {**self.__dict__, **sums, "_of_bits": of_bits}
+
+    def _check_total(self, n_samples: NDArray[np.int64]) -> None:
+        if n_samples.size and int(n_samples.max()) > MAX_CLASS_SAMPLES:
+            raise ValueError(
+                f"a class may hold {MAX_CLASS_SAMPLES} samples, it would have {n_samples.max()}"
+            )
+        most = self.max_samples()
+        if most is not None and int(n_samples.sum()) >= most:
+            raise ValueError(f"a {type(self).__name__} holds fewer than {most} samples")
+
+    def _spread(self, known: list[NDArray[Any]], n_features: int) -> dict[str, Any]:
+        """Copy of the sums with a row for every known label."""
+        fitted = self.n_features is not None
+        all_classes = unite([*known, self.classes_] if fitted else known)
+        counts = np.zeros((len(all_classes), n_features), dtype=np.int64)
+        n_samples = np.zeros(len(all_classes), dtype=np.int64)
+        if fitted:
+            rows = as_codes(self.classes_, all_classes)
+            counts[rows] = self.counts_
+            n_samples[rows] = self.n_samples_
+        return {"classes_": all_classes, "counts_": counts, "n_samples_": n_samples}
+
+
+def unite(known: list[NDArray[Any]]) -> NDArray[Any]:
+    """Every label of several arrays of labels, sorted."""
+    kinds = {array.dtype.kind in "US" for array in known if array.size}
+    if len(kinds) > 1:
+        raise TypeError("y and classes must hold either numbers or strings throughout, got both")
+    return np.unique(np.concatenate([array for array in known if array.size] or known))
+
+
+def narrow(array: NDArray[np.integer[Any]]) -> NDArray[Any]:
+    """Return an array in the smallest unsigned type that holds its integers, none negative."""
+    return array.astype(np.min_scalar_type(int(array.max()) if array.size else 0))
+
+
+def from_core(name: str, features: Features, *arguments: Any) -> Any:
+    """Call a function that the compiled core has for bits and for bytes."""
+    if isinstance(features, BitMatrix):
+        return getattr(_core, f"{name}_bits")(features.words, features.n_bits, *arguments)
+    return getattr(_core, f"{name}_bytes")(features, *arguments)
+
+
+def _labelled(
+    bits: Features | Iterable[tuple[Features, ArrayLike]], y: ArrayLike | None
+) -> Iterator[tuple[Features, ArrayLike]]:
+    """Give the parts of training vectors and their labels."""
+    if y is not None:
+        yield as_features("bits", bits), y
+        return
+    if isinstance(bits, (BitMatrix, np.ndarray)) or not isinstance(bits, Iterable):
+        raise TypeError(
+            "y must be given, unless bits is an iterable of (BitMatrix, labels), "
+            f"got {type(bits).__name__} and no y"
+        )
+    for number, part in enumerate(bits):
+        if not isinstance(part, (tuple, list)) or len(part) != 2:
+            raise TypeError(
+                f"part {number} of bits must be (BitMatrix, labels), got {type(part).__name__}"
+            )
+        yield as_features(f"part {number} of bits", part[0]), part[1]

@@ -1,0 +1,229 @@
+"""Nearest class mean: the paper's readout."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from randprop._validation import check_choice, check_int, check_threads
+from randprop.bits import BitMatrix, Features
+from randprop.readouts.base import (
+    MAX_CLASS_SAMPLES,
+    Arrays,
+    SummingReadout,
+    Take,
+    from_core,
+    narrow,
+)
+from randprop.readouts.quantized import QuantizedReadout
+
+__all__ = ["DISTANCES", "Centroids"]
+
+DISTANCES = ("euclidean", "cosine", "hamming")
+
+
+class Centroids(SummingReadout):
+    """Nearest class mean of bits or bytes, exact.
+
+    Only integers are kept, the sums of the training vectors of each class, so fitting on
+    parts and merging gives the same readout as fitting on the whole, in any order, on any machine.
+
+    Parameters
+    ----------
+    metric : {"euclidean", "cosine", "hamming"}, default="euclidean"
+        Nearest by what: Euclidean distance to the class mean, the paper's; the angle to it; or
+        Hamming distance to the mean rounded to bits, the majority of the class in each bit (for
+        bits alone).
+    n_threads : int, optional
+        Default: ``RANDPROP_NUM_THREADS``, else every CPU that the process may use.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Labels, sorted.
+    counts_ : ndarray of shape (n_classes, n_bits), dtype int64
+        Sum of the class's training vectors: of bits, how many have the bit set.
+    n_samples_ : ndarray of shape (n_classes,), dtype int64
+        Training vectors of the class.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from randprop import BitMatrix, Centroids
+    >>> bits = BitMatrix.from_array(np.array([[1, 1, 0], [1, 0, 0], [0, 0, 1]]))
+    >>> readout = Centroids().fit(bits, ["a", "a", "b"])
+    >>> readout.distances(bits)
+    array([[0.25, 3.  ],
+           [0.25, 2.  ],
+           [2.25, 0.  ]])
+    >>> readout.predict(bits)
+    array(['a', 'a', 'b'], dtype='<U1')
+    """
+
+    kind: ClassVar[str] = "centroids"
+    parameters: ClassVar[tuple[str, ...]] = ("metric",)
+    bits_keyword: ClassVar[str] = "centroid_bits"
+
+    def __init__(self, *, metric: str = "euclidean", n_threads: int | None = None) -> None:
+        self.metric = str(check_choice("metric", metric, DISTANCES))
+        self.n_threads = n_threads
+
+    def with_metric(self, metric: str) -> Centroids:
+        """Return a readout of the same counts, which it shares, by another metric.
+
+        Parameters
+        ----------
+        metric : {"euclidean", "cosine", "hamming"}
+
+        Returns
+        -------
+        Centroids
+        """
+        other = Centroids(metric=metric, n_threads=self.n_threads)
+        if hasattr(self, "counts_"):
+            other.set_sums(self.classes_, self.counts_, self.n_samples_, of_bits=self.reads_bits)
+        return other
+
+    def distances(self, bits: Features) -> NDArray[np.float64]:
+        """Distance of each vector to each class, by the readout's metric.
+
+        Parameters
+        ----------
+        bits : BitMatrix or ndarray of uint8, of shape (n_samples, n_bits)
+            Vectors.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes), dtype float64
+            ``"euclidean"``: the squared distance to the class mean, the exact rational number
+            correctly rounded. ``"hamming"``: how many bits differ from the class's majority.
+            ``"cosine"``: 1 less the cosine of the angle to the class mean; 1 where one of them is
+            zero. Infinity for a class without vectors.
+        """
+        if self.metric == "cosine":
+            return np.asarray(1.0 - self._cosines(bits))
+        self.check_fitted()
+        features = self.check_features("bits", bits)
+        counts, n_samples = self.counts_, self.n_samples_
+        if self.metric == "hamming":
+            if not self.reads_bits:
+                raise ValueError("metric 'hamming' is for bits, the readout was fitted on bytes")
+            # The mean rounded to bits is the mean of one vector.
+            counts = (2 * counts > n_samples[:, None]).astype(np.int64)
+            n_samples = np.minimum(n_samples, 1)
+        found: NDArray[np.float64] = from_core(
+            "centroid_distances", features, counts, n_samples, check_threads(self.n_threads)
+        )
+        return found
+
+    def scores(self, bits: Features) -> NDArray[np.float64]:
+        """Less the distance to each class, or the cosine: the largest is predicted.
+
+        Parameters
+        ----------
+        bits : BitMatrix or ndarray of uint8, of shape (n_samples, n_bits)
+            Vectors.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes), dtype float64
+        """
+        # Not 1 - cosine, which would make ties of what is not quite one.
+        return self._cosines(bits) if self.metric == "cosine" else -self.distances(bits)
+
+    def _cosines(self, bits: Features) -> NDArray[np.float64]:
+        self.check_fitted()
+        features = self.check_features("bits", bits)
+        zeros = np.zeros(len(self.counts_), dtype=np.int64)
+        sums = from_core(
+            "linear_scores", features, self.counts_, zeros, check_threads(self.n_threads)
+        )
+        if isinstance(features, BitMatrix):
+            squares = features.popcount()
+        else:
+            squares = np.einsum("ij,ij->i", features, features, dtype=np.int64)
+        lengths = np.sqrt(np.sum(self.counts_.astype(np.float64) ** 2, axis=1))
+        norms = lengths * np.sqrt(squares.astype(np.float64))[:, None]
+        cosines = np.zeros(sums.shape)
+        np.divide(sums, norms, out=cosines, where=norms > 0)
+        cosines[:, self.n_samples_ == 0] = -np.inf
+        return cosines
+
+    def quantize(self, bits: int = 8) -> QuantizedReadout:
+        """Round the class means to few bits a unit.
+
+        A mean is rounded to ``code / (2**bits - 1)``, or of bytes to 255 times that, half-way
+        cases down; the label is that of the least exact squared distance to the rounded means.
+
+        Parameters
+        ----------
+        bits : int, default=8
+            Of a mean, 1 to 8 (7 for means of bytes). With 1 bit the distance is Hamming's.
+
+        Returns
+        -------
+        QuantizedReadout
+            Its score of class c is ``M**2 (x.x - d2[c])`` with M = ``2**bits - 1`` and d2 the
+            squared distance.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `bits` is not an integer of that range, nothing was fitted, or a class has no
+            vectors.
+        """
+        bits = check_int("bits", bits, 1, 8 if self.reads_bits else 7)
+        self.check_fitted()
+        if self.metric == "cosine":
+            raise ValueError("class means by cosine have norms and cannot be quantized")
+        if self.metric == "hamming" and bits != 1:
+            raise ValueError(f"bits must be 1 for metric 'hamming', got {bits}")
+        if not self.n_samples_.all():
+            empty = self.classes_[self.n_samples_ == 0][0]
+            raise ValueError(f"class {empty!r} has no vectors and so no mean to round")
+        top = 2**bits - 1
+        largest = 1 if self.reads_bits else 255
+        n = largest * self.n_samples_[:, None]
+        codes = (2 * top * self.counts_ + n - 1) // (2 * n)
+        return QuantizedReadout(
+            codes,
+            -(largest**2) * np.sum(codes**2, axis=1),
+            self.classes_,
+            bits=bits,
+            multiplier=2 * largest * top,
+            scale=1.0 / top**2,
+            n_threads=self.n_threads,
+        )
+
+    def arrays(self) -> tuple[Arrays, dict[str, Any]]:  # noqa: D102
+        return {"counts": narrow(self.counts_), "n_samples": self.n_samples_}, {
+            "metric": self.metric
+        }
+
+    @classmethod
+    def from_arrays(  # noqa: D102
+        cls, described: dict[str, Any], take: Take, classes: NDArray[Any], n_features: int
+    ) -> Centroids:
+        if described["metric"] not in DISTANCES:
+            raise ValueError(f"a metric {described['metric']!r}")
+        centroids = cls(metric=described["metric"])
+        counts = take("counts", (len(classes), n_features), "u", np.int64)
+        n_samples = take("n_samples", (len(classes),), "i", np.int64)
+        if (n_samples < 0).any() or (n_samples > MAX_CLASS_SAMPLES).any():
+            raise ValueError("n_samples below 0 or above 2**34")
+        if (counts > n_samples[:, None]).any():
+            raise ValueError("more counts than samples")
+        centroids.set_sums(classes, counts, n_samples)
+        return centroids
+
+    def __repr__(self) -> str:
+        metric = "" if self.metric == "euclidean" else f"metric={self.metric!r}"
+        if not hasattr(self, "counts_"):
+            return f"Centroids({metric})"
+        n_classes, n_bits = self.counts_.shape
+        return (
+            f"Centroids(n_classes={n_classes}, n_bits={n_bits}, "
+            f"n_samples={self.n_samples_.sum()}{metric and ', ' + metric})"
+        )

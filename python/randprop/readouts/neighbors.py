@@ -1,0 +1,247 @@
+"""Nearest training vectors: by Hamming distance on packed bits, by the sum of |x - y| on bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+import randprop._core as _core
+from randprop._validation import as_classes, as_codes, as_labels, check_int, check_threads
+from randprop.bits import BitMatrix, Features, n_features_of, stack
+from randprop.readouts.base import Arrays, NotFittedError, Readout, Take, narrow, unite
+from randprop.readouts.quantized import QuantizedReadout
+
+__all__ = ["HammingNeighbors"]
+
+
+class HammingNeighbors(Readout):
+    """Nearest training vectors by Hamming distance, or of bytes by the sum of |x - y|.
+
+    Parameters
+    ----------
+    n_neighbors : int, default=1
+        In [1, 1000].
+    n_threads : int, optional
+        Default: ``RANDPROP_NUM_THREADS``, else every CPU that the process may use.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Labels, sorted; only if `fit` was given some.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from randprop import BitMatrix, HammingNeighbors
+    >>> train = BitMatrix.from_array(np.array([[1, 1, 0], [1, 0, 0], [0, 0, 1]]))
+    >>> neighbors = HammingNeighbors(n_neighbors=2).fit(train, [7, 7, 9])
+    >>> distances, indices = neighbors.kneighbors(train[:1])
+    >>> distances, indices
+    (array([[0, 1]]), array([[0, 1]]))
+    >>> neighbors.predict(train)
+    array([7, 7, 7])
+    """
+
+    kind: ClassVar[str] = "neighbors"
+    parameters: ClassVar[tuple[str, ...]] = ("n_neighbors",)
+    ordered: ClassVar[bool] = True
+    gives_shares: ClassVar[bool] = True
+
+    _features: Features | None = None
+    _codes: NDArray[np.int32]
+
+    def __init__(self, n_neighbors: int = 1, *, n_threads: int | None = None) -> None:
+        self.n_neighbors = check_int("n_neighbors", n_neighbors, 1, 1000)
+        self.n_threads = n_threads
+
+    def fit(
+        self, bits: Features | Iterable[tuple[Features, ArrayLike]], y: ArrayLike | None = None
+    ) -> HammingNeighbors:
+        """Keep the training vectors.
+
+        Parameters
+        ----------
+        bits : BitMatrix, ndarray of uint8, or iterable of (BitMatrix, labels)
+            At least `n_neighbors` of them, of shape (n_samples, n_bits). Kept, not copied.
+        y : array-like of shape (n_samples,), optional
+            Labels; needed for `predict` alone.
+
+        Returns
+        -------
+        HammingNeighbors
+            Itself; nothing is changed where an argument is refused.
+        """
+        fitted = self.fresh()
+        if y is None and isinstance(bits, (BitMatrix, np.ndarray)):
+            fitted._features = fitted.check_features("bits", bits)
+        else:
+            super(HammingNeighbors, fitted).fit(bits, y)
+        kept = fitted._kept()
+        if len(kept) < self.n_neighbors:
+            raise ValueError(
+                f"bits must hold at least n_neighbors = {self.n_neighbors} samples, got {len(kept)}"
+            )
+        self.__dict__ = fitted.__dict__
+        return self
+
+    def partial_fit(  # noqa: D102
+        self, bits: Features, y: ArrayLike, classes: ArrayLike | None = None
+    ) -> HammingNeighbors:
+        features = self.check_features("bits", bits)
+        labels = as_labels("y", y, len(features), "bits")
+        known = [np.unique(labels)]
+        if classes is not None:
+            known.append(np.unique(as_classes("classes", classes)))
+        return self._add(features, labels, known)
+
+    def merge(self, other: HammingNeighbors) -> HammingNeighbors:
+        """Add the vectors of another readout behind those that are kept.
+
+        Parameters
+        ----------
+        other : HammingNeighbors
+            Fitted with labels, on as many bits, or bytes.
+
+        Returns
+        -------
+        HammingNeighbors
+            Itself; nothing is changed where `other` is refused.
+        """
+        if not isinstance(other, HammingNeighbors):
+            raise TypeError(f"other must be a HammingNeighbors, got {type(other).__name__}")
+        kept = self.check_features("other", other._kept())
+        other._check_labelled("merge")
+        return self._add(kept, other.classes_[other._codes], [other.classes_])
+
+    def kneighbors(
+        self, bits: Features, n_neighbors: int | None = None
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Find the nearest training vectors, nearest first, ties to the lowest index.
+
+        Parameters
+        ----------
+        bits : BitMatrix or ndarray of uint8, of shape (n_queries, n_bits)
+            Queries.
+        n_neighbors : int, optional
+            Default: as constructed.
+
+        Returns
+        -------
+        distances : ndarray of shape (n_queries, n_neighbors), dtype int64
+            Hamming distances in bits; of bytes sums of |x - y|.
+        indices : ndarray of shape (n_queries, n_neighbors), dtype int64
+            Rows of the training vectors.
+        """
+        kept = self._kept()
+        features = self.check_features("bits", bits)
+        k = self.n_neighbors
+        if n_neighbors is not None:
+            k = check_int("n_neighbors", n_neighbors, 1, min(1000, len(kept)))
+        elif k > len(kept):
+            raise ValueError(f"n_neighbors is {k}, but only {len(kept)} samples are kept")
+        threads = check_threads(self.n_threads)
+        if isinstance(kept, BitMatrix) and isinstance(features, BitMatrix):
+            return _core.neighbors_bits(kept.words, features.words, kept.n_bits, k, threads)
+        assert isinstance(kept, np.ndarray)
+        assert isinstance(features, np.ndarray)
+        return _core.neighbors_bytes(kept, features, k, threads)
+
+    def scores(self, bits: Features) -> NDArray[np.float64]:
+        """Share of each class among the nearest training vectors.
+
+        Parameters
+        ----------
+        bits : BitMatrix or ndarray of uint8, of shape (n_queries, n_bits)
+            Queries.
+
+        Returns
+        -------
+        ndarray of shape (n_queries, n_classes), dtype float64
+        """
+        return self.shares(self.kneighbors(bits)[1])
+
+    def quantize(self, bits: int = 8) -> QuantizedReadout:  # noqa: D102
+        raise TypeError(
+            "a HammingNeighbors readout is its training vectors and cannot be quantized; "
+            "use Centroids or RidgeReadout"
+        )
+
+    def shares(self, indices: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Share of each class among training vectors.
+
+        Parameters
+        ----------
+        indices : ndarray of shape (n_queries, n_neighbors), dtype int64
+            Rows of the training vectors, as `kneighbors` gives them.
+
+        Returns
+        -------
+        ndarray of shape (n_queries, n_classes), dtype float64
+        """
+        self._check_labelled("predict")
+        codes = self._codes[indices]
+        votes = np.zeros((len(indices), len(self.classes_)), dtype=np.int64)
+        np.add.at(votes, (np.arange(len(indices))[:, None], codes), 1)
+        return np.asarray(votes / indices.shape[1])
+
+    @property
+    def reads_bits(self) -> bool:
+        """Whether it was fitted to bits rather than bytes."""
+        return isinstance(self._features, BitMatrix)
+
+    @property
+    def n_features(self) -> int | None:
+        """Bits or bytes of a vector; None before it was fitted."""
+        return None if self._features is None else n_features_of(self._features)
+
+    def classes_of(self, bits: Features) -> NDArray[Any]:  # noqa: D102
+        self.check_fitted()
+        self.check_features("bits", bits)
+        self._check_labelled("predict")
+        return self.classes_
+
+    def arrays(self) -> tuple[Arrays, dict[str, Any]]:  # noqa: D102
+        kept = self._kept()
+        assert isinstance(kept, BitMatrix)
+        arrays = {"words": kept.words, "codes": narrow(self._codes)}
+        return arrays, {"n_neighbors": self.n_neighbors}
+
+    @classmethod
+    def from_arrays(  # noqa: D102
+        cls, described: dict[str, Any], take: Take, classes: NDArray[Any], n_features: int
+    ) -> HammingNeighbors:
+        words = take("words", (None, (n_features + 63) // 64), "u", np.uint64)
+        codes = take("codes", (len(words),), "u", np.int64)
+        if codes.size and codes.max() >= len(classes):
+            raise ValueError("a code beyond the classes")
+        neighbors = cls(described["n_neighbors"]).fit(BitMatrix(words, n_features))
+        neighbors.classes_, neighbors._codes = classes, codes.astype(np.int32)
+        return neighbors
+
+    def _kept(self) -> Features:
+        self.check_fitted()
+        assert self._features is not None
+        return self._features
+
+    def _check_labelled(self, what: str) -> None:
+        if not hasattr(self, "classes_"):
+            raise NotFittedError(f"{what} needs labels; call fit(bits, y) with y")
+
+    def _add(
+        self, features: Features, labels: NDArray[Any], known: list[NDArray[Any]]
+    ) -> HammingNeighbors:
+        kept = self._features
+        if kept is not None:
+            self._check_labelled("partial_fit")
+            known = [*known, self.classes_]
+        all_classes = unite(known)
+        codes = as_codes(labels, all_classes)
+        if kept is not None:
+            codes = np.concatenate([as_codes(self.classes_, all_classes)[self._codes], codes])
+            features = stack([kept, features])
+        grown = {"classes_": all_classes, "_codes": codes, "_features": features}
+        self.__dict__ = {**self.__dict__, **grown}
+        return self

@@ -1,0 +1,110 @@
+"""Readouts by name. A new one is a class in a file of its own and a line here."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from randprop._registry import Registry
+from randprop._validation import check_choice, check_int, check_number, told
+from randprop.readouts.base import Readout
+from randprop.readouts.centroids import DISTANCES, Centroids
+from randprop.readouts.neighbors import HammingNeighbors
+from randprop.readouts.quantized import QuantizedReadout
+from randprop.readouts.ridge import RidgeReadout
+
+__all__ = ["READOUTS", "NamedReadout", "label_of", "make_readout", "readout_kinds"]
+
+
+@dataclass(frozen=True)
+class NamedReadout:
+    """What a name stands for.
+
+    Attributes
+    ----------
+    cls : type
+    fixed : dict
+        Arguments that the name stands for.
+    options : tuple of str
+        Arguments that are given beside the name.
+    """
+
+    cls: type[Readout]
+    fixed: dict[str, Any] = field(default_factory=dict)
+    options: tuple[str, ...] = ()
+
+
+READOUTS: Registry[NamedReadout] = Registry()
+READOUTS.add("centroid", NamedReadout(Centroids, options=("metric",)))
+READOUTS.add("majority", NamedReadout(Centroids, {"metric": "hamming"}))
+READOUTS.add("cosine", NamedReadout(Centroids, {"metric": "cosine"}))
+READOUTS.add("knn", NamedReadout(HammingNeighbors, options=("n_neighbors",)))
+READOUTS.add("ridge", NamedReadout(RidgeReadout, options=("alpha",)))
+
+
+def readout_kinds() -> dict[str, type[Readout]]:
+    """Return the class of every kind that a model file may hold."""
+    classes: list[type[Readout]] = [QuantizedReadout, *(entry.cls for entry in READOUTS.values())]
+    return {cls.kind: cls for cls in classes}
+
+
+def make_readout(
+    readout: str | Readout,
+    *,
+    metric: str = "euclidean",
+    n_neighbors: int = 1,
+    alpha: float = 1.0,
+    n_threads: int | None = None,
+    argument: str = "readout",
+) -> Readout:
+    """Return an unfitted readout.
+
+    Parameters
+    ----------
+    readout : str or Readout
+        A name of `READOUTS`; ``"knn_3"``, ``"knn_5"``, ...: ``"knn"`` with so many neighbours; or
+        a readout, whose parameters are taken and nothing that it was fitted to.
+    metric, n_neighbors, alpha
+        Of the readouts that have it; others do not look at it.
+    n_threads : int, optional
+    argument : str
+        What errors call `readout`.
+
+    Returns
+    -------
+    Readout
+    """
+    if isinstance(readout, Readout):
+        made = readout.fresh()
+        made.n_threads = n_threads
+        return made
+    options: dict[str, Any] = {"metric": metric, "n_neighbors": n_neighbors, "alpha": alpha}
+    name = readout
+    if isinstance(readout, str) and (match := re.fullmatch(r"knn_([1-9]\d{0,3})", readout)):
+        name, options["n_neighbors"] = "knn", int(match[1])
+    if not isinstance(name, str):
+        raise TypeError(
+            f"{argument} must be a name or an unfitted readout such as Centroids(), got {told(name)}"
+        )
+    entry = READOUTS.choose(argument, name)
+    check_choice("metric", metric, DISTANCES)
+    check_int("n_neighbors", n_neighbors, 1, 1000)
+    check_number("alpha", alpha)
+    if metric == "cosine" and "metric" not in entry.options:
+        raise ValueError(f"metric 'cosine' is for readout 'centroid', got {readout!r}")
+    given = {option: options[option] for option in entry.options}
+    return entry.cls(**entry.fixed, **given, n_threads=n_threads)  # type: ignore[call-arg]
+
+
+def label_of(readout: Readout) -> str:
+    """Return the shortest name of an unfitted readout: ``centroid``, ``knn_3``, or its repr."""
+    fresh = readout.fresh()
+    for name, entry in READOUTS.items():
+        if type(fresh) is entry.cls:
+            usual = entry.cls(**entry.fixed)
+            if all(getattr(fresh, p) == getattr(usual, p) for p in fresh.parameters):
+                return name
+    if isinstance(fresh, HammingNeighbors):
+        return f"knn_{fresh.n_neighbors}"
+    return repr(fresh)

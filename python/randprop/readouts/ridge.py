@@ -1,0 +1,251 @@
+"""Least squares on bits or bytes, from statistics that are integers and add."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from randprop._validation import check_int, check_number
+from randprop.bits import BitMatrix, Features, n_features_of
+from randprop.readouts.base import Arrays, NotFittedError, SummingReadout, Take, from_core
+from randprop.readouts.quantized import QuantizedReadout
+
+__all__ = ["RidgeReadout"]
+
+# A Gram matrix of so many bits takes 8.6 GB.
+_MAX_BITS = 1 << 15
+_MAX_SAMPLES = 1 << 31
+
+
+class RidgeReadout(SummingReadout):
+    """Linear readout of bits or bytes by least squares with an L2 term, in closed form.
+
+    Not the readout of Itoh (2024), which is `Centroids`, and never a default: its coefficients are
+    fitted to the labels. It is here since it reads more out of the same bits at the same cost on a
+    device. Like class means it keeps integers alone, the sums of x_i x_j, and of x_i by class (of
+    bits: how many training vectors have bits i and j both set), so that parts fitted anywhere merge
+    into exactly what fitting on the whole gives.
+
+    For class c the target is 1 for its own vectors and 0 for others; the intercept is not
+    penalised.
+
+    Parameters
+    ----------
+    alpha : float, default=1.0
+        Weight of the L2 term, above 0.
+    n_threads : int, optional
+        Default: ``RANDPROP_NUM_THREADS``, else every CPU that the process may use.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Labels, sorted.
+    gram_ : ndarray of shape (n_bits, n_bits), dtype int64
+        Sums of products: of bits, training vectors with both set.
+    counts_ : ndarray of shape (n_classes, n_bits), dtype int64
+        Sum of the class's training vectors.
+    n_samples_ : ndarray of shape (n_classes,), dtype int64
+        Training vectors of the class.
+    coef_ : ndarray of shape (n_classes, n_bits), dtype float64
+    intercept_ : ndarray of shape (n_classes,), dtype float64
+        The solution, computed when first asked for.
+
+    References
+    ----------
+    Hoerl & Kennard (1970), "Ridge regression", Technometrics 12(1).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from randprop import BitMatrix, RidgeReadout
+    >>> bits = BitMatrix.from_array(np.array([[1, 1, 0], [1, 0, 0], [0, 0, 1]]))
+    >>> readout = RidgeReadout().fit(bits, ["a", "a", "b"])
+    >>> readout.predict(bits)
+    array(['a', 'a', 'b'], dtype='<U1')
+    >>> readout.gram_
+    array([[2, 1, 0],
+           [1, 1, 0],
+           [0, 0, 1]])
+    """
+
+    kind: ClassVar[str] = "ridge"
+    parameters: ClassVar[tuple[str, ...]] = ("alpha",)
+    bits_keyword: ClassVar[str] = "ridge_bits"
+    least_bits: ClassVar[int] = 2
+
+    gram_: NDArray[np.int64]
+    # (alpha, coefficients, intercepts), where they have been computed or read from a file.
+    _solution: tuple[float, NDArray[np.float64], NDArray[np.float64]] | None = None
+
+    def __init__(self, alpha: float = 1.0, *, n_threads: int | None = None) -> None:
+        self.alpha = alpha
+        self.n_threads = n_threads
+
+    @property
+    def coef_(self) -> NDArray[np.float64]:
+        """Coefficients, of shape (n_classes, n_bits)."""
+        return self._solve()[0]
+
+    @property
+    def intercept_(self) -> NDArray[np.float64]:
+        """Intercepts, of shape (n_classes,)."""
+        return self._solve()[1]
+
+    @property
+    def n_features(self) -> int | None:
+        """Bits or bytes of a vector; None before it was fitted."""
+        if self._solution is not None:
+            return int(self._solution[1].shape[1])
+        return super().n_features
+
+    def max_samples(self) -> int:  # noqa: D102
+        return _MAX_SAMPLES
+
+    def more_sums(self, features: Features, threads: int) -> dict[str, Any]:  # noqa: D102
+        n = n_features_of(features)
+        if n > _MAX_BITS:
+            raise ValueError(
+                f"bits must have at most {_MAX_BITS} bits, whose Gram matrix takes 8.6 GB, got {n}"
+            )
+        # Apart from what was fitted before, which an interrupt must leave as it was.
+        gram = np.zeros((n, n), dtype=np.int64)
+        from_core("add_gram", features, gram, threads)
+        if hasattr(self, "gram_"):
+            gram += self.gram_
+        return {"gram_": gram, "_solution": None}
+
+    def merged_sums(self, other: RidgeReadout) -> dict[str, Any]:  # noqa: D102
+        gram = self.gram_ + other.gram_ if hasattr(self, "gram_") else other.gram_.copy()
+        return {"gram_": gram, "_solution": None}
+
+    def decision_function(self, bits: Features) -> NDArray[np.float64]:
+        """Fitted value of each vector for each class.
+
+        Parameters
+        ----------
+        bits : BitMatrix or ndarray of uint8, of shape (n_samples, n_bits)
+            Vectors.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes), dtype float64
+        """
+        self.check_fitted()
+        features = self.check_features("bits", bits)
+        coef, intercept = self._solve()
+        out = np.empty((len(features), len(coef)))
+        for start in range(0, len(features), 4096):  # keeps the unpacked copy small
+            part = features[start : start + 4096]
+            values = part.to_array() if isinstance(part, BitMatrix) else part
+            out[start : start + 4096] = values.astype(np.float64) @ coef.T + intercept
+        return out
+
+    scores = decision_function
+
+    def quantize(self, bits: int = 8) -> QuantizedReadout:
+        """Round the coefficients to integers of few bits, with one scale for all.
+
+        Parameters
+        ----------
+        bits : int, default=8
+            Of a coefficient, 2 to 16: values from ``-(2**(bits-1) - 1)`` to ``2**(bits-1) - 1``.
+
+        Returns
+        -------
+        QuantizedReadout
+            Integers alone; its labels are the same on every machine.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `bits` is not an integer of that range, or nothing was fitted.
+        """
+        bits = check_int("bits", bits, self.least_bits, 16)
+        coef, intercept = self._solve()
+        top = 2 ** (bits - 1) - 1
+        largest = float(np.abs(coef).max()) or 1.0
+        # Few bits are better spent on the many small coefficients than on the largest: of a
+        # hundred clipping points the one with the least squared error.
+        scale = min(
+            (largest * clip / 100 / top for clip in range(100, 0, -1)),
+            key=lambda s: float(np.sum((coef - s * np.clip(np.rint(coef / s), -top, top)) ** 2)),
+        )
+        half = 2 ** (bits - 1)
+        return QuantizedReadout(
+            np.clip(np.rint(coef / scale), -top, top).astype(np.int64) + half,
+            np.rint(intercept / scale).astype(np.int64),
+            self.classes_,
+            bits=bits,
+            offset=half,
+            scale=scale,
+            n_threads=self.n_threads,
+        )
+
+    def check_takes_samples(self) -> None:  # noqa: D102
+        self._check_alpha()
+        if self._solution is not None and not hasattr(self, "gram_"):
+            raise ValueError(
+                "this RidgeReadout came from a file, which holds its coefficients but not the sums "
+                "that more samples, or another alpha, need; fit a new one"
+            )
+
+    def check_fitted(self) -> None:  # noqa: D102
+        if self._solution is None and not (hasattr(self, "gram_") and self.n_samples_.any()):
+            raise NotFittedError(
+                "this RidgeReadout is not fitted yet; call fit or partial_fit first"
+            )
+
+    def arrays(self) -> tuple[Arrays, dict[str, Any]]:  # noqa: D102
+        # Not the sums, which take more than all the rest of a file.
+        return {"coef": self.coef_, "intercept": self.intercept_}, {"alpha": float(self.alpha)}
+
+    @classmethod
+    def from_arrays(  # noqa: D102
+        cls, described: dict[str, Any], take: Take, classes: NDArray[Any], n_features: int
+    ) -> RidgeReadout:
+        coef = take("coef", (len(classes), n_features), "f", np.float64)
+        intercept = take("intercept", (len(classes),), "f", np.float64)
+        readout = cls(described["alpha"])
+        readout.classes_ = classes
+        readout._solution = (readout._check_alpha(), coef, intercept)
+        return readout
+
+    def _solve(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        self.check_fitted()
+        alpha = self._check_alpha()
+        if self._solution is None or self._solution[0] != alpha:
+            self.check_takes_samples()
+            from scipy.linalg import cho_factor, cho_solve
+
+            n = int(self.n_samples_.sum())
+            ones = self.counts_.sum(axis=0)
+            scatter = _centred(self.gram_, ones, ones, n)
+            scatter[np.diag_indices_from(scatter)] += alpha
+            products = _centred(self.counts_, self.n_samples_, ones, n)
+            factor = cho_factor(scatter, overwrite_a=True, check_finite=False)
+            coef = cho_solve(factor, products.T, check_finite=False).T
+            self._solution = (alpha, coef, (self.n_samples_ - coef @ ones) / n)
+        return self._solution[1], self._solution[2]
+
+    def _check_alpha(self) -> float:
+        alpha = check_number("alpha", self.alpha)
+        if alpha <= 0.0:
+            raise ValueError(f"alpha must be above 0, got {alpha}")
+        return alpha
+
+
+def _centred(
+    products: NDArray[np.int64], rows: NDArray[np.int64], columns: NDArray[np.int64], n: int
+) -> NDArray[np.float64]:
+    """Return sums of products less rows[i] columns[j] / n: what they are about the means."""
+    if n * max(int(products.max(initial=0)), int(columns.max(initial=0))) < 2**63:
+        # n times the result is an integer of 63 bits: exact, for bits always.
+        return (n * products - np.outer(rows, columns)).astype(np.float64) / n
+    # Sums of many bytes: about the whole parts of the means first, which leaves remainders below n.
+    row_means, column_means = rows // n, columns // n
+    products = products - np.outer(row_means, columns) - np.outer(rows, column_means)
+    products += n * np.outer(row_means, column_means)
+    rest = np.outer(rows - n * row_means, columns - n * column_means)
+    return products.astype(np.float64) - rest.astype(np.float64) / n
