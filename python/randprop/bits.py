@@ -11,7 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 import randprop._core as _core
 from randprop._validation import as_array, check_int, refuse_masked
 
-__all__ = ["BitMatrix", "Features", "as_features", "n_features_of", "stack", "trusted_bits"]
+__all__ = [
+    "BitMatrix", "Features", "as_features", "check_columns", "n_features_of", "stack",
+    "trusted_bits",
+]  # fmt: skip
 
 _MAX_BITS = 1 << 28
 
@@ -286,6 +289,12 @@ def as_features(name: str, features: object) -> Features:
             f"{name} must have 2 dimensions (n_samples, n_features), got shape {features.shape}"
         )
     return np.ascontiguousarray(features)
+
+
+def check_columns(X: Features, n_inputs: int) -> None:
+    """Refuse features of another number than a network reads."""
+    if X.shape[1] != n_inputs:
+        raise ValueError(f"X has {X.shape[1]} features, the network expects {n_inputs}")
 
 
 def n_features_of(features: Features) -> int:

@@ -56,7 +56,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from randprop._features import check_features
 from randprop._validation import (
     as_labels,
     as_reals,
@@ -66,6 +65,7 @@ from randprop._validation import (
     check_number,
     told,
 )
+from randprop.model.scaling import check_features
 
 __all__ = [
     "CosineStatistics",

@@ -21,17 +21,9 @@ __all__ = ["Metrics", "Scored", "accuracy_of", "baseline", "confusion_of", "metr
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """What a readout made of the test samples.
+    """What a readout made of the test samples, and the seconds that this took."""
 
-    Attributes
-    ----------
-    confusion : ndarray of shape (n_classes, n_classes), dtype int64
-        Test samples of true class (row) and predicted class (column).
-    seconds : float
-        To fit, where class means were not enough, and to predict.
-    """
-
-    confusion: NDArray[np.int64]
+    confusion: NDArray[np.int64]  # of true class (row) and predicted class (column)
     seconds: float
 
     @property
@@ -42,27 +34,15 @@ class Scored:
 
 @dataclass(frozen=True, eq=False)
 class Metrics:
-    """Everything measured at one depth.
+    """Everything measured at one depth; the variances are those of `SweepResult`."""
 
-    Attributes
-    ----------
-    scored : list of Scored
-        For each readout.
-    variance_units, variance_samples, variance_class_means, variance_floor : float
-        As for `Evaluation` and `SweepResult`.
-    fit_seconds : float
-        Of the class means.
-    centroid_bytes : int
-        Of their integers.
-    """
-
-    scored: list[Scored]
+    scored: list[Scored]  # one a readout
     variance_units: float
     variance_samples: float
     variance_class_means: float
     variance_floor: float
-    fit_seconds: float = 0.0
-    centroid_bytes: int = 0
+    fit_seconds: float = 0.0  # of the class means
+    centroid_bytes: int = 0  # of their integers
 
 
 def metrics(
@@ -86,10 +66,6 @@ def metrics(
     scale : float
         Variance of what bits stand for, in units of the variance of the bits.
     n_threads : int, optional
-
-    Returns
-    -------
-    Metrics
     """
     if isinstance(train, Deviations):
         assert isinstance(test, Deviations)
@@ -137,16 +113,8 @@ def accuracy_of(confusion: NDArray[np.int64]) -> float:
 def sampling_floor(within: NDArray[np.float64], n_samples: NDArray[np.int64]) -> float:
     """Variance between class means that samples without any class differences would show.
 
-    Parameters
-    ----------
-    within : ndarray of shape (n_classes,)
-        Variance within each class, by its n samples about their own mean.
-    n_samples : ndarray of shape (n_classes,)
-
-    Returns
-    -------
-    float
-        ``(1 - 1/K) mean of within / (n - 1)``, unbiased.
+    `within` is the variance within each class, by its n samples about their own mean; unbiased:
+    ``(1 - 1/K) mean of within / (n - 1)``.
     """
     n_classes = len(n_samples)
     return (1.0 - 1.0 / n_classes) * float(np.mean(within / np.maximum(n_samples - 1, 1)))

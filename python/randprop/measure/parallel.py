@@ -83,8 +83,12 @@ def fit_parallel(
         Labels; not given where `X` is an iterable of parts.
     readout : str or Readout, default="centroid"
         As `evaluate` takes it.
-    metric, n_neighbors, alpha
-        Of a readout that is given by name, as for `evaluate`.
+    metric : {"euclidean", "cosine", "hamming"}, default="euclidean"
+        Of ``"centroid"``.
+    n_neighbors : int, default=1
+        Of ``"knn"``.
+    alpha : float, default=1.0
+        Of ``"ridge"``.
     input_range : (float, float), optional
         As for `Model`.
     chunk_size : int, default=4096

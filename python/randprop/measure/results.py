@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from randprop._tables import html_table, shown_bytes, text_table
 from randprop._validation import check_choice
 from randprop.measure.plots import axes, data_frame, draw
-from randprop.measure.tables import html_table, shown_bytes, text_table
 
 if TYPE_CHECKING:
     import pandas

@@ -21,35 +21,17 @@ ARRAYS = "arrays"  # the name of a caller's own data
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Training and test samples, every one of a class that the training samples have.
-
-    Attributes
-    ----------
-    name : str
-        Of the data set, or ``"arrays"``.
-    X_train, X_test : ndarray of shape (n_samples, n_features), dtype uint8
-    codes_train, codes_test : ndarray of shape (n_samples,), dtype int32
-        Positions in `classes`.
-    classes : ndarray of shape (n_classes,)
-        Labels, sorted.
-    input_range : tuple of float or None
-        (low, high) of the training features that were mapped to 0 and 255; None where they were
-        used as they came.
-    image_shape : tuple of int or None
-        Height, width and channels, where they are known.
-    digest : str
-        Of the whole data, before they were thinned; empty where it was not asked for.
-    """
+    """Training and test samples, every one of a class that the training samples have."""
 
     name: str
-    X_train: NDArray[np.uint8]
-    codes_train: NDArray[np.int32]
+    X_train: NDArray[np.uint8]  # (n_samples, n_features)
+    codes_train: NDArray[np.int32]  # positions in classes
     X_test: NDArray[np.uint8]
     codes_test: NDArray[np.int32]
-    classes: NDArray[Any]
-    input_range: tuple[float, float] | None
-    image_shape: tuple[int, int, int] | None
-    digest: str = ""
+    classes: NDArray[Any]  # labels, sorted
+    input_range: tuple[float, float] | None  # that was mapped to bytes; None: used as it came
+    image_shape: tuple[int, int, int] | None  # where it is known
+    digest: str = ""  # of the whole data, before they were thinned, if it was asked for
 
     @property
     def n_features(self) -> int:
@@ -78,17 +60,6 @@ def load_split(
         Use so many samples, evenly spread over the data. Default: all.
     digest : bool, default=False
         Whether to compute the sum that tells data sets apart.
-
-    Returns
-    -------
-    Split
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the data are not as `evaluate` takes them, or a test label is no training label.
-    OSError
-        If a data set by name cannot be had.
     """
     name, arrays, input_range = _load(dataset)
     X_train, y_train, X_test, y_test = arrays

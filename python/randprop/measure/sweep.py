@@ -89,8 +89,12 @@ def sweep(
         As `evaluate` takes it: ``"centroid"``, ``"majority"``, ``"cosine"``, ``"knn"``,
         ``"ridge"``, or an unfitted readout. A row names it by the shortest name, such as
         ``"knn_3"`` for 3 neighbours.
-    metric, n_neighbors, alpha
-        Of the readouts that are given by name, as for `evaluate`.
+    metric : {"euclidean", "cosine", "hamming"}, default="euclidean"
+        Of ``"centroid"``.
+    n_neighbors : int, default=1
+        Of ``"knn"``.
+    alpha : float, default=1.0
+        Of ``"ridge"``.
     seeds : int or iterable of int, default=10
         Seeds, or how many: 0, 1, ...
     input_shape : (int, int, int), optional

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from randprop._files import write_text
+from randprop._tables import html_table, text_table
 from randprop._validation import check_choice, check_path, told
 from randprop.measure.plots import axes, data_frame, draw
 from randprop.measure.store import METRICS, PARAMETERS
-from randprop.measure.tables import html_table, text_table
 
 if TYPE_CHECKING:
     import pandas

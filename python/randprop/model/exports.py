@@ -20,21 +20,11 @@ __all__ = ["EXPORTS", "Target"]
 
 @dataclass(frozen=True)
 class Target:
-    """Where a model goes.
+    """Where a model goes."""
 
-    Attributes
-    ----------
-    write : callable
-        Of a model, a path, and uint8 inputs for a self-test, where the target has one.
-    about : str
-        What comes of it, for a person.
-    quantized : bool
-        Whether the readout is always in integers of few bits.
-    """
-
-    write: Callable[[Model, Path, NDArray[np.uint8]], object]
-    about: str
-    quantized: bool = False
+    write: Callable[[Model, Path, NDArray[np.uint8]], object]  # the bytes are for a self-test
+    about: str  # what comes of it, for a person
+    quantized: bool = False  # whether the readout is always in integers of few bits
 
 
 EXPORTS: Registry[Target] = Registry()

@@ -20,18 +20,10 @@ Floats = NDArray[np.float32]
 class Activation:
     """What a unit makes of its preactivation, and how the next stage reads that.
 
-    Attributes
-    ----------
-    name : str
-    bits : _core.Activation or None
-        How the compiled core reads the bits z > 0; None where the outputs are real numbers.
-    levels : tuple of float
-        What a bit stands for: off, on.
-    value : callable, optional
-        Of a real activation: float64 to float64.
-    difference : callable, optional
-        Of a real activation: act(a + b) - act(a) of float32 a and b, to float32's relative
-        precision however small b is.
+    `bits` is how the compiled core reads the bits z > 0, `levels` what they stand for, off and on.
+    Where the outputs are real numbers `bits` is None, `value` the function in float64, and
+    `difference` is act(a + b) - act(a) of float32 a and b, to float32's relative precision however
+    small b is.
     """
 
     name: str

@@ -65,18 +65,9 @@ def make_network(
     seed: int = 0,
     input_shape: Iterable[int] | None = None,
 ) -> Chain:
-    """Return the network of any weights and activation.
+    """Return the network of any weights and activation; `width` and so on as for `StepNetwork`.
 
-    Parameters
-    ----------
-    n_features, n_stages : int
-    width, weight_bits, seed, input_shape
-        As for `StepNetwork`; weights of other shapes, and smooth activations, have dense stages of
-        one width.
-    weights : str
-        As `draw_weights` takes it.
-    activation : str
-        One of `ACTIVATIONS`.
+    Weights of other shapes, and smooth activations, have dense stages of one width.
     """
     options: dict[str, Any] = {"activation": activation, "seed": seed}
     if weights != UNIFORM:

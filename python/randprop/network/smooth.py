@@ -15,15 +15,7 @@ __all__ = ["Deviations", "SmoothNetwork"]
 
 @dataclass(frozen=True, eq=False)
 class Deviations:
-    """Outputs of samples as differences from the output of one reference point.
-
-    Attributes
-    ----------
-    point : ndarray of shape (width,), dtype float64
-        Output for the reference point.
-    values : ndarray of shape (n_samples, width), dtype float32
-        Outputs less `point`.
-    """
+    """Outputs of samples as differences, `values`, from the output of a reference point."""
 
     point: NDArray[np.float64]
     values: NDArray[np.float32]
@@ -37,15 +29,8 @@ class SmoothNetwork:
     sent along in float64, and of every sample only its difference d from it, in float32 but with
     its own exponent: act(a + b) - act(a), a = W r and b = W d, is computed without cancellation.
 
-    Parameters
-    ----------
-    n_features : int
-        The network reads bytes divided by 255.
-    n_stages : int
-    activation : str
-        One of `ACTIVATIONS` that is no step.
-    width, weight_bits, seed
-        As `StepNetwork`; the same weights, as real numbers ``w / (2**weight_bits sqrt(n_in))``.
+    It reads bytes divided by 255; the weights are those of `StepNetwork`, as real numbers
+    ``w / (2**weight_bits sqrt(n_in))``.
     """
 
     def __init__(

@@ -37,7 +37,7 @@ class Stages(Registry["type[Stage]"]):
     """Kinds of stages by name."""
 
     def kind(self, cls: Kind) -> Kind:
-        """Add a class under its own name; a decorator."""
+        """Add a class under its own name: a decorator."""
         self.add(cls.__name__, cls)
         return cls
 
@@ -51,17 +51,7 @@ class Stage:
     reads_image: ClassVar[bool] = False
 
     def output_shape(self, shape: Shape) -> Shape:
-        """Return the shape of the output for an input of a shape.
-
-        Parameters
-        ----------
-        shape : tuple of int
-            (n_features,), or (height, width, channels) where the input is an image.
-
-        Returns
-        -------
-        tuple of int
-        """
+        """Return the shape of the output for an input: (n,) or (height, width, channels)."""
         raise NotImplementedError
 
     def inputs_a_unit(self, shape: Shape) -> int:
@@ -176,11 +166,6 @@ class Conv2D(Stage):
         Returns
         -------
         tuple of int
-
-        Raises
-        ------
-        TypeError, ValueError
-            If `image` is not that, or the kernel does not fit the padded image.
         """
         sizes = check_ints("image", image, 1, MAX_WIDTH)
         if len(sizes) != 3:
@@ -277,13 +262,7 @@ def read_stage(found: Any) -> Stage:
 
 
 def parse_widths(text: str) -> list[int | Stage]:
-    """Return what ``512``, ``512,256`` or ``Conv2D(16, kernel=3), 256`` stands for.
-
-    Raises
-    ------
-    ValueError
-        If it is none of these.
-    """
+    """Return what ``512``, ``512,256`` or ``Conv2D(16, kernel=3), 256`` stands for."""
     import ast
 
     try:

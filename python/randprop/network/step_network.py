@@ -1,22 +1,19 @@
-"""Random step networks: weights from a seed or the caller, one bit an activation."""
+"""Random step networks: weights from a seed, one bit an activation."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 import randprop._core as _core
-from randprop._validation import (
-    check_choice,
-    check_int,
-    check_integers,
-    check_threads,
-)
-from randprop.bits import BitMatrix, Features, as_features, trusted_bits
+from randprop._tables import text_table
+from randprop._validation import check_choice, check_int, check_threads
+from randprop.bits import BitMatrix, Features, as_features, check_columns, trusted_bits
 from randprop.network.activations import ACTIVATIONS, step_names
 from randprop.network.stages import (
     MAX_WIDTH,
@@ -29,11 +26,9 @@ from randprop.network.stages import (
     shapes_of,
 )
 
-__all__ = ["WEIGHT_BITS", "StepNetwork", "apply_weights"]
+__all__ = ["WEIGHT_BITS", "StepNetwork"]
 
 WEIGHT_BITS = (1, 2, 4, 8, 24)
-_MAX_OWN_WEIGHT = 1 << 22
-_MAX_OWN_INPUTS = 1 << 16
 
 
 class StepNetwork:
@@ -192,23 +187,13 @@ class StepNetwork:
             0  Conv2D  8 x 8 x 16              9      144           0
             1  Dense   100                  1024   102400           0
         """
-        rows: list[tuple[str, ...]] = [
-            ("stage", "kind", "output", "inputs a unit", "weights", "bytes held")
-        ]
+        lines = [["stage", "kind", "output", "inputs a unit", "weights", "bytes held"]]
         for m, stage in enumerate(self._stages):
             inputs = stage.inputs_a_unit(self._shapes[m])
             output = " x ".join(map(str, self._shapes[m + 1]))
             numbers = (inputs, inputs * stage.n_units(), self._core.prepared_bytes(m))
-            rows.append((str(m), type(stage).__name__, output, *map(str, numbers)))
-        sizes = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        left = (1, 2)  # words; the rest are numbers
-        return "\n".join(
-            "  ".join(
-                cell.ljust(size) if i in left else cell.rjust(size)
-                for i, (cell, size) in enumerate(zip(row, sizes, strict=True))
-            )
-            for row in rows
-        )
+            lines.append([str(m), type(stage).__name__, output, *map(str, numbers)])
+        return text_table(lines, left=(1, 2))
 
     def propagate(self, X: Features, *, n_threads: int | None = None) -> BitMatrix:
         """Send samples through the network.
@@ -241,7 +226,6 @@ class StepNetwork:
         Parameters
         ----------
         X : ndarray of shape (n_samples, n_features), dtype uint8, or BitMatrix
-            As in `propagate`.
         n_threads : int, optional
             As in `propagate`.
 
@@ -303,7 +287,7 @@ class StepNetwork:
     ) -> list[BitMatrix]:
         threads = check_threads(n_threads)
         X = as_features("X", X)
-        _check_columns(X, self._widths[first - 1] if first else self._n_features)
+        check_columns(X, self._widths[first - 1] if first else self._n_features)
         if isinstance(X, BitMatrix):
             outputs = self._core.propagate_bits(X.words, X.n_bits, first, last, keep, threads)
         else:
@@ -311,26 +295,27 @@ class StepNetwork:
         widths = self._widths[last - len(outputs) : last]
         return [trusted_bits(words, n_bits) for words, n_bits in zip(outputs, widths, strict=True)]
 
-    def _definition(self) -> tuple[Any, ...]:
-        return (
-            self._n_features,
-            self._stages,
-            self._weight_bits,
-            self._activation,
-            self._seed,
-            self.input_shape,
-        )
+    def _arguments(self) -> dict[str, Any]:
+        return {
+            "n_features": self._n_features,
+            "layers": self.layers,
+            "width": self._stages,
+            "weight_bits": self._weight_bits,
+            "activation": self._activation,
+            "seed": self._seed,
+            "input_shape": self.input_shape,
+        }
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, self._definition()
+        return partial(StepNetwork, **self._arguments()), ()
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, StepNetwork):
             return NotImplemented
-        return self._definition() == other._definition()
+        return self._arguments() == other._arguments()
 
     def __hash__(self) -> int:
-        return hash(self._definition())
+        return hash(tuple(self._arguments().values()))
 
     def __repr__(self) -> str:
         matrices = self.matrices
@@ -346,89 +331,3 @@ class StepNetwork:
             f"weight_bits={self._weight_bits}, activation={self._activation!r}, seed={self._seed}"
             f"{shape})"
         )
-
-
-def _rebuild(
-    n_features: int,
-    stages: tuple[Stage, ...],
-    weight_bits: int,
-    activation: str,
-    seed: int,
-    input_shape: Shape | None,
-) -> StepNetwork:
-    return StepNetwork(
-        n_features,
-        len(stages) - 1,
-        width=stages,
-        weight_bits=weight_bits,
-        activation=activation,
-        seed=seed,
-        input_shape=input_shape,
-    )
-
-
-def apply_weights(
-    X: Features,
-    W: NDArray[np.integer[Any]],
-    *,
-    activation: str = "step",
-    n_threads: int | None = None,
-) -> BitMatrix:
-    """Send samples through one matrix of integer weights of the caller's own.
-
-    The same kernels and the same exact sums as `StepNetwork`, for weights of any distribution that
-    integers can stand for: a step does not see their scale.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n_samples, n_in), dtype uint8, or BitMatrix
-        Features 0 to 255, or bits; n_in is at most 65,536.
-    W : ndarray of shape (n_out, n_in), integer
-        Weights between -2**22 and 2**22. Up to 8 bits are fast, more take two or three times as
-        long.
-    activation : {"step", "sign"}, default="step"
-        How bits are read: as 0 and 1, or as -1 and +1. Features are read as they are.
-    n_threads : int, optional
-        Default: ``RANDPROP_NUM_THREADS``, else every CPU that the process may use.
-
-    Returns
-    -------
-    BitMatrix of shape (n_samples, n_out)
-        Bit i of sample s is set where the sum over k of X[s, k] W[i, k] is above 0.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import randprop
-    >>> X = np.array([[1, 2], [3, 1]], dtype=np.uint8)
-    >>> randprop.apply_weights(X, np.array([[1, -1], [2, -3], [0, 0]])).to_array()
-    array([[0, 0, 0],
-           [1, 1, 0]], dtype=uint8)
-    """
-    threads = check_threads(n_threads)
-    check_choice("activation", activation, step_names())
-    weights = check_integers("W", W, ("n_out", "n_in"))
-    if 0 in weights.shape:
-        raise ValueError(f"W must have shape (n_out, n_in), neither 0, got {weights.shape}")
-    if weights.shape[1] > _MAX_OWN_INPUTS:
-        raise ValueError(f"W must have at most {_MAX_OWN_INPUTS} columns, got {weights.shape[1]}")
-    if int(weights.min()) <= -_MAX_OWN_WEIGHT or int(weights.max()) >= _MAX_OWN_WEIGHT:
-        raise ValueError(
-            f"W must lie between -{_MAX_OWN_WEIGHT} and {_MAX_OWN_WEIGHT}, "
-            f"got values from {weights.min()} to {weights.max()}"
-        )
-    X = as_features("X", X)
-    _check_columns(X, weights.shape[1])
-    weights = np.ascontiguousarray(weights, dtype=np.int32)
-    if isinstance(X, BitMatrix):
-        bits = ACTIVATIONS[activation].bits
-        assert bits is not None
-        words = _core.apply_weights_bits(X.words, X.n_bits, weights, bits, threads)
-    else:
-        words = _core.apply_weights_bytes(X, weights, threads)
-    return trusted_bits(words, len(weights))
-
-
-def _check_columns(X: Features, n_inputs: int) -> None:
-    if X.shape[1] != n_inputs:
-        raise ValueError(f"X has {X.shape[1]} features, the network expects {n_inputs}")

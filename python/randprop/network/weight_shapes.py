@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from randprop._registry import Registry
 from randprop._validation import told
 from randprop.bits import BitMatrix, Features, n_features_of, stack
-from randprop.network.step_network import apply_weights
+from randprop.network.own_weights import apply_weights
 
 __all__ = ["UNIFORM", "WEIGHTS", "ShapedNetwork", "check_weights", "draw_weights"]
 
@@ -52,23 +52,7 @@ def check_weights(name: str) -> str:
 
 
 def draw_weights(name: str, n_in: int, n_out: int, *, layer: int, seed: int) -> NDArray[np.int32]:
-    """Draw a matrix of integer weights.
-
-    Parameters
-    ----------
-    name : str
-        As `check_weights` takes it, but ``"uniform"``, whose weights `StepNetwork` has.
-    n_in, n_out : int
-        Inputs and units.
-    layer : int
-        Position of the matrix.
-    seed : int
-        The same arguments give the same weights.
-
-    Returns
-    -------
-    ndarray of shape (n_out, n_in), dtype int32
-    """
+    """Draw a matrix of integer weights, of shape (n_out, n_in): a function of its arguments."""
     found = _find(name)
     assert found is not None
     entry, number = found
@@ -79,18 +63,7 @@ def draw_weights(name: str, n_in: int, n_out: int, *, layer: int, seed: int) -> 
 
 @dataclass(frozen=True)
 class ShapedNetwork:
-    """Chain of dense stages with weights of a shape.
-
-    Attributes
-    ----------
-    width : int
-        Units of each stage.
-    n_stages : int
-    weights : str
-        As `draw_weights` takes it.
-    activation : {"step", "sign"}
-    seed : int
-    """
+    """Chain of dense stages of one width with weights of a shape."""
 
     width: int
     n_stages: int

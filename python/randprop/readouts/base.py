@@ -26,6 +26,7 @@ __all__ = [
     "SummingReadout",
     "Take",
     "from_core",
+    "known_labels",
     "narrow",
     "unite",
 ]
@@ -44,30 +45,14 @@ class NotFittedError(ValueError, AttributeError):
 
 
 class Readout:
-    """Classes of samples from their features; subclasses say how.
+    """Classes of samples from their features; subclasses say how."""
 
-    Attributes
-    ----------
-    kind : str
-        Name in model files.
-    parameters : tuple of str
-        Arguments of the constructor, each kept under its name.
-    ordered : bool
-        Whether the order in which parts are fitted matters.
-    gives_shares : bool
-        Whether the scores are shares of the classes, which sum to 1.
-    bits_keyword : str
-        Argument of `Model.quantize` for the bits of this kind's coefficients.
-    least_bits : int
-        The fewest that `quantize` takes.
-    """
-
-    kind: ClassVar[str] = ""
-    parameters: ClassVar[tuple[str, ...]] = ()
-    ordered: ClassVar[bool] = False
-    gives_shares: ClassVar[bool] = False
-    bits_keyword: ClassVar[str] = "readout_bits"
-    least_bits: ClassVar[int] = 1
+    kind: ClassVar[str] = ""  # name in model files
+    parameters: ClassVar[tuple[str, ...]] = ()  # of the constructor, each kept under its name
+    ordered: ClassVar[bool] = False  # whether the order in which parts are fitted matters
+    gives_shares: ClassVar[bool] = False  # whether the scores are shares of the classes
+    bits_keyword: ClassVar[str] = "readout_bits"  # what `Model.quantize` calls its bits
+    least_bits: ClassVar[int] = 1  # that `quantize` takes
 
     n_threads: int | None
     classes_: NDArray[Any]
@@ -165,25 +150,11 @@ class Readout:
         -------
         ndarray of shape (n_samples,)
         """
-        return np.asarray(self.classes_of(bits)[np.argmax(self.scores(bits), axis=1)])
+        best = np.argmax(self.scores(bits), axis=1)
+        return np.asarray(self.classes_[best])
 
     def quantize(self, bits: int = 8) -> QuantizedReadout:
-        """Round to integers of few bits, where the readout has such a form.
-
-        Parameters
-        ----------
-        bits : int, default=8
-            Of a coefficient.
-
-        Returns
-        -------
-        QuantizedReadout
-
-        Raises
-        ------
-        TypeError
-            If it has none.
-        """
+        """Round to integers of few bits, where the readout has such a form."""
         raise TypeError(
             f"a {type(self).__name__} readout cannot be quantized; use Centroids or RidgeReadout"
         )
@@ -209,11 +180,6 @@ class Readout:
             raise NotFittedError(
                 f"this {type(self).__name__} is not fitted yet; call fit or partial_fit first"
             )
-
-    def classes_of(self, bits: Features) -> NDArray[Any]:
-        """Return the labels that `predict` chooses from; raises where there are none."""
-        self.check_fitted()
-        return self.classes_
 
     def check_features(self, name: str, features: object) -> Features:
         """Return features if they are what this readout was fitted to, or may be fitted to."""
@@ -254,15 +220,7 @@ class Readout:
 
 
 class SummingReadout(Readout):
-    """Readout of integer statistics that add: sums of the features by class, and what more it is.
-
-    Attributes
-    ----------
-    counts_ : ndarray of shape (n_classes, n_bits), dtype int64
-        Sum of the training vectors of each class: of bits, how many have the bit set.
-    n_samples_ : ndarray of shape (n_classes,), dtype int64
-        Training vectors of each class.
-    """
+    """Readout of integer statistics that add: sums of the features by class, and more."""
 
     counts_: NDArray[np.int64]
     n_samples_: NDArray[np.int64]
@@ -275,11 +233,7 @@ class SummingReadout(Readout):
         self.check_takes_samples()
         features = self.check_features("bits", bits)
         labels = as_labels("y", y, len(features), "bits")
-        known = [np.unique(labels)]
-        if classes is not None:
-            known.append(np.unique(as_classes("classes", classes)))
-        n_features = n_features_of(features)
-        sums = self._spread(known, n_features)
+        sums = self._spread(known_labels(labels, classes), n_features_of(features))
         from_core(
             "add_class_counts", features, as_codes(labels, sums["classes_"]), sums["counts_"],
             sums["n_samples_"], threads,
@@ -367,6 +321,12 @@ class SummingReadout(Readout):
             counts[rows] = self.counts_
             n_samples[rows] = self.n_samples_
         return {"classes_": all_classes, "counts_": counts, "n_samples_": n_samples}
+
+
+def known_labels(labels: NDArray[Any], classes: ArrayLike | None) -> list[NDArray[Any]]:
+    """Labels of samples, and those that are to be held even if none has come."""
+    more = [] if classes is None else [np.unique(as_classes("classes", classes))]
+    return [np.unique(labels), *more]
 
 
 def unite(known: list[NDArray[Any]]) -> NDArray[Any]:

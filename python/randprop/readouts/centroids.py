@@ -118,18 +118,7 @@ class Centroids(SummingReadout):
         )
         return found
 
-    def scores(self, bits: Features) -> NDArray[np.float64]:
-        """Less the distance to each class, or the cosine: the largest is predicted.
-
-        Parameters
-        ----------
-        bits : BitMatrix or ndarray of uint8, of shape (n_samples, n_bits)
-            Vectors.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes), dtype float64
-        """
+    def scores(self, bits: Features) -> NDArray[np.float64]:  # noqa: D102
         # Not 1 - cosine, which would make ties of what is not quite one.
         return self._cosines(bits) if self.metric == "cosine" else -self.distances(bits)
 
@@ -194,6 +183,7 @@ class Centroids(SummingReadout):
             bits=bits,
             multiplier=2 * largest * top,
             scale=1.0 / top**2,
+            of_bytes=not self.reads_bits,
             n_threads=self.n_threads,
         )
 

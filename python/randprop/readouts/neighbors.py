@@ -9,9 +9,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 import randprop._core as _core
-from randprop._validation import as_classes, as_codes, as_labels, check_int, check_threads
+from randprop._validation import as_codes, as_labels, check_int, check_threads
 from randprop.bits import BitMatrix, Features, n_features_of, stack
-from randprop.readouts.base import Arrays, NotFittedError, Readout, Take, narrow, unite
+from randprop.readouts.base import (
+    Arrays,
+    NotFittedError,
+    Readout,
+    Take,
+    known_labels,
+    narrow,
+    unite,
+)
 from randprop.readouts.quantized import QuantizedReadout
 
 __all__ = ["HammingNeighbors"]
@@ -92,24 +100,9 @@ class HammingNeighbors(Readout):
     ) -> HammingNeighbors:
         features = self.check_features("bits", bits)
         labels = as_labels("y", y, len(features), "bits")
-        known = [np.unique(labels)]
-        if classes is not None:
-            known.append(np.unique(as_classes("classes", classes)))
-        return self._add(features, labels, known)
+        return self._add(features, labels, known_labels(labels, classes))
 
-    def merge(self, other: HammingNeighbors) -> HammingNeighbors:
-        """Add the vectors of another readout behind those that are kept.
-
-        Parameters
-        ----------
-        other : HammingNeighbors
-            Fitted with labels, on as many bits, or bytes.
-
-        Returns
-        -------
-        HammingNeighbors
-            Itself; nothing is changed where `other` is refused.
-        """
+    def merge(self, other: HammingNeighbors) -> HammingNeighbors:  # noqa: D102
         if not isinstance(other, HammingNeighbors):
             raise TypeError(f"other must be a HammingNeighbors, got {type(other).__name__}")
         kept = self.check_features("other", other._kept())
@@ -149,18 +142,7 @@ class HammingNeighbors(Readout):
         assert isinstance(features, np.ndarray)
         return _core.neighbors_bytes(kept, features, k, threads)
 
-    def scores(self, bits: Features) -> NDArray[np.float64]:
-        """Share of each class among the nearest training vectors.
-
-        Parameters
-        ----------
-        bits : BitMatrix or ndarray of uint8, of shape (n_queries, n_bits)
-            Queries.
-
-        Returns
-        -------
-        ndarray of shape (n_queries, n_classes), dtype float64
-        """
+    def scores(self, bits: Features) -> NDArray[np.float64]:  # noqa: D102
         return self.shares(self.kneighbors(bits)[1])
 
     def quantize(self, bits: int = 8) -> QuantizedReadout:  # noqa: D102
@@ -170,17 +152,7 @@ class HammingNeighbors(Readout):
         )
 
     def shares(self, indices: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Share of each class among training vectors.
-
-        Parameters
-        ----------
-        indices : ndarray of shape (n_queries, n_neighbors), dtype int64
-            Rows of the training vectors, as `kneighbors` gives them.
-
-        Returns
-        -------
-        ndarray of shape (n_queries, n_classes), dtype float64
-        """
+        """Share of each class among training vectors, given by rows as `kneighbors` gives them."""
         self._check_labelled("predict")
         codes = self._codes[indices]
         votes = np.zeros((len(indices), len(self.classes_)), dtype=np.int64)
@@ -196,12 +168,6 @@ class HammingNeighbors(Readout):
     def n_features(self) -> int | None:
         """Bits or bytes of a vector; None before it was fitted."""
         return None if self._features is None else n_features_of(self._features)
-
-    def classes_of(self, bits: Features) -> NDArray[Any]:  # noqa: D102
-        self.check_fitted()
-        self.check_features("bits", bits)
-        self._check_labelled("predict")
-        return self.classes_
 
     def arrays(self) -> tuple[Arrays, dict[str, Any]]:  # noqa: D102
         kept = self._kept()

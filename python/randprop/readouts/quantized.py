@@ -7,7 +7,14 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from randprop._validation import as_classes, as_integers, check_int, check_number, check_threads
+from randprop._validation import (
+    as_classes,
+    as_integers,
+    check_flag,
+    check_int,
+    check_number,
+    check_threads,
+)
 from randprop.bits import Features
 from randprop.readouts.base import Arrays, Readout, Take, from_core, narrow
 
@@ -37,6 +44,8 @@ class QuantizedReadout(Readout):
         In [1, 65535].
     scale : float, default=1.0
         What a unit of the scores stands for.
+    of_bytes : bool, default=False
+        Whether vectors are bytes rather than bits.
     n_threads : int, optional
         Default: ``RANDPROP_NUM_THREADS``, else every CPU that the process may use.
 
@@ -72,12 +81,14 @@ class QuantizedReadout(Readout):
         offset: int = 0,
         multiplier: int = 1,
         scale: float = 1.0,
+        of_bytes: bool = False,
         n_threads: int | None = None,
     ) -> None:
         self.bits = check_int("bits", bits, 1, 16)
         self.offset = check_int("offset", offset, 0, 2**self.bits - 1)
         self.multiplier = check_int("multiplier", multiplier, 1, 65535)
         self.scale = check_number("scale", scale)
+        self._of_bytes = check_flag("of_bytes", of_bytes)
         self.n_threads = n_threads
         self.classes_ = as_classes("classes", classes)
         n_classes = len(self.classes_)
@@ -100,6 +111,11 @@ class QuantizedReadout(Readout):
         """Bits or bytes of a vector."""
         return int(self.codes_.shape[1])
 
+    @property
+    def reads_bits(self) -> bool:
+        """Whether vectors are bits rather than bytes."""
+        return not self._of_bytes
+
     def decision_function(self, bits: Features) -> NDArray[np.int64]:
         """Score of each vector for each class.
 
@@ -120,18 +136,7 @@ class QuantizedReadout(Readout):
     scores = decision_function
 
     def quantize(self, bits: int | None = None) -> QuantizedReadout:
-        """Return itself, whatever the bits: it is what `quantize` of the others makes.
-
-        Parameters
-        ----------
-        bits : int, optional
-            Not looked at.
-
-        Returns
-        -------
-        QuantizedReadout
-            Itself.
-        """
+        """Return itself, whatever the bits: it is what `quantize` of the others makes."""
         return self
 
     def fresh(self) -> QuantizedReadout:  # noqa: D102

@@ -19,16 +19,7 @@ __all__ = ["READOUTS", "NamedReadout", "label_of", "make_readout", "readout_kind
 
 @dataclass(frozen=True)
 class NamedReadout:
-    """What a name stands for.
-
-    Attributes
-    ----------
-    cls : type
-    fixed : dict
-        Arguments that the name stands for.
-    options : tuple of str
-        Arguments that are given beside the name.
-    """
+    """What a name stands for: a class, arguments that the name fixes, and those beside it."""
 
     cls: type[Readout]
     fixed: dict[str, Any] = field(default_factory=dict)
@@ -70,10 +61,6 @@ def make_readout(
     n_threads : int, optional
     argument : str
         What errors call `readout`.
-
-    Returns
-    -------
-    Readout
     """
     if isinstance(readout, Readout):
         made = readout.fresh()
@@ -85,7 +72,8 @@ def make_readout(
         name, options["n_neighbors"] = "knn", int(match[1])
     if not isinstance(name, str):
         raise TypeError(
-            f"{argument} must be a name or an unfitted readout such as Centroids(), got {told(name)}"
+            f"{argument} must be a name or an unfitted readout such as Centroids(), "
+            f"got {told(name)}"
         )
     entry = READOUTS.choose(argument, name)
     check_choice("metric", metric, DISTANCES)

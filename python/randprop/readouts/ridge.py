@@ -180,6 +180,7 @@ class RidgeReadout(SummingReadout):
             bits=bits,
             offset=half,
             scale=scale,
+            of_bytes=not self.reads_bits,
             n_threads=self.n_threads,
         )
 

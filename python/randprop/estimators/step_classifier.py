@@ -1,0 +1,255 @@
+"""A random step network and a readout as scikit-learn's classifier."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import ClassifierMixin
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from randprop._validation import refuse_masked
+from randprop.bits import BitMatrix
+from randprop.estimators.base import StepNetworkEstimator
+from randprop.model.model import Model
+from randprop.network.stages import Stage
+from randprop.readouts.base import Readout
+from randprop.readouts.centroids import DISTANCES
+from randprop.readouts.registry import make_readout
+
+__all__ = ["StepClassifier"]
+
+
+def _gives_shares(classifier: StepClassifier) -> bool:
+    return make_readout(classifier.readout).gives_shares
+
+
+def _gives_scores(classifier: StepClassifier) -> bool:
+    return not _gives_shares(classifier)
+
+
+class StepClassifier(ClassifierMixin, StepNetworkEstimator):
+    """Random step network and a readout of its output bits.
+
+    The network has no bias and sees features by their ratios alone; where there are few of them, a
+    constant feature more lets it see their size.
+
+    Parameters
+    ----------
+    layers : int, default=0
+        Hidden layers.
+    width : int, Dense, Conv2D, or sequence of them, default=1024
+        Outputs of every matrix, or of each of the ``layers + 1``; None: the number of features,
+        as in the paper.
+    weight_bits : {1, 2, 4, 8, 24}, default=8
+    activation : {"step", "sign"}, default="step"
+    readout : str or Readout, default="centroid"
+        ``"centroid"``: the nearest class mean, the paper's. ``"knn"``: the nearest training samples
+        by Hamming distance. ``"majority"``: the nearest class majority by Hamming distance, one bit
+        a unit. ``"cosine"``: the class mean of the largest cosine. ``"ridge"``: least squares on
+        the labels. Or an unfitted readout.
+    metric : {"euclidean", "cosine", "hamming"}, default="euclidean"
+        Of ``"centroid"``. Other readouts have their own and take no ``"cosine"``; neighbours are
+        in the same order by Euclidean and by Hamming distance.
+    n_neighbors : int, default=1
+        Of ``"knn"``.
+    alpha : float, default=1.0
+        Of ``"ridge"``: the weight of the L2 term.
+    input_range : (float, float), optional
+        What is mapped to 0 and 255. Default: the smallest and the largest feature of the training
+        data (`fit`) or of the first part (`partial_fit`); integers of [0, 255] are left as they
+        are. Give it where parts fitted one by one must make the model of the whole.
+    input_shape : (int, int, int), optional
+        Height, width and channels of the features, needed where the first matrix is a `Conv2D`.
+    random_state : int, RandomState instance or None, default=0
+        An int is the network's seed.
+    n_jobs : int, optional
+        Threads; None and -1: all, or ``RANDPROP_NUM_THREADS``. Does not change the result.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+    network_ : StepNetwork
+    readout_ : Readout
+    input_range_ : (float, float)
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str
+        Only where the training data had names.
+
+    References
+    ----------
+    Itoh (2024), arXiv:2409.03760.
+
+    Examples
+    --------
+    >>> from randprop import StepClassifier, datasets
+    >>> X_train, y_train, X_test, y_test = datasets.load_digits()
+    >>> for readout in ("centroid", "ridge"):
+    ...     classifier = StepClassifier(width=512, readout=readout).fit(X_train, y_train)
+    ...     print(readout, round(classifier.score(X_test, y_test), 2))
+    centroid 0.85
+    ridge 0.92
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **StepNetworkEstimator.constraints,
+        "readout": [str, Readout],
+        "metric": [StrOptions(set(DISTANCES))],
+        "n_neighbors": [Interval(Integral, 1, 1000, closed="both")],
+        "alpha": [Interval(Real, 0, None, closed="neither")],
+    }
+
+    def __init__(
+        self,
+        layers: int = 0,
+        *,
+        width: int | Stage | ArrayLike | None = 1024,
+        weight_bits: int = 8,
+        activation: str = "step",
+        readout: str | Readout = "centroid",
+        metric: str = "euclidean",
+        n_neighbors: int = 1,
+        alpha: float = 1.0,
+        input_range: tuple[float, float] | None = None,
+        input_shape: ArrayLike | None = None,
+        random_state: Any = 0,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.layers = layers
+        self.width = width
+        self.weight_bits = weight_bits
+        self.activation = activation
+        self.readout = readout
+        self.metric = metric
+        self.n_neighbors = n_neighbors
+        self.alpha = alpha
+        self.input_range = input_range
+        self.input_shape = input_shape
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+
+    def fit(self, X: Any, y: ArrayLike) -> StepClassifier:
+        """Fit the readout to the network's outputs.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Finite numbers.
+        y : array-like of shape (n_samples,)
+            Labels: numbers or strings.
+
+        Returns
+        -------
+        StepClassifier
+            Itself.
+        """
+        return self._fit(X, y, None, first=True)
+
+    def partial_fit(self, X: Any, y: ArrayLike, classes: ArrayLike | None = None) -> StepClassifier:
+        """Add training samples: any parts in any order make the readout of the whole.
+
+        With ``readout="knn"`` the order decides which of equally near neighbours counts. The range
+        of features other than integers of [0, 255] is that of the first part unless `input_range`
+        is given.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+        classes : array-like of shape (n_classes,), optional
+            Labels to hold even if none has come yet. Not needed: a label that is new is added.
+
+        Returns
+        -------
+        StepClassifier
+            Itself.
+        """
+        return self._fit(X, y, classes, first=not hasattr(self, "readout_"))
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Label of each sample.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        bits = self._bits(X)
+        return self.readout_.predict(bits)
+
+    @available_if(_gives_scores)
+    def decision_function(self, X: Any) -> NDArray[np.float64]:
+        """Score of each class: the largest is predicted, the first class at a tie.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes), or (n_samples,) for two classes
+            Less the distance to the class (class means), its cosine, or the fitted value (ridge);
+            for two classes the second's less the first's.
+        """
+        bits = self._bits(X)
+        scores = self.readout_.scores(bits)
+        return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
+
+    @available_if(_gives_shares)
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """Share of each class among the nearest neighbours; for ``readout="knn"`` alone.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+        """
+        bits = self._bits(X)
+        return self.readout_.scores(bits)
+
+    @property
+    def model_(self) -> Model:
+        """The fitted network and readout, for `save`, `export_c` and `export_onnx`."""
+        check_is_fitted(self, "readout_")
+        return Model(self.network_, self.readout_, input_range=self.input_range_)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        # The network has no bias: of two features, all that the checks have, it sees the ratio.
+        tags.classifier_tags.poor_score = True
+        return tags
+
+    def _bits(self, X: Any) -> BitMatrix:
+        check_is_fitted(self, "readout_")
+        return self.propagated(self.validated(X, reset=False))
+
+    def _fit(self, X: Any, y: Any, classes: ArrayLike | None, *, first: bool) -> StepClassifier:
+        with self.unchanged_by_failure():
+            self._validate_params()
+            refuse_masked("X", X)
+            refuse_masked("y", y)
+            X, y = validate_data(self, X, y, accept_sparse="csr", dtype="numeric", reset=first)
+            check_classification_targets(y)
+            if first:
+                self.start(X)
+                self.readout_ = make_readout(
+                    self.readout,
+                    metric=self.metric,
+                    n_neighbors=self.n_neighbors,
+                    alpha=float(self.alpha),
+                    n_threads=self.n_threads(),
+                )
+            self.readout_.partial_fit(self.propagated(X), y, classes)
+            self.classes_ = self.readout_.classes_
+        return self

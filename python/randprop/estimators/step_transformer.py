@@ -1,0 +1,130 @@
+"""The outputs of a random step network as scikit-learn's transformer."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from randprop.estimators.base import StepNetworkEstimator
+from randprop.network.stages import Stage
+
+__all__ = ["StepTransformer"]
+
+
+class StepTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, StepNetworkEstimator):
+    """Features to the output bits of a random step network.
+
+    Nothing is learned but the number of features and their range.
+
+    Parameters
+    ----------
+    layers : int, default=0
+        Hidden layers.
+    width : int, Dense, Conv2D, or sequence of them, default=1024
+        Outputs of every matrix, or of each of the ``layers + 1``; None: the number of features.
+    weight_bits : {1, 2, 4, 8, 24}, default=8
+    activation : {"step", "sign"}, default="step"
+    output : {"dense", "packed"}, default="dense"
+        0 and 1 as uint8, or 64 bits to a uint64 word as `BitMatrix.words`.
+    input_range : (float, float), optional
+        What is mapped to 0 and 255. Default: the smallest and the largest feature of the training
+        data; integers of [0, 255] are left as they are.
+    input_shape : (int, int, int), optional
+        Height, width and channels of the features, needed where the first matrix is a `Conv2D`.
+    random_state : int, RandomState instance or None, default=0
+        An int is the network's seed.
+    n_jobs : int, optional
+        Threads; None and -1: all, or ``RANDPROP_NUM_THREADS``. Does not change the result.
+
+    Attributes
+    ----------
+    network_ : StepNetwork
+    input_range_ : (float, float)
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str
+        Only where the training data had names.
+
+    Examples
+    --------
+    >>> from randprop import StepTransformer
+    >>> StepTransformer(width=8).fit_transform([[0.0, 1.0], [1.0, 0.5]])
+    array([[0, 0, 1, 1, 0, 1, 1, 1],
+           [1, 0, 1, 0, 1, 0, 1, 1]], dtype=uint8)
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **StepNetworkEstimator.constraints,
+        "output": [StrOptions({"dense", "packed"})],
+    }
+
+    def __init__(
+        self,
+        layers: int = 0,
+        *,
+        width: int | Stage | ArrayLike | None = 1024,
+        weight_bits: int = 8,
+        activation: str = "step",
+        output: str = "dense",
+        input_range: tuple[float, float] | None = None,
+        input_shape: ArrayLike | None = None,
+        random_state: Any = 0,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.layers = layers
+        self.width = width
+        self.weight_bits = weight_bits
+        self.activation = activation
+        self.output = output
+        self.input_range = input_range
+        self.input_shape = input_shape
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+
+    def fit(self, X: Any, y: Any = None) -> StepTransformer:
+        """Make the network and note the range of the features.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Finite numbers.
+        y : ignored
+
+        Returns
+        -------
+        StepTransformer
+            Itself.
+        """
+        with self.unchanged_by_failure():
+            self._validate_params()
+            self.start(self.validated(X, reset=True))
+        return self
+
+    def transform(self, X: Any) -> NDArray[Any]:
+        """Output bits of each sample.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_bits), dtype uint8, or (n_samples, n_words), dtype uint64
+        """
+        check_is_fitted(self)
+        bits = self.propagated(self.validated(X, reset=False))
+        return bits.to_array() if self.output == "dense" else bits.words.copy()
+
+    @property
+    def _n_features_out(self) -> int:
+        n_bits = self.network_.widths[-1]
+        return n_bits if self.output == "dense" else (n_bits + 63) // 64
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        # Bits, whatever the features are.
+        tags.transformer_tags.preserves_dtype = []
+        return tags

@@ -1,0 +1,80 @@
+"""One matrix of integer weights of a caller's own, on the kernels of the networks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import randprop._core as _core
+from randprop._validation import check_choice, check_integers, check_threads
+from randprop.bits import BitMatrix, Features, as_features, check_columns, trusted_bits
+from randprop.network.activations import ACTIVATIONS, step_names
+
+__all__ = ["apply_weights"]
+
+_MAX_WEIGHT = 1 << 22
+_MAX_INPUTS = 1 << 16
+
+
+def apply_weights(
+    X: Features,
+    W: NDArray[np.integer[Any]],
+    *,
+    activation: str = "step",
+    n_threads: int | None = None,
+) -> BitMatrix:
+    """Send samples through one matrix of integer weights of the caller's own.
+
+    The same kernels and the same exact sums as `StepNetwork`, for weights of any distribution that
+    integers can stand for: a step does not see their scale.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_in), dtype uint8, or BitMatrix
+        Features 0 to 255, or bits; n_in is at most 65,536.
+    W : ndarray of shape (n_out, n_in), integer
+        Weights between -2**22 and 2**22. Up to 8 bits are fast, more take two or three times as
+        long.
+    activation : {"step", "sign"}, default="step"
+        How bits are read: as 0 and 1, or as -1 and +1. Features are read as they are.
+    n_threads : int, optional
+        Default: ``RANDPROP_NUM_THREADS``, else every CPU that the process may use.
+
+    Returns
+    -------
+    BitMatrix of shape (n_samples, n_out)
+        Bit i of sample s is set where the sum over k of X[s, k] W[i, k] is above 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import randprop
+    >>> X = np.array([[1, 2], [3, 1]], dtype=np.uint8)
+    >>> randprop.apply_weights(X, np.array([[1, -1], [2, -3], [0, 0]])).to_array()
+    array([[0, 0, 0],
+           [1, 1, 0]], dtype=uint8)
+    """
+    threads = check_threads(n_threads)
+    check_choice("activation", activation, step_names())
+    weights = check_integers("W", W, ("n_out", "n_in"))
+    if 0 in weights.shape:
+        raise ValueError(f"W must have shape (n_out, n_in), neither 0, got {weights.shape}")
+    if weights.shape[1] > _MAX_INPUTS:
+        raise ValueError(f"W must have at most {_MAX_INPUTS} columns, got {weights.shape[1]}")
+    if int(weights.min()) <= -_MAX_WEIGHT or int(weights.max()) >= _MAX_WEIGHT:
+        raise ValueError(
+            f"W must lie between -{_MAX_WEIGHT} and {_MAX_WEIGHT}, "
+            f"got values from {weights.min()} to {weights.max()}"
+        )
+    X = as_features("X", X)
+    check_columns(X, weights.shape[1])
+    weights = np.ascontiguousarray(weights, dtype=np.int32)
+    if isinstance(X, BitMatrix):
+        bits = ACTIVATIONS[activation].bits
+        assert bits is not None
+        words = _core.apply_weights_bits(X.words, X.n_bits, weights, bits, threads)
+    else:
+        words = _core.apply_weights_bytes(X, weights, threads)
+    return trusted_bits(words, len(weights))
