@@ -37,13 +37,6 @@ class BitMatrix:
     n_bits : int
         Bits of a row.
 
-    Raises
-    ------
-    TypeError
-        If `words` is not a uint64 array. A byte array of 0 and 1 goes through `from_array`.
-    ValueError
-        If the shape does not fit `n_bits` or a bit past the last is set.
-
     Examples
     --------
     >>> import numpy as np
@@ -110,8 +103,6 @@ class BitMatrix:
 
         Raises
         ------
-        TypeError
-            If `A` holds neither booleans nor integers.
         ValueError
             If `A` has not 2 dimensions or holds another number.
         """
@@ -142,13 +133,6 @@ class BitMatrix:
         Returns
         -------
         BitMatrix
-
-        Raises
-        ------
-        TypeError
-            If `packed` is not a uint8 array.
-        ValueError
-            If the shape does not fit `n_bits` or a bit past the last is set.
         """
         n_bits = check_int("n_bits", n_bits, 0, _MAX_BITS)
         if not isinstance(packed, np.ndarray) or packed.dtype != np.uint8:

@@ -110,7 +110,7 @@ def load_kmnist(data_home: str | PathLike[str] | None = None) -> Dataset:
 
     Raises
     ------
-    OSError, TypeError, ValueError
+    OSError
         As `load_fashion_mnist`.
     """
     return _load_published(sources.KMNIST, data_home)
@@ -134,7 +134,7 @@ def load_cifar10(data_home: str | PathLike[str] | None = None) -> Dataset:
 
     Raises
     ------
-    OSError, TypeError, ValueError
+    OSError
         As `load_fashion_mnist`.
     """
     source = sources.CIFAR10

@@ -70,7 +70,7 @@ class StepNetworkEstimator(BaseEstimator):
         return validate_data(self, X, accept_sparse="csr", dtype="numeric", reset=reset)
 
     def propagated(self, X: Any) -> BitMatrix:
-        """Return the bits of validated features, so many samples at a time that bytes stay small."""
+        """Return the bits of validated features, some samples at a time: their bytes stay small."""
         threads = self.n_threads()
         parts: list[Features] = []
         for start in range(0, X.shape[0], _ROWS):

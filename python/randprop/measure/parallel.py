@@ -168,11 +168,6 @@ def evaluate_parallel(
     Returns
     -------
     Confusion
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is not what is listed above, or `y` has a label that the model has not.
     """
     if not isinstance(model, Model):
         raise TypeError(f"model must be a Model, got {type(model).__name__}")

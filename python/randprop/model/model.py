@@ -42,11 +42,6 @@ class Model:
     classes_ : ndarray of shape (n_classes,)
         Labels, sorted.
 
-    Raises
-    ------
-    TypeError, ValueError
-        If the readout is none of these, is not fitted, or does not fit the network.
-
     Examples
     --------
     >>> import numpy as np
@@ -105,11 +100,6 @@ class Model:
         Returns
         -------
         BitMatrix of shape (n_samples, n_bits)
-
-        Raises
-        ------
-        TypeError, ValueError
-            If `X` is neither, is not finite, or has another number of features than the network.
         """
         return propagate_features(self.network, X, self.input_range, n_threads=n_threads)
 
@@ -141,11 +131,6 @@ class Model:
         Returns
         -------
         float
-
-        Raises
-        ------
-        TypeError, ValueError
-            As `propagate`; if `y` has another length.
         """
         predicted = self.predict(X)
         if not len(predicted):
@@ -167,11 +152,6 @@ class Model:
         -------
         Model
             With a `QuantizedReadout`; itself if it has one already.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If an argument is not what is listed above, or the readout is `HammingNeighbors`.
         """
         given = {
             "centroid_bits": check_int("centroid_bits", centroid_bits, 1, 8),

@@ -210,13 +210,6 @@ class StepNetwork:
         -------
         BitMatrix of shape (n_samples, widths[-1])
             The output layer.
-
-        Raises
-        ------
-        TypeError
-            If `X` is neither; float features are mapped to 8 bits by the caller.
-        ValueError
-            If `X` has not `n_features` columns.
         """
         return self._propagate(X, 0, self.n_stages, _core.Keep.last, n_threads)[-1]
 

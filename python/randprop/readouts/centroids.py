@@ -156,12 +156,6 @@ class Centroids(SummingReadout):
         QuantizedReadout
             Its score of class c is ``M**2 (x.x - d2[c])`` with M = ``2**bits - 1`` and d2 the
             squared distance.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If `bits` is not an integer of that range, nothing was fitted, or a class has no
-            vectors.
         """
         bits = check_int("bits", bits, 1, 8 if self.reads_bits else 7)
         self.check_fitted()

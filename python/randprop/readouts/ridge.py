@@ -156,11 +156,6 @@ class RidgeReadout(SummingReadout):
         -------
         QuantizedReadout
             Integers alone; its labels are the same on every machine.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If `bits` is not an integer of that range, or nothing was fitted.
         """
         bits = check_int("bits", bits, self.least_bits, 16)
         coef, intercept = self._solve()
