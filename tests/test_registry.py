@@ -7,7 +7,9 @@ import pytest
 
 from helpers import random_bits
 from randprop import BitMatrix
-from randprop.decoders import READOUTS, decode, decode_many
+from randprop.readouts import Centroids, HammingNeighbors
+from randprop.readouts.registry import READOUTS, label_of, make_readout
+from randprop.readouts.ridge import RidgeReadout
 
 
 @pytest.fixture(scope="module")
@@ -42,26 +44,69 @@ def naive(readout, bits, y, test):
     return classes[np.argmin(scores, axis=1)]
 
 
-@pytest.mark.parametrize("readout", READOUTS)
+NAMES = (*READOUTS, "knn_3", "knn_5")
+
+
+@pytest.mark.parametrize("readout", NAMES)
 def test_equals_plain_arrays(data, readout):
     bits, y, test, t = data
-    got = decode(readout, BitMatrix.from_array(bits), y, BitMatrix.from_array(test))
+    fitted = make_readout(readout).fit(BitMatrix.from_array(bits), y)
+    got = fitted.predict(BitMatrix.from_array(test))
     expected = naive(readout, bits, y, test)
     assert np.array_equal(got, expected)
     assert 0.5 < np.mean(got == t) < 1
 
 
-def test_many_are_the_same_as_each(data):
-    bits, y, test, _ = data
-    train, queries = BitMatrix.from_array(bits), BitMatrix.from_array(test)
-    together = decode_many(list(READOUTS), train, y, queries)
-    assert set(together) == set(READOUTS)
-    for name in READOUTS:
-        assert np.array_equal(together[name], decode(name, train, y, queries))
+def test_names_and_options_say_the_same():
+    for name, readout in {
+        "centroid": Centroids(),
+        "majority": Centroids(metric="hamming"),
+        "cosine": Centroids(metric="cosine"),
+        "knn": HammingNeighbors(),
+        "knn_3": HammingNeighbors(3),
+        "ridge": RidgeReadout(),
+        "RidgeReadout(alpha=0.5)": RidgeReadout(0.5),
+    }.items():
+        assert label_of(readout) == name
+        if "(" not in name:
+            assert label_of(make_readout(name)) == name
+    assert make_readout("knn", n_neighbors=7).n_neighbors == 7
+    assert make_readout("knn_5", n_neighbors=7).n_neighbors == 5
+    assert make_readout("centroid", metric="cosine").metric == "cosine"
+    assert make_readout("ridge", alpha=3).alpha == 3
+
+
+def test_a_given_readout_is_not_touched(data):
+    bits, y, _, _ = data
+    fitted = Centroids(metric="cosine").fit(BitMatrix.from_array(bits), y)
+    made = make_readout(fitted, n_threads=1)
+    assert made is not fitted
+    assert not hasattr(made, "counts_")
+    assert (made.metric, made.n_threads, fitted.n_threads) == ("cosine", 1, None)
+
+
+@pytest.mark.parametrize(
+    ("readout", "options", "error", "text"),
+    [
+        ("svm", {}, ValueError, "readout must be one of 'centroid', .* got 'svm'"),
+        ("knn_0", {}, ValueError, "readout must be one of"),
+        ("knn_5000", {}, ValueError, "n_neighbors must lie in"),
+        (3, {}, TypeError, "readout must be a name or an unfitted readout such as .* got int 3"),
+        (Centroids, {}, TypeError, "readout must be a name or an unfitted readout"),
+        ("ridge", {"metric": "cosine"}, ValueError, "metric 'cosine' is for readout 'centroid'"),
+        ("ridge", {"metric": "manhattan"}, ValueError, "metric must be one of"),
+        ("centroid", {"n_neighbors": 0}, ValueError, "n_neighbors must lie in"),
+        ("centroid", {"alpha": "1"}, TypeError, "alpha must be a number"),
+    ],
+)
+def test_refuses(readout, options, error, text):
+    with pytest.raises(error, match=text):
+        make_readout(readout, **options)
 
 
 def test_cosine_of_a_class_without_set_bits():
     bits = np.vstack([np.zeros((3, 10), dtype=np.uint8), random_bits(1, 5, 10)])
     y = np.array([0, 0, 0, 1, 1, 1, 1, 1])
-    got = decode("cosine", BitMatrix.from_array(bits), y, BitMatrix.from_array(bits[3:]))
+    got = make_readout("cosine").fit(BitMatrix.from_array(bits), y)
+    got = got.predict(BitMatrix.from_array(bits[3:]))
     assert got.tolist() == [1] * 5

@@ -7,7 +7,8 @@ import pytest
 
 from helpers import random_bytes
 from randprop import StepNetwork
-from randprop.variants import bit_chain, check_weights, draw_weights, float_chain
+from randprop.network.chain import chain, make_network
+from randprop.network.weight_shapes import check_weights, draw_weights
 
 NAMES = (
     "gaussian", "ternary", "cauchy", "orthogonal", "zero_sum", "shifted_5", "fan_in_2",
@@ -80,12 +81,12 @@ def test_unknown_weights(name):
         check_weights(name)
 
 
-def test_bit_chain_is_the_network():
+def test_a_chain_is_the_network():
     X, T = random_bytes(1, 30, 50), random_bytes(2, 9, 50)
     network = StepNetwork(50, 2, width=70, activation="sign", weight_bits=4, seed=3)
-    chain = bit_chain(X, T, n_matrices=3, width=70, activation="sign", weight_bits=4, seed=3)
-    for (train, test), a, b in zip(
-        chain, network.propagate_all(X), network.propagate_all(T), strict=True
+    assert make_network(50, 3, width=70, activation="sign", weight_bits=4, seed=3) == network
+    for (_, train, test), a, b in zip(
+        chain(network, X, T), network.propagate_all(X), network.propagate_all(T), strict=True
     ):
         assert train == a
         assert test == b
@@ -105,16 +106,16 @@ def test_smooth_chain_equals_extended_precision(activation):
     # 64 bits of mantissa: outputs and what is left of their differences.
     values = [A.astype(np.longdouble) / 255 for A in (X, T)]
     point = values[0].mean(axis=0)
-    chain = float_chain(X, T, n_matrices=n_matrices, width=80, activation=activation, seed=5)
-    for m, (reference, train, test) in enumerate(chain):
+    smooth = make_network(60, n_matrices, width=80, activation=activation, seed=5)
+    for m, train, test in chain(smooth, X, T):
         W = network.weights(m).astype(np.longdouble)
         W /= 256 * np.sqrt(np.longdouble(W.shape[1]))
         values = [act(v @ W.T) for v in values]
         point = act(W @ point)
-        np.testing.assert_allclose(reference, point.astype(float), rtol=1e-12, atol=1e-14)
-        for got, exact in zip((train, test), values, strict=True):
+        np.testing.assert_allclose(train.point, point.astype(float), rtol=1e-12, atol=1e-14)
+        for got, exact in zip((train.values, test.values), values, strict=True):
             difference = (exact - point).astype(float)
             np.testing.assert_allclose(got, difference, atol=2e-5 * np.abs(difference).max())
     if activation == "sigmoid":
         # The differences are far below what float32 outputs could hold.
-        assert np.abs(train).max() < 1e-4 * np.abs(reference).max()
+        assert np.abs(train.values).max() < 1e-4 * np.abs(train.point).max()
