@@ -38,21 +38,9 @@ def _write_all(contents: dict[Path, bytes]) -> None:
 
 
 def source_folder(in_sources: str, installed: str, holds: str) -> Path:
-    """Folder of files that are no Python modules: of the source tree, or as installed.
+    """Folder of files that are no Python modules, of the source tree or as installed.
 
-    Parameters
-    ----------
-    in_sources : str
-        Path in a source checkout.
-    installed : str
-        Path in the installed package.
-    holds : str
-        Name of a file that must be there.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the folder is at neither place.
+    Raises FileNotFoundError where neither has a file named `holds`.
     """
     package = Path(__file__).parent
     for folder in (package.parents[1] / in_sources, package / installed):

@@ -65,7 +65,7 @@ class _Verb(NamedTuple):
     run: Callable[[argparse.Namespace], None]
     fill: Callable[[argparse.ArgumentParser], None]
     help: str
-    description: str
+    more: str = ""
 
 
 def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
@@ -76,7 +76,8 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"randprop {_core.__version__}")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="verb")
     for name, verb in _VERBS.items():
-        sub = verbs.add_parser(name, help=verb.help, description=verb.description)
+        about = f"{verb.help[0].upper()}{verb.help[1:]}. {verb.more}"
+        sub = verbs.add_parser(name, help=verb.help, description=about)
         if name in argv:  # the others' choices need not be looked up
             verb.fill(sub)
             sub.set_defaults(run=verb.run)
@@ -342,45 +343,36 @@ _VERBS = {
     "evaluate": _Verb(
         _evaluate,
         _fill_evaluate,
-        "accuracy of class means of a random network's outputs",
-        "Propagate a data set through a random network and classify its test samples by the "
-        "nearest class mean of the outputs.",
+        "accuracy of a random network's outputs, by class means or another readout",
     ),
     "sweep": _Verb(
         _sweep,
         _fill_sweep,
         "many networks: every combination of depths, widths, weights, data, readouts, seeds",
-        "Measure every combination of the arguments, which may be comma-separated lists. With "
-        "--store, finished cells survive any interruption and are not computed again.",
+        "Arguments may be comma-separated lists. With --store, finished cells survive any "
+        "interruption and are not computed again.",
     ),
     "study": _Verb(
         _study,
         _fill_study,
         "the paper's experiments with error bars, its open questions, and the theory",
-        "Run the experiments and write one page with figures, tables and answers. Needs "
-        "matplotlib: pip install 'randprop[plot]'.",
+        "Writes one page with figures, tables and answers. Needs matplotlib: pip install "
+        "'randprop[plot]'.",
     ),
     "export": _Verb(
         _export,
         _fill_export,
         "a fitted network as C for a microcontroller, as ONNX, or as a model file",
-        "Fit a readout to a network's outputs on a data set and write both: as a folder of C99 "
-        "that gives the same bits on a microcontroller, as ONNX, or as a file for randprop.load "
-        "and C++.",
+        "The readout is fitted to the network's outputs on a data set.",
     ),
     "bench": _Verb(
         _bench,
         _fill_bench,
         "time it on this machine, against other libraries where they are installed",
-        "Check that every contestant gives the same answer, then time them in turn. Other "
-        "libraries: pip install 'randprop[bench]'.",
+        "Every contestant's answers are compared first. Other libraries: pip install "
+        "'randprop[bench]'.",
     ),
-    "info": _Verb(
-        _info,
-        _fill_info,
-        "versions, SIMD levels, threads and kernels",
-        "Show versions, SIMD levels, threads and kernels.",
-    ),
+    "info": _Verb(_info, _fill_info, "versions, SIMD levels, threads and kernels"),
 }
 
 

@@ -192,17 +192,10 @@ def load_idx(
 
 @dataclass(frozen=True)
 class NamedSet:
-    """What a name stands for.
-
-    Attributes
-    ----------
-    load : callable
-    image_shape : tuple of int or None
-        Height, width and channels, where the features stand in the order of a `Conv2D`. CIFAR-10
-        has its channels one after the other.
-    """
+    """What a name stands for."""
 
     load: Callable[[], Dataset]
+    # Where the features stand in the order of a Conv2D: CIFAR-10 has its channels one by one.
     image_shape: tuple[int, int, int] | None = None
 
 

@@ -25,24 +25,9 @@ _MAX_DIMENSIONS = 8
 
 
 def parse(data: bytes, name: str) -> NDArray[np.uint8]:
-    """Return the array of an IDX file of unsigned bytes.
+    """Return the array of an IDX file of unsigned bytes, of the shape that it states.
 
-    Parameters
-    ----------
-    data : bytes
-        The file.
-    name : str
-        What errors call it.
-
-    Returns
-    -------
-    ndarray of uint8
-        Of the shape that the file states.
-
-    Raises
-    ------
-    ValueError
-        If it is not such a file, cut short or too long.
+    `name` is what errors call it. Raises ValueError where it is no such file, or cut short.
     """
     content = gunzip(data, name) if data[:2] == _GZIP_MAGIC else np.frombuffer(data, np.uint8)
     head = content[: 4 + 4 * _MAX_DIMENSIONS].tobytes()
@@ -79,21 +64,7 @@ def parse(data: bytes, name: str) -> NDArray[np.uint8]:
 def gunzip(data: bytes, name: str) -> NDArray[np.uint8]:
     """Decompress a gzip file, members that tell their length side by side.
 
-    Parameters
-    ----------
-    data : bytes
-        The file.
-    name : str
-        What errors call it.
-
-    Returns
-    -------
-    ndarray of shape (n_bytes,), dtype uint8
-
-    Raises
-    ------
-    ValueError
-        If it is damaged or cut short.
+    `name` is what errors call it. Raises ValueError where it is damaged or cut short.
     """
     members = _member_bounds(data)
     if members is None:

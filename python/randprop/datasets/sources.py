@@ -9,27 +9,13 @@ __all__ = ["CIFAR10", "FASHION_MNIST", "KMNIST", "MNIST_PACKED", "Source"]
 
 @dataclass(frozen=True)
 class Source:
-    """A published data set.
+    """A published data set."""
 
-    Attributes
-    ----------
-    name : str
-        Its folder in the data home.
-    mirrors : tuple of str
-        Base addresses, tried in turn.
-    sha256 : dict
-        SHA-256 of each file as published.
-    system_folder : str or None
-        Where a system package puts the files.
-    content_sha256 : dict
-        SHA-256 of what each file holds decompressed: a system package may have compressed it
-        anew.
-    """
-
-    name: str
-    mirrors: tuple[str, ...]
-    sha256: dict[str, str]
-    system_folder: str | None = None
+    name: str  # its folder in the data home
+    mirrors: tuple[str, ...]  # base addresses, tried in turn
+    sha256: dict[str, str]  # of each file as published
+    system_folder: str | None = None  # where a system package puts the files
+    # Of what each file holds decompressed: a system package may have compressed it anew.
     content_sha256: dict[str, str] = field(default_factory=dict)
 
 

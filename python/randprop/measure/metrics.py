@@ -54,18 +54,10 @@ def metrics(
     scale: float = 1.0,
     n_threads: int | None = None,
 ) -> Metrics:
-    """Measure the features of one depth.
+    """Measure the features of one depth with unfitted readouts.
 
-    Parameters
-    ----------
-    readouts : sequence of Readout
-        Unfitted; of real numbers, class means alone.
-    train, test : BitMatrix, ndarray or Deviations
-    split : Split
-        Where they come from.
-    scale : float
-        Variance of what bits stand for, in units of the variance of the bits.
-    n_threads : int, optional
+    Of real numbers the readout is class means whatever is asked for. `scale` is the variance of
+    what bits stand for, in units of the variance of the bits.
     """
     if isinstance(train, Deviations):
         assert isinstance(test, Deviations)

@@ -32,17 +32,8 @@ class CellStore:
     Every cell is committed by itself, so that the file holds all finished ones, and only whole
     ones, whenever the process ends, and however.
 
-    Parameters
-    ----------
-    path : path-like or None
-        File, made if it is not there; None: in memory.
-
-    Raises
-    ------
-    ValueError
-        If the file is not a store, or one of another definition or version of randprop.
-    OSError
-        If the file cannot be opened, read or written.
+    `path` None is a store in memory. What is no store, or one of another definition or version,
+    raises ValueError; what cannot be opened, read or written OSError.
     """
 
     def __init__(self, path: str | PathLike[str] | None) -> None:

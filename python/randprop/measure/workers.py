@@ -32,18 +32,7 @@ def run_tasks(
 ) -> Iterator[Result]:
     """Call functions wherever they are to run, and give results as they come, in any order.
 
-    Parameters
-    ----------
-    tasks : iterable of (function, arguments)
-        Asked for as there is room, never all at once.
-    executor : concurrent.futures.Executor or None
-    n_jobs : int or None
-        As for `fit_parallel`.
-
-    Yields
-    ------
-    object
-        What a function returned. The first exception of one is raised here.
+    Tasks are asked for as there is room, never all at once. The first exception is raised here.
     """
     if executor is not None:
         yield from _run_executor(executor, tasks)

@@ -219,19 +219,7 @@ def fit_model(
 ) -> Model:
     """Make a network for `X` and fit a readout to its outputs.
 
-    Parameters
-    ----------
-    X : ndarray of shape (n_samples, n_features), dtype uint8
-    y : array-like of shape (n_samples,)
-    layers, width, weight_bits, activation, seed, input_shape
-        As for `StepNetwork`.
-    readout : str or Readout, default="centroid"
-    **options
-        Of the readout, as for `make_readout`.
-
-    Returns
-    -------
-    Model
+    Arguments as for `StepNetwork`; `options` are those of the readout, as for `make_readout`.
     """
     empty = make_readout(readout, **options)
     network = StepNetwork(

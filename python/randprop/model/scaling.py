@@ -38,18 +38,9 @@ def fits_bytes(X: NDArray[Any]) -> bool:
 
 
 def map_to_bytes(X: NDArray[Any], input_range: tuple[float, float]) -> NDArray[np.uint8]:
-    """Map features to the nearest integers to 255 (x - low) / (high - low).
+    """Map features to the nearest integers to 255 (x - low) / (high - low), cut to 0 and 255.
 
-    Parameters
-    ----------
-    X : ndarray of shape (n_samples, n_features)
-        Finite numbers; those outside the range become 0 or 255.
-    input_range : (float, float)
-        Low and high. Integers are left as they are by (0, 255).
-
-    Returns
-    -------
-    ndarray of shape (n_samples, n_features), dtype uint8
+    Integers are left as they are by (0, 255).
     """
     low, high = input_range
     if X.dtype == np.uint8 and (low, high) == (0.0, 255.0):
@@ -65,19 +56,9 @@ def map_to_bytes(X: NDArray[Any], input_range: tuple[float, float]) -> NDArray[n
 def to_bytes(
     X_train: NDArray[Any], X_test: NDArray[Any]
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], tuple[float, float] | None]:
-    """Map features to 8 bits by the range of the training data.
+    """Map features to 8 bits by the range of the training data, which comes with them.
 
-    Parameters
-    ----------
-    X_train, X_test : ndarray of shape (n_samples, n_features)
-        Finite numbers.
-
-    Returns
-    -------
-    X_train, X_test : ndarray of uint8
-        Integers of [0, 255] as they are; others by `map_to_bytes`.
-    input_range : tuple of float or None
-        (low, high), or None where nothing was mapped.
+    Integers of [0, 255] stay as they are, and the range is None.
     """
     if fits_bytes(X_train) and fits_bytes(X_test):
         as_they_are = [np.ascontiguousarray(X, dtype=np.uint8) for X in (X_train, X_test)]

@@ -31,22 +31,8 @@ def chain(
 ) -> Iterator[tuple[int, Any, Any]]:
     """Send training and test samples through a network, one stage at a time.
 
-    However deep the network, the features of two depths are held.
-
-    Parameters
-    ----------
-    network : Chain
-        A `StepNetwork`, or one of other weights or activations.
-    X_train, X_test : BitMatrix or ndarray of shape (n_samples, n_features), dtype uint8
-        Features.
-    n_threads : int, optional
-
-    Yields
-    ------
-    depth : int
-        Hidden layers: 0, 1, ...
-    train, test : BitMatrix or ndarray
-        Features behind stage `depth`.
+    Yields the depth, 0 hidden layers first, and the features behind it; however deep the network,
+    those of two depths are held.
     """
     train, test = X_train, X_test
     for m in range(network.n_stages):
