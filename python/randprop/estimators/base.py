@@ -97,8 +97,7 @@ class StepNetworkEstimator(BaseEstimator):
         try:
             yield
         except BaseException:
-            vars(self).clear()
-            vars(self).update(before)
+            self.__dict__ = before
             raise
 
     def __sklearn_tags__(self) -> Any:

@@ -162,7 +162,8 @@ class Readout:
     def fresh(self: Self) -> Self:
         """Return an unfitted readout of the same parameters."""
         given = {name: getattr(self, name) for name in self.parameters}
-        return type(self)(**given, n_threads=self.n_threads)
+        make: Callable[..., Self] = type(self)
+        return make(**given, n_threads=self.n_threads)
 
     @property
     def reads_bits(self) -> bool:
