@@ -185,7 +185,7 @@ def package(session: nox.Session) -> None:
     if shutil.which("auditwheel", path=session.bin):
         session.run("auditwheel", "show", *folder.glob("*.whl"))
     for file in files:
-        environment = Path(session.create_tmp()) / file.suffix.lstrip(".")
+        environment = Path(session.create_tmp()).resolve() / file.suffix.lstrip(".")
         session.run("python", "-m", "venv", "--clear", environment)
         session.run(environment / "bin/pip", "install", "-q", file, external=True)
         randprop = environment / "bin/randprop"
@@ -339,8 +339,7 @@ def pin(session: nox.Session) -> None:
     PINS.write_text("\n".join([head, *pins]) + "\n")
     hooks = ROOT / ".pre-commit-config.yaml"
     text = hooks.read_text()
-    for name, version in (line.split("==") for line in pins if "==" in line):
-        text = re.sub(
-            rf"rev: v\S+  # {re.escape(name)}$", f"rev: v{version}  # {name}", text, 0, re.M
-        )
+    for name in ("ruff", "clang-format"):
+        (release,) = (line.partition("==")[2] for line in pins if line.startswith(f"{name}=="))
+        text = re.sub(rf"rev: .*  # {name}\n", f"rev: v{release}  # {name}\n", text)
     hooks.write_text(text)
