@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parent
 BUILD = ROOT / "build"
 PINS = ROOT / ".ci" / "constraints.txt"
 os.environ["PIP_CONSTRAINT"] = os.environ["PIP_BUILD_CONSTRAINT"] = str(PINS)
+nox.options.default_venv_backend = "virtualenv"
 nox.options.envdir = "build/nox"
 nox.options.sessions = ["lint", "cpp", "tests"]
 
@@ -139,7 +140,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def tests_slow(session: nox.Session) -> None:
-    """The Python tests that take long or much memory; CONTRIBUTING.md has what they look for."""
+    """The Python tests that take long, much memory, or what few machines have."""
     install(session, "test")
     session.run("pytest", "-m", "slow", *session.posargs)
 
@@ -198,6 +199,32 @@ def package(session: nox.Session) -> None:
             session.run(randprop, *export, silent=True, external=True)
 
 
+def fuzz_target(session: nox.Session, source: Path) -> list[str | Path]:
+    """Return the command of a fuzz target, which is compiled where it is no Python."""
+    if source.suffix == ".py":
+        return [f"{session.bin}/python", source]
+    program, core = BUILD / "fuzz" / source.stem, BUILD / "fuzz/core"
+    sanitize = ["-O1", "-g", "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all"]
+    if source.suffix == ".c":
+        files = (source, "-Icpp/micro", "cpp/micro/randprop_micro.c")
+        session.run("clang", "-std=c99", *sanitize, *files, "-o", program, external=True)
+        return [program]
+    # The library as CMake builds it, kernels with their own flags and all.
+    options = {
+        "CMAKE_CXX_COMPILER": "clang++",
+        "CMAKE_BUILD_TYPE": "RelWithDebInfo",
+        "RANDPROP_BUILD_PYTHON": "OFF",
+        "RANDPROP_SANITIZE": "fuzzer-no-link,address,undefined",
+    }
+    defines = (f"-D{name}={value}" for name, value in options.items())
+    session.run("cmake", "-S", ".", "-B", core, "-G", "Ninja", *defines, silent=True)
+    session.run("cmake", "--build", core, "--target", "randprop", silent=True)
+    files = (source, "-Icpp/include", "-Icpp/src", "-Itests/cpp", core / "librandprop.a")
+    compiler = ("clang++", "-std=c++17", "-pthread")
+    session.run(*compiler, *sanitize, *files, "-o", program, external=True)
+    return [program]
+
+
 @nox.session
 def fuzz(session: nox.Session) -> None:
     """Fuzz targets, so many seconds each: ``nox -s fuzz -- 60 [TARGET ...]``.
@@ -205,55 +232,31 @@ def fuzz(session: nox.Session) -> None:
     What a target finds is written to build/fuzz, and the session fails.
     """
     need(session, "clang", "clang++")
-    sources = {path.stem.removeprefix("fuzz_"): path for path in ROOT.glob("tests/fuzz/fuzz_*.*")}
-    sources = {name: path for name, path in sorted(sources.items()) if path.suffix != ".hpp"}
+    found = sorted(path for path in ROOT.glob("tests/fuzz/fuzz_*.*") if path.suffix != ".hpp")
+    sources = {path.stem.removeprefix("fuzz_"): path for path in found}
     seconds, *targets = session.posargs or ["8"]
     if unknown := set(targets) - set(sources):
         session.error(f"no target {', '.join(unknown)}; there are: {', '.join(sources)}")
     session.install("cmake>=3.24", "ninja")
     install(session, "fuzz")
-    sanitize = ["-O1", "-g", "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all"]
     folder = BUILD / "fuzz"
-    core = folder / "core"
+    limits = (f"-max_total_time={seconds}", "-max_len=4000", "-timeout=60")
     for target in targets or sources:
-        source, corpus, program = sources[target], folder / target, folder / f"fuzz_{target}"
-        corpus.mkdir(parents=True, exist_ok=True)
-        command: list[str | Path] = [program]
-        if source.suffix == ".py":
-            command = ["python", source]
-        elif source.suffix == ".c":
-            flags = ("-std=c99", "-Icpp/micro", "cpp/micro/randprop_micro.c")
-            session.run("clang", *sanitize, *flags, source, "-o", program, external=True)
-        else:
-            # The library as CMake builds it, kernels with their own flags and all.
-            options = {
-                "CMAKE_CXX_COMPILER": "clang++",
-                "CMAKE_BUILD_TYPE": "RelWithDebInfo",
-                "RANDPROP_BUILD_PYTHON": "OFF",
-                "RANDPROP_SANITIZE": "fuzzer-no-link,address,undefined",
-            }
-            defines = (f"-D{name}={value}" for name, value in options.items())
-            session.run("cmake", "-S", ".", "-B", core, "-G", "Ninja", *defines, silent=True)
-            session.run("cmake", "--build", core, "--target", "randprop", silent=True)
-            flags = ("-std=c++17", "-Icpp/include", "-Icpp/src", "-Itests/cpp", "-pthread")
-            library = (core / "librandprop.a", "-o", program)
-            session.run("clang++", *sanitize, *flags, source, *library, external=True)
-        inputs = [corpus, source.parent / "seeds" / target]
+        inputs = [folder / target, ROOT / "tests/fuzz/seeds" / target]
         if target.startswith("model"):
             inputs.append(ROOT / "tests/data/models")
-        limits = (f"-max_total_time={seconds}", "-max_len=4000", "-timeout=60")
-        keep = ("-print_final_stats=1", f"-artifact_prefix={folder}/")
-        said = folder / f"{target}.log"
-        try:
-            with said.open("wb") as log:
-                to_log = {"stdout": log, "stderr": subprocess.STDOUT, "external": True}
-                session.run(*command, *limits, *keep, *inputs, **to_log)
-        finally:
-            lines = said.read_text(errors="replace").splitlines()
-            session.log("\n".join(lines[-60:] if "stat::peak_rss_mb" not in lines[-1] else []))
-        edges = re.findall(r"cov: (\d+)", "\n".join(lines))
-        runs = re.findall(r"number_of_executed_units: (\d+)", "\n".join(lines))
-        session.log(f"{target}: {runs[-1]} executions, {edges[-1]} edges")
+        inputs[0].mkdir(parents=True, exist_ok=True)
+        options = (*limits, "-print_final_stats=1", f"-artifact_prefix={folder}/")
+        command = [*fuzz_target(session, sources[target]), *options, *inputs]
+        log = folder / f"{target}.log"
+        with log.open("wb") as file:
+            ended = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, check=False)
+        said = log.read_text(errors="replace")
+        if ended.returncode != 0:
+            session.error(f"{target} found something\n{said[-6000:]}")
+        edges = re.findall(r"cov: (\d+)", said)[-1]
+        executions = re.findall(r"number_of_executed_units: (\d+)", said)[-1]
+        session.log(f"{target}: {executions} executions, {edges} edges")
 
 
 @nox.session
