@@ -135,10 +135,10 @@ class Reader:
 
     def _attribute(self, node: ast.Attribute) -> None:
         first, *rest = dotted(node) or [""]
-        if first in self.bound and rest:
-            source, name = ".".join([self.bound[first], *rest[:-1]]), rest[-1]
-            if source in self.modules and not self._takes(node, f"{source}.{name}"):
-                self._name_of(node, source, name)
+        source = ".".join([self.bound.get(first, ""), *rest[:-1]])
+        if source in self.modules:
+            if not self._takes(node, f"{source}.{node.attr}"):
+                self._name_of(node, source, node.attr)
         elif (
             is_private(node.attr)
             and first not in {"self", "cls"}
