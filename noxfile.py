@@ -298,7 +298,7 @@ def emulated(session: nox.Session) -> None:
     need(session, "qemu-x86_64", "qemu-aarch64", "aarch64-linux-gnu-g++", "apt-get", "dpkg-deb")
     install(session, "", "pybind11>=3.1")
     build(session, "aarch64", "--target", "randprop")
-    session.run("tests/slow/emulated-cpus", session.create_tmp(), external=True)
+    session.run("tests/slow/emulated-cpus", Path(session.create_tmp()).resolve(), external=True)
 
 
 @nox.session
