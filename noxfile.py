@@ -1,0 +1,345 @@
+"""Every check as a session: ``nox -l`` lists them, ``nox -s NAME`` runs one, without root.
+
+A session makes an environment of its own under ``build``, says what is missing on the system, and
+tests this tree, or the wheel that RANDPROP_WHEEL names where randprop itself is not compiled in a
+special way. Releases of what pip installs are those of ``.ci/constraints.txt``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).resolve().parent
+BUILD = ROOT / "build"
+PINS = ROOT / ".ci" / "constraints.txt"
+os.environ["PIP_CONSTRAINT"] = os.environ["PIP_BUILD_CONSTRAINT"] = str(PINS)
+nox.options.default_venv_backend = "virtualenv"
+nox.options.envdir = "build/nox"
+nox.options.sessions = ["lint", "cpp", "tests"]
+
+# Where a program is missing: the Debian package that holds it.
+PACKAGES = {
+    "c++": "g++",
+    "doctest/doctest.h": "doctest-dev",
+    "clang": "clang libclang-rt-dev",
+    "clang++": "clang libclang-rt-dev",
+    "pkg-config": "pkg-config",
+    "qemu-x86_64": "qemu-user",
+    "qemu-aarch64": "qemu-user",
+    "aarch64-linux-gnu-g++": "g++-aarch64-linux-gnu libc6-dev-arm64-cross",
+    "dpkg-deb": "dpkg",
+    "apt-get": "apt",
+    "git": "git",
+}
+
+
+def need(session: nox.Session, *programs: str) -> None:
+    """End the session where a program, or a header of C++, is missing."""
+
+    def is_there(name: str) -> bool:
+        if not name.endswith(".h"):
+            return shutil.which(name) is not None
+        compiled = ["c++", "-fsyntax-only", "-include", name, "-x", "c++", os.devnull]
+        return subprocess.run(compiled, capture_output=True, check=False).returncode == 0
+
+    missing = [name for name in programs if not is_there(name)]
+    if missing:
+        session.error(
+            "missing on this system: "
+            + ", ".join(f"{name} (Debian: {PACKAGES[name]})" for name in missing)
+        )
+
+
+def install(session: nox.Session, extra: str, *others: str) -> None:
+    """Install randprop with an extra, and other packages."""
+    randprop = os.environ.get("RANDPROP_WHEEL", ".")
+    session.install(f"{randprop}[{extra}]" if extra else randprop, *others)
+
+
+def build(session: nox.Session, preset: str, *options: str) -> None:
+    """Install CMake and Ninja, and build what a preset of CMake builds."""
+    session.install("cmake>=3.24", "ninja")
+    session.run("cmake", "--preset", preset, silent=True)
+    session.run("cmake", "--build", "--preset", preset, *options, silent=True)
+
+
+@nox.session
+def cpp(session: nox.Session) -> None:
+    """The C++ tests on this machine."""
+    need(session, "c++", "doctest/doctest.h")
+    build(session, "release")
+    session.run("ctest", "--preset", "release")
+
+
+@nox.session
+def cpp_baseline(session: nox.Session) -> None:
+    """The C++ tests on an x86-64 CPU without AVX: no kernel's instruction is in the baseline."""
+    need(session, "c++", "doctest/doctest.h", "qemu-x86_64")
+    build(session, "release")
+    tests = BUILD / "release/tests/cpp/randprop_tests"
+    session.run("qemu-x86_64", "-cpu", "Nehalem", tests, env={"RANDPROP_SIMD": ""}, external=True)
+
+
+@nox.session
+def cpp_arm(session: nox.Session) -> None:
+    """The C++ tests on 64-bit Arm, with the dot-product extension and without it."""
+    need(session, "doctest/doctest.h", "aarch64-linux-gnu-g++", "qemu-aarch64")
+    build(session, "aarch64")
+    session.run("ctest", "--preset", "aarch64")
+    on_old = ("qemu-aarch64", "-cpu", "cortex-a57", "-L", "/usr/aarch64-linux-gnu")
+    session.run(*on_old, BUILD / "aarch64/tests/cpp/randprop_tests", external=True)
+
+
+@nox.session
+def cpp_package(session: nox.Session) -> None:
+    """The C++ library: installed, found by CMake and pkg-config, used without Python.
+
+    build/cpp_package/classify is what examples/cpp makes with pkg-config.
+    """
+    need(session, "c++", "pkg-config")
+    build(session, "install")
+    prefix = BUILD / "cpp_package"
+    example = prefix / "example"
+    cmake = ("cmake", "-G", "Ninja", f"-DCMAKE_PREFIX_PATH={prefix}")
+    session.run("cmake", "--install", BUILD / "install", "--prefix", prefix, silent=True)
+    session.run(*cmake, "-S", "examples/cpp", "-B", example, silent=True)
+    session.run("cmake", "--build", example, silent=True)
+    found = {"PKG_CONFIG_PATH": str(next(prefix.rglob("randprop.pc")).parent)}
+    ask = ("pkg-config", "--cflags", "--libs", "randprop")
+    flags = str(session.run(*ask, env=found, silent=True, external=True)).split()
+    source, program = "examples/cpp/classify.cpp", prefix / "classify"
+    session.run("c++", "-std=c++17", source, *flags, "-o", program, external=True)
+    # The inputs of tests/helpers.py, known_input, and the labels that Python gave them.
+    inputs = "\n".join(
+        str((31 * s + 7 * k + s * k % 13) % 256) for s in range(40) for k in range(20)
+    )
+    models = ROOT / "tests/data/models"
+    for line in (models / "labels.txt").read_text().splitlines():
+        name, *labels = line.split()
+        if name not in {"centroids", "ridge", "neighbors", "range"}:
+            continue
+        for path in (program, example / "classify"):
+            command = [path, models / f"{name}.safetensors"]
+            said = subprocess.run(command, input=inputs, text=True, stdout=-1, check=True).stdout
+            if said.split() != labels:
+                session.error(f"{path}: other labels of {name}")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """The Python tests, as the README runs them."""
+    install(session, "test")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def tests_slow(session: nox.Session) -> None:
+    """The Python tests that take long, much memory, or what few machines have."""
+    install(session, "test")
+    session.run("pytest", "-m", "slow", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Format, style, types and the shape of the imports; clang-tidy, which takes minutes, last."""
+    need(session, "git", "c++", "doctest/doctest.h")
+    install(session, "dev")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("mypy")
+    session.run("mypy", "--strict", "tests/typing/user.py")
+    stubs = ("randprop._core", "--allowlist", ".ci/stubtest-allowlist.txt")
+    session.run("python", "-m", "mypy.stubtest", *stubs)
+    session.run("python", "tools/import_circles.py")
+    if "importlinter" in nox.project.load_toml("pyproject.toml")["tool"]:
+        session.run("lint-imports")
+    folders = ("cpp", "tests", "examples/bare_metal", "examples/cpp")
+    globs = [f"{folder}/*.{ending}" for folder in folders for ending in ("c", "h", "cpp", "hpp")]
+    sources = str(session.run("git", "ls-files", *globs, silent=True, external=True, log=False))
+    session.run("clang-format", "--dry-run", "--Werror", *sources.split(), log=False)
+    build(session, "tidy")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The documentation, in build/docs; a warning is an error."""
+    install(session, "docs")
+    session.run("sphinx-build", "-W", "--keep-going", "-q", "-b", "html", "docs", "build/docs")
+
+
+@nox.session
+def package(session: nox.Session) -> None:
+    """The sdist, and the wheel built from it, in build/package: checked, installed, used."""
+    need(session, "c++")
+    session.install("build", "twine", "auditwheel>=6; sys_platform == 'linux'")
+    folder = BUILD / "package"
+    shutil.rmtree(folder, ignore_errors=True)
+    # The wheel is built from the sdist, not from this tree.
+    session.run("python", "-m", "build", "--outdir", folder, silent=True)
+    session.run("twine", "check", "--strict", *folder.iterdir())
+    (wheel,) = folder.glob("*.whl")
+    if shutil.which("auditwheel", path=session.bin):
+        session.run("auditwheel", "show", wheel)
+    session.install(wheel)
+    with session.chdir(session.create_tmp()):
+        said = str(session.run("randprop", "evaluate", "--layers", "3", silent=True))
+        if not re.search(r"^accuracy +0\.6450$", said, re.MULTILINE):
+            session.error(said)
+        # What is no Python module came along too.
+        export = ("export", "c", "--dataset", "digits", "--width", "64", "--out", "c")
+        session.run("randprop", *export, silent=True)
+
+
+def fuzz_target(session: nox.Session, source: Path) -> list[str | Path]:
+    """Return the command of a fuzz target, which is compiled where it is no Python."""
+    if source.suffix == ".py":
+        return [f"{session.bin}/python", source]
+    program, core = BUILD / "fuzz" / source.stem, BUILD / "fuzz/core"
+    sanitize = ["-O1", "-g", "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all"]
+    if source.suffix == ".c":
+        runtime = ("-Icpp/micro", "cpp/micro/randprop_micro.c")
+        session.run("clang", "-std=c99", *sanitize, source, *runtime, "-o", program, external=True)
+        return [program]
+    # The library as CMake builds it, kernels with their own flags and all.
+    options = {
+        "CMAKE_CXX_COMPILER": "clang++",
+        "CMAKE_BUILD_TYPE": "RelWithDebInfo",
+        "RANDPROP_BUILD_PYTHON": "OFF",
+        "RANDPROP_SANITIZE": "fuzzer-no-link,address,undefined",
+    }
+    defines = (f"-D{name}={value}" for name, value in options.items())
+    session.run("cmake", "-S", ".", "-B", core, "-G", "Ninja", *defines, silent=True)
+    session.run("cmake", "--build", core, "--target", "randprop", silent=True)
+    includes = ("-Icpp/include", "-Icpp/src", "-Itests/cpp")
+    files = (source, *includes, core / "librandprop.a", "-pthread")
+    session.run("clang++", "-std=c++17", *sanitize, *files, "-o", program, external=True)
+    return [program]
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Fuzz targets, so many seconds each: ``nox -s fuzz -- 60 [TARGET ...]``.
+
+    What a target finds is written to build/fuzz, and the session fails.
+    """
+    need(session, "clang", "clang++")
+    found = sorted(path for path in ROOT.glob("tests/fuzz/fuzz_*.*") if path.suffix != ".hpp")
+    sources = {path.stem.removeprefix("fuzz_"): path for path in found}
+    seconds, *targets = session.posargs or ["8"]
+    if unknown := set(targets) - set(sources):
+        session.error(f"no target {', '.join(unknown)}; there are: {', '.join(sources)}")
+    session.install("cmake>=3.24", "ninja")
+    install(session, "fuzz")
+    folder = BUILD / "fuzz"
+    limits = (f"-max_total_time={seconds}", "-max_len=4000", "-timeout=60")
+    for target in targets or sources:
+        inputs = [folder / target, ROOT / "tests/fuzz/seeds" / target]
+        if target.startswith("model"):
+            inputs.append(ROOT / "tests/data/models")
+        inputs[0].mkdir(parents=True, exist_ok=True)
+        options = (*limits, "-print_final_stats=1", f"-artifact_prefix={folder}/")
+        command = [*fuzz_target(session, sources[target]), *options, *inputs]
+        log = folder / f"{target}.log"
+        with log.open("wb") as file:
+            ended = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, check=False)
+        said = log.read_text(errors="replace")
+        if ended.returncode != 0:
+            session.error(f"{target} found something\n{said[-6000:]}")
+        edges = re.findall(r"cov: (\d+)", said)[-1]
+        executions = re.findall(r"number_of_executed_units: (\d+)", said)[-1]
+        session.log(f"{target}: {executions} executions, {edges} edges")
+
+
+@nox.session
+def sanitize(session: nox.Session) -> None:
+    """C++ and Python tests under the sanitizers of addresses, undefined behaviour and threads."""
+    need(session, "c++", "doctest/doctest.h")
+    strict = {
+        "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
+        "TSAN_OPTIONS": "halt_on_error=1",
+    }
+    build(session, "asan")
+    session.run("ctest", "--preset", "asan", env=strict)
+    build(session, "tsan")
+    words = ["thread", "neighbo", "interrupt", "callback", "chunk", "exception", "golden"]
+    cases = ",".join(f"*{word}*" for word in [*words, "definition at every level"])
+    threads = BUILD / "tsan/tests/cpp/randprop_tests"
+    session.run(threads, f"-tc={cases}", env=strict, external=True)
+    # The interpreter is not built with ASan: its runtime is loaded first, and leaks of Python are
+    # not ours to report.
+    special = (
+        "cmake.define.RANDPROP_SANITIZE=address,undefined",
+        "cmake.build-type=RelWithDebInfo",
+    )
+    session.install(".[test]", "-C", special[0], "-C", special[1])
+    runtimes = [
+        subprocess.check_output(["c++", f"-print-file-name={name}"], text=True).strip()
+        for name in ("libasan.so", "libubsan.so")
+    ]
+    strict |= {
+        "LD_PRELOAD": " ".join(runtimes),
+        "ASAN_OPTIONS": "detect_leaks=0",
+        "CFLAGS": "-fsanitize=address -g",
+    }
+    modules = ["bits", "readouts", "ridge", "golden_models", "network", "micro"]
+    files = [f"tests/test_{name}.py" for name in modules]
+    session.run("python", "-m", "pytest", "-q", *files, *session.posargs, env=strict)
+
+
+@nox.session
+def emulated(session: nox.Session) -> None:
+    """Known answers on CPUs that this machine is not: old x86-64 and 64-bit Arm."""
+    need(session, "qemu-x86_64", "qemu-aarch64", "aarch64-linux-gnu-g++", "apt-get", "dpkg-deb")
+    install(session, "", "pybind11>=3.1")
+    build(session, "aarch64", "--target", "randprop")
+    session.run("tests/slow/emulated-cpus", Path(session.create_tmp()).resolve(), external=True)
+
+
+@nox.session
+def soak(session: nox.Session) -> None:
+    """Single images from 1 to 32 threads, so many minutes: ``nox -s soak -- 10``."""
+    install(session, "")
+    session.run("python", "tests/slow/soak.py", *session.posargs)
+
+
+@nox.session
+def audit(session: nox.Session) -> None:
+    """Known vulnerabilities of what CI installs. Needs a connection to pypi.org."""
+    session.install("pip-audit")
+    session.run("pip-audit", "--strict", "--no-deps", "--disable-pip", "-r", PINS)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """The benchmarks, contestants and all: ``nox -s bench -- OPTIONS OF randprop bench``."""
+    install(session, "bench")
+    session.run("randprop", "bench", *session.posargs)
+
+
+@nox.session
+def pin(session: nox.Session) -> None:
+    """Write .ci/constraints.txt, and the same releases into .pre-commit-config.yaml, anew.
+
+    They are what a fresh environment gets today. Run .ci/run, read the difference, commit.
+    """
+    without = {"PIP_CONSTRAINT": "", "PIP_BUILD_CONSTRAINT": ""}
+    build_tools = ("scikit-build-core>=1.1", "pybind11>=3.1", "cmake", "ninja", "build", "twine")
+    session.install(".[dev,docs,fuzz]", *build_tools, "auditwheel>=6", env=without)
+    found = str(session.run("pip", "freeze", silent=True))
+    pins = [line for line in found.splitlines() if not line.startswith("randprop")]
+    head = (
+        "# Made by `nox -s pin`: what CI installs, build tools and all. Users are not held to it."
+    )
+    PINS.write_text("\n".join([head, *pins]) + "\n")
+    hooks = ROOT / ".pre-commit-config.yaml"
+    text = hooks.read_text()
+    for name in ("ruff", "clang-format"):
+        (release,) = (line.partition("==")[2] for line in pins if line.startswith(f"{name}=="))
+        text = re.sub(rf"rev: .*  # {name}\n", f"rev: v{release}  # {name}\n", text)
+    hooks.write_text(text)

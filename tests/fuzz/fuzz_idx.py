@@ -1,0 +1,56 @@
+"""Atheris target: any bytes are an IDX file that is read whole, or a `ValueError`."""
+
+from __future__ import annotations
+
+import gzip
+import math
+import struct
+
+from harness import fuzz
+from randprop.datasets import _idx
+
+
+def _read(data: bytes) -> None:
+    try:
+        array = _idx.parse(data, "file")
+    except ValueError as error:
+        if not str(error).startswith("file: "):
+            raise
+        return
+    content = _idx.gunzip(data, "file") if data[:2] == b"\x1f\x8b" else data
+    n_dims = content[3]
+    shape = struct.unpack_from(f">{n_dims}I", bytes(content), 4)
+    assert array.shape == shape
+    assert array.dtype == "uint8"
+    assert array.size == math.prod(shape) == len(content) - 4 - 4 * n_dims
+    assert array.tobytes() == bytes(content)[4 + 4 * n_dims :]
+
+
+def _member(data: bytes) -> bytes:
+    """Compress as tools/pack_mnist.py does: a member whose header tells its length."""
+    packed = gzip.compress(data, 1, mtime=0)
+    extra = struct.pack("<2sHI", b"RP", 4, len(packed) + 10)
+    return packed[:3] + b"\x04" + packed[4:10] + struct.pack("<H", len(extra)) + extra + packed[10:]
+
+
+def test_one(data: bytes) -> None:
+    """Read the bytes as they are, compressed whole, and compressed in two members.
+
+    A fuzzer makes no valid deflate stream by chance. The last byte chooses where the members part,
+    and damages one of them now and then.
+    """
+    if not data:
+        return
+    choice, content = data[-1], data[:-1]
+    _read(data)
+    _read(content)
+    _read(gzip.compress(content, 1, mtime=0))
+    cut = choice % (len(content) + 1)
+    members = bytearray(_member(content[:cut]) + _member(content[cut:]))
+    if choice >= 128 and content:
+        members[content[-1] % len(members)] ^= 1 << choice % 8
+    _read(bytes(members))
+
+
+if __name__ == "__main__":
+    fuzz(test_one)
