@@ -4,7 +4,7 @@
 
 The output is plain gzip. The training images are cut into members that tell their own length in
 an extra field of the header ("RP", 4 bytes, little-endian), so that a reader can inflate them side
-by side; any other reader sees one file. The sums it prints stand in randprop.datasets._sources.
+by side; any other reader sees one file. The sums it prints stand in randprop.datasets.sources.
 """
 
 from __future__ import annotations

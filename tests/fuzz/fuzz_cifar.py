@@ -7,16 +7,16 @@ import io
 import tarfile
 
 from harness import fuzz
-from randprop.datasets import _cifar
+from randprop.datasets import cifar
 
 # The records of a batch, so that a whole archive is small enough to be mutated.
-_cifar._BATCH_RECORDS = 1
-_NAMES = (*_cifar._TRAIN, _cifar._TEST)
+cifar._BATCH_RECORDS = 1
+_NAMES = (*cifar._TRAIN, cifar._TEST)
 
 
 def _read_batch(data: bytes) -> None:
     try:
-        features, labels = _cifar.parse_batch(data, "file")
+        features, labels = cifar.parse_batch(data, "file")
     except ValueError as error:
         if not str(error).startswith("file: "):
             raise
@@ -28,7 +28,7 @@ def _read_batch(data: bytes) -> None:
 
 def _read_archive(data: bytes) -> None:
     try:
-        arrays = _cifar.read_archive(data, "file")
+        arrays = cifar.read_archive(data, "file")
     except ValueError as error:
         if not str(error).startswith("file: "):
             raise

@@ -7,17 +7,17 @@ import math
 import struct
 
 from harness import fuzz
-from randprop.datasets import _idx
+from randprop.datasets import idx
 
 
 def _read(data: bytes) -> None:
     try:
-        array = _idx.parse(data, "file")
+        array = idx.parse(data, "file")
     except ValueError as error:
         if not str(error).startswith("file: "):
             raise
         return
-    content = _idx.gunzip(data, "file") if data[:2] == b"\x1f\x8b" else data
+    content = idx.gunzip(data, "file") if data[:2] == b"\x1f\x8b" else data
     n_dims = content[3]
     shape = struct.unpack_from(f">{n_dims}I", bytes(content), 4)
     assert array.shape == shape

@@ -15,7 +15,7 @@ from safetensors.numpy import load as unpack
 
 import randprop
 from harness import fuzz
-from randprop import model_files
+from randprop.model import files
 
 _FOLDER = tempfile.TemporaryDirectory()
 _PATH = Path(_FOLDER.name) / "model.safetensors"
@@ -27,7 +27,7 @@ def _with_right_sum(data: bytes) -> bytes:
         arrays = unpack(data)
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
         stored = header["__metadata__"]["randprop"]
-        total = f"{model_files._sum(stored.partition(' ')[2], arrays):08x}".encode()
+        total = f"{files._sum(stored.partition(' ')[2], arrays):08x}".encode()
     except (SafetensorError, ValueError, KeyError, AttributeError, TypeError, RecursionError):
         return data
     return data.replace(stored.partition(" ")[0].encode() + b" ", total + b" ", 1)
