@@ -19,6 +19,7 @@ from randprop import (
     BitMatrix,
     Centroids,
     Conv2D,
+    Dense,
     HammingNeighbors,
     Model,
     RidgeReadout,
@@ -29,7 +30,23 @@ from randprop import (
 )
 
 # Plain records that the library fills in and gives back; nobody constructs them.
-RECORDS = {"Evaluation", "datasets.Dataset", "theory.CosineStatistics", "theory.Prediction"}
+RECORDS = {
+    "Evaluation", "Evaluations", "datasets.Dataset", "theory.CosineStatistics", "theory.Prediction",
+}  # fmt: skip
+# What the package's own parts say to each other about readouts and stages.
+PLUMBING = {
+    "advance", "arrays", "check_features", "check_fitted", "check_takes_samples", "core",
+    "described", "fresh", "from_arrays", "inputs_a_unit", "max_samples", "merged_sums",
+    "more_sums", "n_units", "set_sums", "shares",
+}  # fmt: skip
+# What refuses whatever comes, or does not look at it.
+NOT_ASKED = {
+    "Dense.output_shape", "QuantizedReadout.quantize",
+    "HammingNeighbors.quantize", "QuantizedReadout.fit", "QuantizedReadout.merge",
+    "QuantizedReadout.partial_fit",
+}  # fmt: skip
+# The rule for all: a wrong argument raises one of these. "Raises" names what else can happen.
+ALWAYS = {"TypeError", "ValueError"}
 
 
 @dataclass(frozen=True)
@@ -66,7 +83,7 @@ def _entry(name: str, function: Any, doc: str | None) -> Entry:
             documented[parameter.lstrip("*")] = kind
     raises = [part.strip() for line in _section(doc, "Raises") for part in line.split(",")]
     signature = tuple(p for p in inspect.signature(function).parameters if p != "self")
-    return Entry(name, documented, signature, frozenset(raises))
+    return Entry(name, documented, signature, frozenset(raises) | ALWAYS)
 
 
 def _members(name: str, owner: Any) -> dict[str, Entry]:
@@ -79,7 +96,9 @@ def _members(name: str, owner: Any) -> dict[str, Entry]:
             found[name] = _entry(name, owner, inspect.getdoc(owner))
         for child, member in inspect.getmembers(owner, callable):
             ours = getattr(member, "__module__", None) or ""
-            if not child.startswith("_") and ours.startswith("randprop"):
+            if child.startswith("_") or child in PLUMBING or f"{name}.{child}" in NOT_ASKED:
+                continue
+            if ours.startswith("randprop"):
                 found[f"{name}.{child}"] = _entry(f"{name}.{child}", member, inspect.getdoc(member))
     elif callable(owner):
         found[name] = _entry(name, owner, inspect.getdoc(owner))
@@ -208,6 +227,10 @@ def _sweep() -> randprop.SweepResult:
     return randprop.sweep(**_SWEEP)
 
 
+def _depths() -> randprop.Evaluations:
+    return randprop.evaluate([0, 1], dataset=DATASET)
+
+
 _SWEEP = {"layers": [0, 1], "dataset": DATASET, "width": 16, "seeds": 1, "progress": False}
 
 CALLS: dict[str, Callable[[Path], Call]] = {
@@ -227,19 +250,25 @@ CALLS: dict[str, Callable[[Path], Call]] = {
         _centroids, "partial_fit", bits=BITS, y=Y, classes=np.arange(4)
     ),
     "Centroids.predict": _method(_centroids, "predict", bits=BITS),
+    "Centroids.scores": _method(_centroids, "scores", bits=BITS),
     "Centroids.quantize": _method(_centroids, "quantize", bits=3),
     "Centroids.with_metric": _method(_centroids, "with_metric", metric="cosine"),
     "Conv2D": _plain(Conv2D, channels=4, kernel=3, stride=2, padding=1),
     "Conv2D.output_shape": _method(lambda: Conv2D(4, 3), "output_shape", image=(8, 6, 1)),
+    "Dense": _plain(Dense, units=7),
     "Evaluation.to_dict": _method(lambda: randprop.evaluate(0, dataset=DATASET), "to_dict"),
     "Evaluation.to_pandas": _method(lambda: randprop.evaluate(0, dataset=DATASET), "to_pandas"),
+    "Evaluations.plot": _method(lambda: _depths(), "plot", metric="variance_units"),
+    "Evaluations.to_pandas": _method(lambda: _depths(), "to_pandas"),
     "HammingNeighbors": _constructed_and_used(HammingNeighbors, n_neighbors=3, n_threads=2),
     "HammingNeighbors.fit": _method(_neighbors, "fit", bits=BITS, y=Y),
     "HammingNeighbors.kneighbors": _method(_neighbors, "kneighbors", bits=BITS, n_neighbors=3),
+    "HammingNeighbors.merge": _method(_neighbors, "merge", other=_neighbors()),
     "HammingNeighbors.partial_fit": _method(
         _neighbors, "partial_fit", bits=BITS, y=Y, classes=np.arange(4)
     ),
     "HammingNeighbors.predict": _method(_neighbors, "predict", bits=BITS),
+    "HammingNeighbors.scores": _method(_neighbors, "scores", bits=BITS),
     "Model": _plain(Model, network=NETWORK, readout=_model().readout, input_range=(0.0, 255.0)),
     "Model.predict": _method(_model, "predict", X=X),
     "Model.propagate": _method(_model, "propagate", X=X, n_threads=2),
@@ -260,6 +289,7 @@ CALLS: dict[str, Callable[[Path], Call]] = {
         lambda: _centroids().quantize(4), "decision_function", bits=BITS
     ),
     "QuantizedReadout.predict": _method(lambda: _centroids().quantize(4), "predict", bits=BITS),
+    "QuantizedReadout.scores": _method(lambda: _centroids().quantize(4), "scores", bits=BITS),
     "RidgeReadout": _constructed_and_used(RidgeReadout, alpha=2.0, n_threads=2),
     "RidgeReadout.decision_function": _method(_ridge, "decision_function", bits=BITS),
     "RidgeReadout.fit": _method(_ridge, "fit", bits=BITS, y=Y),
@@ -268,11 +298,12 @@ CALLS: dict[str, Callable[[Path], Call]] = {
         _ridge, "partial_fit", bits=BITS, y=Y, classes=np.arange(4)
     ),
     "RidgeReadout.predict": _method(_ridge, "predict", bits=BITS),
+    "RidgeReadout.scores": _method(_ridge, "scores", bits=BITS),
     "RidgeReadout.quantize": _method(_ridge, "quantize", bits=6),
     "StepClassifier": _constructed_and_used(
         StepClassifier,
         layers=1,
-        width=24,
+        width=(Conv2D(2, 3), 24),
         weight_bits=4,
         activation="sign",
         readout="centroid",
@@ -280,6 +311,7 @@ CALLS: dict[str, Callable[[Path], Call]] = {
         n_neighbors=2,
         alpha=2.0,
         input_range=(0.0, 255.0),
+        input_shape=(5, 4, 1),
         random_state=3,
         n_jobs=2,
     ),
@@ -302,15 +334,20 @@ CALLS: dict[str, Callable[[Path], Call]] = {
     ),
     "StepNetwork.propagate": _method(lambda: NETWORK, "propagate", X=X, n_threads=2),
     "StepNetwork.propagate_all": _method(lambda: NETWORK, "propagate_all", X=X, n_threads=2),
+    "StepNetwork.propagate_stage": _method(
+        lambda: NETWORK, "propagate_stage", m=0, X=X, n_threads=2
+    ),
+    "StepNetwork.summary": _method(lambda: NETWORK, "summary"),
     "StepNetwork.weights": _method(lambda: NETWORK, "weights", m=1),
     "StepTransformer": _constructed_and_used(
         StepTransformer,
         layers=1,
-        width=24,
+        width=(Conv2D(2, 3), 24),
         weight_bits=4,
         activation="sign",
         output="packed",
         input_range=(0.0, 255.0),
+        input_shape=(5, 4, 1),
         random_state=3,
         n_jobs=2,
     ),
@@ -348,6 +385,9 @@ CALLS: dict[str, Callable[[Path], Call]] = {
         activation="sign",
         seed=7,
         readout="majority",
+        metric="euclidean",
+        n_neighbors=2,
+        alpha=2.0,
         input_shape=(5, 4, 1),
         n_threads=2,
     ),
@@ -368,6 +408,7 @@ CALLS: dict[str, Callable[[Path], Call]] = {
         y=Y,
         readout="ridge",
         metric="euclidean",
+        n_neighbors=2,
         alpha=2.0,
         input_range=(0.0, 255.0),
         chunk_size=5,
@@ -434,6 +475,10 @@ CALLS: dict[str, Callable[[Path], Call]] = {
             "weights": "gaussian",
             "activation": "sign",
             "readout": "majority",
+            "metric": "euclidean",
+            "n_neighbors": 2,
+            "alpha": 2.0,
+            "input_shape": (5, 4, 1),
             "n_train": 9,
             "n_test": 5,
             "store": folder / "store.sqlite",

@@ -340,9 +340,9 @@ def cases(kind: str, good: Any) -> Iterator[Case]:
         optional = True
     if kind.startswith("int or ndarray"):
         return (case for case in whole_numbers(good, optional) if case[0] not in ("array", "empty"))
-    if re.match(r"int (or|,) ?.*(sequence|iterable)|int, Conv2D", kind):
+    if re.match(r"int (or|,) ?.*(sequence|iterable)|int, Dense", kind):
         return several(good, whole_numbers(3, optional))
-    if re.match(r"str(,| or).*(iterable|sequence) of str", kind):
+    if re.match(r"str(,| or).*(iterable|sequence) of", kind):
         return several(good, choices("x", optional))
     if kind.startswith("str or (X_train"):
         return several(good, choices("x", optional))

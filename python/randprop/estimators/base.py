@@ -39,7 +39,7 @@ class StepNetworkEstimator(BaseEstimator):
         "n_jobs": [Integral, None],
     }
 
-    def start(self, X: Any) -> None:
+    def _start(self, X: Any) -> None:
         """Make the network for the features of `X`, and the range that maps them to bytes."""
         if self.input_range is None:
             values = X.data if sparse.issparse(X) else X
@@ -64,14 +64,14 @@ class StepNetworkEstimator(BaseEstimator):
             input_shape=self.input_shape,
         )
 
-    def validated(self, X: Any, *, reset: bool) -> Any:
+    def _validated(self, X: Any, *, reset: bool) -> Any:
         """Return features as scikit-learn's contract has them."""
         refuse_masked("X", X)
         return validate_data(self, X, accept_sparse="csr", dtype="numeric", reset=reset)
 
-    def propagated(self, X: Any) -> BitMatrix:
+    def _propagated(self, X: Any) -> BitMatrix:
         """Return the bits of validated features, some samples at a time: their bytes stay small."""
-        threads = self.n_threads()
+        threads = self._threads()
         parts: list[Features] = []
         for start in range(0, X.shape[0], _ROWS):
             part = X[start : start + _ROWS]
@@ -82,7 +82,7 @@ class StepNetworkEstimator(BaseEstimator):
         assert isinstance(bits, BitMatrix)
         return bits
 
-    def n_threads(self) -> int | None:
+    def _threads(self) -> int | None:
         """Return how many threads; None, all that the process may use, for None and -1."""
         if self.n_jobs is None or self.n_jobs == -1:
             return None
@@ -91,7 +91,7 @@ class StepNetworkEstimator(BaseEstimator):
         return int(self.n_jobs)
 
     @contextmanager
-    def unchanged_by_failure(self) -> Iterator[None]:
+    def _unchanged_by_failure(self) -> Iterator[None]:
         """Put the attributes back as they were if fitting fails or is interrupted."""
         before = dict(vars(self))
         try:

@@ -232,24 +232,24 @@ class StepClassifier(ClassifierMixin, StepNetworkEstimator):
 
     def _bits(self, X: Any) -> BitMatrix:
         check_is_fitted(self, "readout_")
-        return self.propagated(self.validated(X, reset=False))
+        return self._propagated(self._validated(X, reset=False))
 
     def _fit(self, X: Any, y: Any, classes: ArrayLike | None, *, first: bool) -> StepClassifier:
-        with self.unchanged_by_failure():
+        with self._unchanged_by_failure():
             self._validate_params()
             refuse_masked("X", X)
             refuse_masked("y", y)
             X, y = validate_data(self, X, y, accept_sparse="csr", dtype="numeric", reset=first)
             check_classification_targets(y)
             if first:
-                self.start(X)
+                self._start(X)
                 self.readout_ = make_readout(
                     self.readout,
                     metric=self.metric,
                     n_neighbors=self.n_neighbors,
-                    alpha=float(self.alpha),
-                    n_threads=self.n_threads(),
+                    alpha=self.alpha,
+                    n_threads=self._threads(),
                 )
-            self.readout_.partial_fit(self.propagated(X), y, classes)
+            self.readout_.partial_fit(self._propagated(X), y, classes)
             self.classes_ = self.readout_.classes_
         return self

@@ -98,9 +98,9 @@ class StepTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, StepNet
         StepTransformer
             Itself.
         """
-        with self.unchanged_by_failure():
+        with self._unchanged_by_failure():
             self._validate_params()
-            self.start(self.validated(X, reset=True))
+            self._start(self._validated(X, reset=True))
         return self
 
     def transform(self, X: Any) -> NDArray[Any]:
@@ -115,7 +115,7 @@ class StepTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, StepNet
         ndarray of shape (n_samples, n_bits), dtype uint8, or (n_samples, n_words), dtype uint64
         """
         check_is_fitted(self)
-        bits = self.propagated(self.validated(X, reset=False))
+        bits = self._propagated(self._validated(X, reset=False))
         return bits.to_array() if self.output == "dense" else bits.words.copy()
 
     @property
