@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "json.hpp"
+#include "model/json.hpp"
 #include "randprop/model.hpp"
 
 namespace {

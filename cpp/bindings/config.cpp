@@ -20,7 +20,7 @@ void register_config(py::module_& module) {
       },
       py::arg("kernel"), py::arg("n_rounds"));
   module.def("available_cpus", &available_cpus);
-  module.def("kernel_choice", &kernel_choice, py::arg("weight_bits"), py::arg("bytes_input"),
+  module.def("kernel_choice", &kernel_choice, py::arg("weight_bits"), py::arg("reads"),
              py::arg("n_inputs"), py::arg("n_samples"));
   module.def("compiler", [] { return std::string(RANDPROP_COMPILER); });
   module.def("philox4x32_10", &philox4x32_10, py::arg("counter"), py::arg("key"));

@@ -4,7 +4,8 @@
 PYBIND11_MODULE(_core, module) {
   module.doc() = "Compiled core of randprop; use the randprop package, not this module.";
   module.attr("__version__") = RANDPROP_VERSION;
-  randprop::bindings::register_config(module);
+  // The enumerations of the network first: signatures of the others name them.
   randprop::bindings::register_network(module);
+  randprop::bindings::register_config(module);
   randprop::bindings::register_readouts(module);
 }

@@ -1,8 +1,10 @@
 // randprop::Network for Python.
+#include <pybind11/native_enum.h>
 #include <pybind11/stl.h>
 
 #include <array>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "randprop/network.hpp"
@@ -11,112 +13,158 @@
 namespace randprop::bindings {
 namespace {
 
+// What functions take: pybind11 refuses an object whose __init__ never ran where it hands out the
+// holder, but not where it hands out a reference.
+template <typename T>
+using Held = std::shared_ptr<T>;
+
 std::vector<py::array_t<std::uint64_t>> to_arrays(std::vector<BitMatrix>&& outputs) {
   std::vector<py::array_t<std::uint64_t>> arrays;
   arrays.reserve(outputs.size());
-  for (BitMatrix& bits : outputs) arrays.push_back(to_array(std::move(bits)));
+  for (BitMatrix& bits : outputs) {
+    arrays.push_back(to_array(std::move(bits)));
+  }
   return arrays;
 }
 
-template <std::size_t kSize>
-using Sizes = std::array<std::size_t, kSize>;
+template <typename View>
+std::vector<py::array_t<std::uint64_t>> propagate(const Network& network, const View& x,
+                                                  std::size_t first, std::size_t last, Keep keep,
+                                                  int n_threads) {
+  const RunOptions options = run_options(n_threads);
+  return to_arrays(without_gil([&] { return network.propagate(x, first, last, keep, options); }));
+}
 
-Activation activation(bool sign) { return sign ? Activation::sign : Activation::step; }
-
-void check_own_weights(const Array<std::int32_t>& weights, std::size_t n_inputs) {
+// activation: where x is bits.
+template <typename View, typename... Activations>
+py::array_t<std::uint64_t> apply(const View& x, std::size_t n_inputs,
+                                 const Array<std::int32_t>& weights, int n_threads,
+                                 Activations... activation) {
   require(weights.ndim() == 2 && static_cast<std::size_t>(weights.shape(1)) == n_inputs,
           "weights must have shape (n_units, " + std::to_string(n_inputs) + ")");
+  const std::int32_t* w = weights.data();
+  const auto rows = static_cast<std::size_t>(weights.shape(0));
+  const RunOptions options = run_options(n_threads);
+  return to_array(without_gil([&] { return apply_weights(x, w, rows, activation..., options); }));
+}
+
+void register_enums(py::module_& module) {
+  py::native_enum<Activation>(module, "Activation", "enum.Enum")
+      .value("step", Activation::step)
+      .value("sign", Activation::sign)
+      .finalize();
+  py::native_enum<Features>(module, "Features", "enum.Enum")
+      .value("bits", Features::bits)
+      .value("bytes", Features::bytes)
+      .finalize();
+  py::native_enum<Keep>(module, "Keep", "enum.Enum")
+      .value("last", Keep::last)
+      .value("all", Keep::all)
+      .finalize();
+}
+
+// A stage of Python is a Stage whose map is known by its class.
+struct DenseStage : Stage {};
+struct Conv2DStage : Stage {};
+
+void register_stages(py::module_& module) {
+  py::class_<Stage, Held<Stage>>(module, "Stage");
+  py::class_<DenseStage, Stage, Held<DenseStage>>(module, "Dense")
+      .def(py::init([](std::size_t units, unsigned weight_bits) {
+             return std::make_shared<DenseStage>(DenseStage{{Dense{units}, weight_bits}});
+           }),
+           py::arg("units"), py::arg("weight_bits"));
+  py::class_<Conv2DStage, Stage, Held<Conv2DStage>>(module, "Conv2D")
+      .def(py::init([](std::size_t channels, std::size_t kernel, std::size_t stride,
+                       std::size_t padding, unsigned weight_bits) {
+             return std::make_shared<Conv2DStage>(
+                 Conv2DStage{{Conv2D{channels, kernel, stride, padding}, weight_bits}});
+           }),
+           py::arg("channels"), py::arg("kernel"), py::arg("stride"), py::arg("padding"),
+           py::arg("weight_bits"));
 }
 
 }  // namespace
 
 void register_network(py::module_& module) {
+  register_enums(module);
+  register_stages(module);
   module.def(
       "apply_weights_bytes",
       [](const Array<std::uint8_t>& x, const Array<std::int32_t>& weights, int n_threads) {
-        require(x.ndim() == 2, "x must have 2 dimensions");
-        const ByteView view{x.data(), static_cast<std::size_t>(x.shape(0)),
-                            static_cast<std::size_t>(x.shape(1))};
-        check_own_weights(weights, view.n_features);
-        const std::int32_t* w = weights.data();
-        const auto rows = static_cast<std::size_t>(weights.shape(0));
-        const RunOptions options = run_options(n_threads);
-        return to_array(without_gil([&] { return apply_weights(view, w, rows, options); }));
+        const ByteView view = byte_view(x, "x");
+        return apply(view, view.n_features, weights, n_threads);
       },
       py::arg("x").noconvert(), py::arg("weights").noconvert(), py::arg("n_threads"));
   module.def(
       "apply_weights_bits",
       [](const Array<std::uint64_t>& words, std::size_t n_bits, const Array<std::int32_t>& weights,
-         bool sign, int n_threads) {
-        const BitView view = bit_view(words, n_bits, "words");
-        check_own_weights(weights, n_bits);
-        const std::int32_t* w = weights.data();
-        const auto rows = static_cast<std::size_t>(weights.shape(0));
-        const RunOptions options = run_options(n_threads);
-        return to_array(
-            without_gil([&] { return apply_weights(view, w, rows, activation(sign), options); }));
+         Activation activation, int n_threads) {
+        return apply(bit_view(words, n_bits, "words"), n_bits, weights, n_threads, activation);
       },
       py::arg("words").noconvert(), py::arg("n_bits"), py::arg("weights").noconvert(),
-      py::arg("sign"), py::arg("n_threads"));
+      py::arg("activation"), py::arg("n_threads"));
 
-  py::class_<Network>(module, "Network")
-      .def(py::init([](std::size_t n_features, std::vector<std::size_t> widths,
-                       unsigned weight_bits, bool sign, std::uint64_t seed, const Sizes<3>& image,
-                       const std::vector<Sizes<4>>& convolutions) {
-             NetworkSpec spec{n_features, std::move(widths), weight_bits, activation(sign), seed};
-             spec.input_shape = {image[0], image[1], image[2]};
-             for (const Sizes<4>& c : convolutions) {
-               spec.convolutions.push_back({c[0], c[1], c[2], c[3]});
+  py::class_<Network, Held<Network>>(module, "Network")
+      .def(py::init([](std::size_t n_features, const std::vector<Held<Stage>>& stages,
+                       Activation activation, std::uint64_t seed,
+                       const std::optional<std::array<std::size_t, 3>>& input_shape) {
+             NetworkSpec spec;
+             spec.n_features = n_features;
+             for (const Held<Stage>& stage : stages) {
+               require(stage != nullptr, "stages must be Dense or Conv2D, got None");
+               spec.stages.push_back(*stage);
              }
-             return std::make_unique<Network>(std::move(spec));
+             spec.activation = activation;
+             spec.seed = seed;
+             if (input_shape) {
+               spec.input_shape = {(*input_shape)[0], (*input_shape)[1], (*input_shape)[2]};
+             }
+             return std::make_shared<Network>(std::move(spec));
            }),
-           py::arg("n_features"), py::arg("widths"), py::arg("weight_bits"), py::arg("sign"),
-           py::arg("seed"), py::arg("image") = Sizes<3>{},
-           py::arg("convolutions") = std::vector<Sizes<4>>{})
+           py::arg("n_features"), py::arg("stages"), py::arg("activation"), py::arg("seed"),
+           py::arg("input_shape") = py::none())
       .def(
           "propagate_bytes",
-          [](const Network& network, const Array<std::uint8_t>& x, std::size_t first,
-             std::size_t last, bool all, int n_threads) {
-            require(x.ndim() == 2, "x must have 2 dimensions");
-            const ByteView view{x.data(), static_cast<std::size_t>(x.shape(0)),
-                                static_cast<std::size_t>(x.shape(1))};
-            const RunOptions options = run_options(n_threads);
-            return to_arrays(
-                without_gil([&] { return network.propagate(view, first, last, all, options); }));
+          [](const Held<Network>& network, const Array<std::uint8_t>& x, std::size_t first,
+             std::size_t last, Keep keep, int n_threads) {
+            return propagate(*network, byte_view(x, "x"), first, last, keep, n_threads);
           },
-          py::arg("x").noconvert(), py::arg("first"), py::arg("last"), py::arg("keep_all"),
+          py::arg("x").noconvert(), py::arg("first"), py::arg("last"), py::arg("keep"),
           py::arg("n_threads"))
       .def(
           "propagate_bits",
-          [](const Network& network, const Array<std::uint64_t>& words, std::size_t n_bits,
-             std::size_t first, std::size_t last, bool all, int n_threads) {
-            const BitView view = bit_view(words, n_bits, "words");
-            const RunOptions options = run_options(n_threads);
-            return to_arrays(
-                without_gil([&] { return network.propagate(view, first, last, all, options); }));
+          [](const Held<Network>& network, const Array<std::uint64_t>& words, std::size_t n_bits,
+             std::size_t first, std::size_t last, Keep keep, int n_threads) {
+            return propagate(*network, bit_view(words, n_bits, "words"), first, last, keep,
+                             n_threads);
           },
           py::arg("words").noconvert(), py::arg("n_bits"), py::arg("first"), py::arg("last"),
-          py::arg("keep_all"), py::arg("n_threads"))
+          py::arg("keep"), py::arg("n_threads"))
       .def(
           "weights",
-          [](const Network& network, std::size_t matrix) {
-            require(matrix < network.n_matrices(), "matrix is out of range");
+          [](const Held<Network>& network, std::size_t stage) {
+            const StageShape& shape = network->shape(stage);
             py::array_t<std::int32_t> out(
-                {static_cast<py::ssize_t>(n_units(network.spec(), matrix)),
-                 static_cast<py::ssize_t>(fan_in(network.spec(), matrix))});
+                {static_cast<py::ssize_t>(shape.n_units), static_cast<py::ssize_t>(shape.fan_in)});
             std::int32_t* data = out.mutable_data();
-            without_gil([&] { network.weights(matrix, data); });
+            without_gil([&] { network->weights(stage, data); });
             return out;
           },
-          py::arg("matrix"))
+          py::arg("stage"))
       .def(
           "prepare",
-          [](const Network& network, std::size_t matrix, bool bytes_input, int n_threads) {
+          [](const Held<Network>& network, std::size_t stage, Features reads, int n_threads) {
             const RunOptions options = run_options(n_threads);
-            without_gil([&] { network.prepare(matrix, bytes_input, options); });
+            without_gil([&] { network->prepare(stage, reads, options); });
           },
-          py::arg("matrix"), py::arg("bytes_input"), py::arg("n_threads"))
-      .def("prepared_bytes", &Network::prepared_bytes);
+          py::arg("stage"), py::arg("reads"), py::arg("n_threads"))
+      .def(
+          "prepared_bytes",
+          [](const Held<Network>& network, std::size_t stage) {
+            return network->prepared_bytes(stage);
+          },
+          py::arg("stage"));
 }
 
 }  // namespace randprop::bindings

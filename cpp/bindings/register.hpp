@@ -24,7 +24,9 @@ void register_network(py::module_& module);
 void register_readouts(py::module_& module);
 
 inline void require(bool condition, const std::string& message) {
-  if (!condition) throw py::value_error(message);
+  if (!condition) {
+    throw py::value_error(message);
+  }
 }
 
 // Options of a call that runs with the GIL released. Signals are handled on the calling thread,
@@ -54,6 +56,11 @@ inline BitView bit_view(const Array<std::uint64_t>& words, std::size_t n_bits, c
           std::string(name) + " must be packed words of shape (n_samples, " +
               std::to_string(words_for_bits(n_bits)) + ")");
   return {words.data(), static_cast<std::size_t>(words.shape(0)), n_bits};
+}
+
+inline ByteView byte_view(const Array<std::uint8_t>& x, const char* name) {
+  require(x.ndim() == 2, std::string(name) + " must have 2 dimensions");
+  return {x.data(), static_cast<std::size_t>(x.shape(0)), static_cast<std::size_t>(x.shape(1))};
 }
 
 // Moves the storage into an array without a copy.

@@ -50,18 +50,26 @@ CpuFeatures detect() {
 #if defined(__x86_64__)
   const auto bit = [](unsigned value, unsigned index) { return ((value >> index) & 1U) != 0; };
   unsigned a = 0, b = 0, c = 0, d = 0;
-  if (__get_cpuid(1, &a, &b, &c, &d) == 0) return cpu;
+  if (__get_cpuid(1, &a, &b, &c, &d) == 0) {
+    return cpu;
+  }
   const bool popcnt = bit(c, 23);
   const bool fma = bit(c, 12);
-  if (!bit(c, 27)) return cpu;  // OSXSAVE: XGETBV may be asked
+  if (!bit(c, 27)) {
+    return cpu;  // OSXSAVE: XGETBV may be asked
+  }
   unsigned xcr0_low = 0, xcr0_high = 0;
   __asm__ volatile("xgetbv" : "=a"(xcr0_low), "=d"(xcr0_high) : "c"(0));
   const bool os_avx = (xcr0_low & 0x06U) == 0x06U;
   const bool os_avx512 = (xcr0_low & 0xE6U) == 0xE6U;
   unsigned a7 = 0, b7 = 0, c7 = 0, d7 = 0;
-  if (__get_cpuid_count(7, 0, &a7, &b7, &c7, &d7) == 0) return cpu;
+  if (__get_cpuid_count(7, 0, &a7, &b7, &c7, &d7) == 0) {
+    return cpu;
+  }
   unsigned a71 = 0, b71 = 0, c71 = 0, d71 = 0;
-  if (a7 >= 1) __get_cpuid_count(7, 1, &a71, &b71, &c71, &d71);
+  if (a7 >= 1) {
+    __get_cpuid_count(7, 1, &a71, &b71, &c71, &d71);
+  }
   const bool bmi = bit(b7, 3) && bit(b7, 8);
   cpu.avx2 = os_avx && popcnt && fma && bmi && bit(b7, 5);
   cpu.avx_vnni = cpu.avx2 && bit(a71, 4);
@@ -125,14 +133,20 @@ const std::vector<Level>& levels() {
 
 std::string join(const std::vector<std::string>& names) {
   std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  for (const std::string& name : names) {
+    text += (text.empty() ? "" : ", ") + name;
+  }
   return text;
 }
 
 const Kernels& find(const std::string& name, const char* source) {
   for (const Level& level : levels()) {
-    if (name != level.kernels.name) continue;
-    if (level.supported) return level.kernels;
+    if (name != level.kernels.name) {
+      continue;
+    }
+    if (level.supported) {
+      return level.kernels;
+    }
     throw std::invalid_argument(
         std::string(source) + "='" + name +
         "' is not supported by this CPU; valid: " + join(simd_levels_supported()));
@@ -148,14 +162,18 @@ std::atomic<const Kernels*> g_active{nullptr};
 
 const Kernels& active() {
   const Kernels* table = g_active.load(std::memory_order_acquire);
-  if (table != nullptr) return *table;
+  if (table != nullptr) {
+    return *table;
+  }
   const char* wanted = std::getenv("RANDPROP_SIMD");
   if (wanted != nullptr && *wanted != '\0') {
     table = &find(wanted, "RANDPROP_SIMD");
   } else {
     table = &levels().front().kernels;
     for (const Level& level : levels()) {
-      if (level.supported) table = &level.kernels;
+      if (level.supported) {
+        table = &level.kernels;
+      }
     }
   }
   g_active.store(table, std::memory_order_release);
@@ -166,14 +184,18 @@ const Kernels& active() {
 
 std::vector<std::string> simd_levels_built() {
   std::vector<std::string> names;
-  for (const auto& level : kernels::levels()) names.emplace_back(level.kernels.name);
+  for (const auto& level : kernels::levels()) {
+    names.emplace_back(level.kernels.name);
+  }
   return names;
 }
 
 std::vector<std::string> simd_levels_supported() {
   std::vector<std::string> names;
   for (const auto& level : kernels::levels()) {
-    if (level.supported) names.emplace_back(level.kernels.name);
+    if (level.supported) {
+      names.emplace_back(level.kernels.name);
+    }
   }
   return names;
 }

@@ -3,7 +3,11 @@
 // Included by every kernel translation unit, each compiled with its own instruction set, so it
 // holds declarations only and includes no STL header: an inline function emitted here with AVX-512
 // flags could be the copy that the linker keeps for the baseline. A kernel file exports exactly
-// one symbol, its table; everything else in it stands in an anonymous namespace.
+// one symbol, its table; everything else in it stands in an anonymous namespace. A table is a
+// constant: code that filled it at start-up would run the level's instructions on every CPU.
+//
+// A new kernel is a member here and a line in the table of each level that has one of its own, or
+// a line in fill_plain_loops where one loop serves them all.
 #ifndef RANDPROP_KERNELS_HPP
 #define RANDPROP_KERNELS_HPP
 
@@ -49,7 +53,8 @@ struct DotBlock {
   bool accumulate;  // add to sums in place of replacing them
 };
 
-// The bits of 64 units of a panel for n_blocks blocks of 64 samples, by look-up (lut_tiles.hpp).
+// The bits of 64 units of a panel for n_blocks blocks of 64 samples, by look-up
+// (shared/lut_tiles.inl.hpp).
 struct LutBlock {
   const uint8_t* index;       // from lut_index, block b at index + b * 64 * n_groups
   size_t n_blocks;            //
@@ -69,6 +74,9 @@ struct LutBlock {
 
 // Sums of nibbles of 15 stay in 16 bits.
 constexpr size_t kMaxLutInputs = 4096;
+
+// Rows of bytes whose sums stay in 32 bits.
+constexpr size_t kMaxByteRows = size_t{1} << 24;
 
 struct Kernels {
   const char* name;
@@ -108,9 +116,15 @@ struct Kernels {
   uint64_t (*popcount_words)(const uint64_t* words, size_t n_words);
   uint64_t (*hamming_words)(const uint64_t* a, const uint64_t* b, size_t n_words);
   uint64_t (*sum_bytes)(const uint8_t* bytes, size_t n_bytes);
+  uint64_t (*sum_squares)(const uint8_t* bytes, size_t n_bytes);
+  // Sum of |x - y| from one row of bytes to each of n_rows rows without gaps.
+  void (*byte_distances)(const uint8_t* x, const uint8_t* rows, size_t n_rows, size_t n_bytes,
+                         uint64_t* distances);
   // counts[64 * w + j] += how many of the rows have bit j of word w set. n_rows < 2^32.
   void (*count_columns)(const uint64_t* const* rows, size_t n_rows, size_t n_words,
                         uint32_t* counts);
+  // sums[k] += byte k of each of the rows. n_rows <= kMaxByteRows.
+  void (*sum_columns)(const uint8_t* const* rows, size_t n_rows, size_t n_bytes, uint32_t* sums);
 
   // The instructions that a kernel rests on, with all operands in registers: what the bench holds
   // the kernels against. Each returns the multiply-adds that n_rounds of it stand for; null where

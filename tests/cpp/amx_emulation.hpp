@@ -13,12 +13,14 @@ struct Tile {
 inline thread_local Tile tiles[8];
 
 inline void load(Tile& tile, const void* base, size_t stride) {
-  for (size_t r = 0; r < 16; ++r)
+  for (size_t r = 0; r < 16; ++r) {
     __builtin_memcpy(tile.row[r], static_cast<const uint8_t*>(base) + r * stride, 64);
+  }
 }
 inline void store(const Tile& tile, void* base, size_t stride) {
-  for (size_t r = 0; r < 16; ++r)
+  for (size_t r = 0; r < 16; ++r) {
     __builtin_memcpy(static_cast<uint8_t*>(base) + r * stride, tile.row[r], 64);
+  }
 }
 // c[m][n] += sum over k, i < 4 of unsigned a[m][4 k + i] * signed b[k][4 n + i].
 inline void dpbusd(Tile& c, const Tile& a, const Tile& b) {

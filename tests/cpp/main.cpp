@@ -8,9 +8,13 @@
 
 int main(int argc, char** argv) {
   std::cout << "SIMD levels tested:";
-  for (const std::string& level : randprop::simd_levels_supported()) std::cout << " " << level;
+  for (const std::string& level : randprop::simd_levels_supported()) {
+    std::cout << " " << level;
+  }
   std::cout << "; built:";
-  for (const std::string& level : randprop::simd_levels_built()) std::cout << " " << level;
+  for (const std::string& level : randprop::simd_levels_built()) {
+    std::cout << " " << level;
+  }
   std::cout << '\n' << std::flush;
   return doctest::Context(argc, argv).run();
 }

@@ -33,10 +33,14 @@ inline std::vector<std::vector<bool>> layer(const randprop::NetworkSpec& spec, s
   std::vector<std::vector<bool>> out(x.size(), std::vector<bool>(spec.widths[matrix]));
   for (std::size_t unit = 0; unit < spec.widths[matrix]; ++unit) {
     std::vector<std::int64_t> w(n_in);
-    for (std::size_t k = 0; k < n_in; ++k) w[k] = weight(spec, matrix, unit, k);
+    for (std::size_t k = 0; k < n_in; ++k) {
+      w[k] = weight(spec, matrix, unit, k);
+    }
     for (std::size_t s = 0; s < x.size(); ++s) {
       std::int64_t z = 0;
-      for (std::size_t k = 0; k < n_in; ++k) z += x[s][k] * w[k];
+      for (std::size_t k = 0; k < n_in; ++k) {
+        z += x[s][k] * w[k];
+      }
       out[s][unit] = z > 0;
     }
   }
@@ -57,7 +61,9 @@ inline randprop::BitMatrix random_bits(std::mt19937_64& random, std::size_t n_sa
   randprop::BitMatrix bits(n_samples, n_bits);
   for (std::size_t s = 0; s < n_samples; ++s) {
     for (std::size_t j = 0; j < n_bits; ++j) {
-      if (random() % 2 == 0) bits.set(s, j);
+      if (random() % 2 == 0) {
+        bits.set(s, j);
+      }
     }
   }
   return bits;
@@ -66,7 +72,9 @@ inline randprop::BitMatrix random_bits(std::mt19937_64& random, std::size_t n_sa
 inline bool tail_is_zero(const randprop::BitMatrix& bits) {
   const std::size_t used = bits.n_bits() % 64;
   for (std::size_t s = 0; used != 0 && s < bits.n_samples(); ++s) {
-    if ((bits.row(s)[bits.n_words() - 1] >> used) != 0) return false;
+    if ((bits.row(s)[bits.n_words() - 1] >> used) != 0) {
+      return false;
+    }
   }
   return true;
 }

@@ -15,7 +15,9 @@ TEST_CASE("a new matrix is zero, aligned, and holds a whole number of words") {
     BitMatrix bits(3, n_bits);
     CHECK(bits.n_words() == (n_bits + 63) / 64);
     CHECK(reinterpret_cast<std::uintptr_t>(bits.row(0)) % 64 == 0);
-    for (std::size_t w = 0; w < 3 * bits.n_words(); ++w) CHECK(bits.row(0)[w] == 0);
+    for (std::size_t w = 0; w < 3 * bits.n_words(); ++w) {
+      CHECK(bits.row(0)[w] == 0);
+    }
     bits.set(2, n_bits - 1);
     CHECK(bits.get(2, n_bits - 1));
     CHECK_FALSE(bits.get(1, n_bits - 1));

@@ -17,7 +17,9 @@ TEST_CASE("counts and distances equal the definition") {
       for (const std::size_t n_classes : {1U, 3U, 8U, 9U}) {
         const BitMatrix bits = oracle::random_bits(random, 40, n_bits);
         std::vector<std::int32_t> codes(40);
-        for (std::size_t s = 0; s < 40; ++s) codes[s] = static_cast<std::int32_t>(s % n_classes);
+        for (std::size_t s = 0; s < 40; ++s) {
+          codes[s] = static_cast<std::int32_t>(s % n_classes);
+        }
         std::vector<std::int64_t> counts(n_classes * n_bits), n(n_classes);
         add_class_counts(bits.view(), codes.data(), n_classes, counts.data(), n.data(), {2, {}});
         std::vector<double> distances(40 * n_classes);
@@ -25,7 +27,9 @@ TEST_CASE("counts and distances equal the definition") {
         for (std::size_t c = 0; c < n_classes; ++c) {
           for (std::size_t i = 0; i < n_bits; ++i) {
             std::int64_t count = 0;
-            for (std::size_t s = c; s < 40; s += n_classes) count += bits.get(s, i) ? 1 : 0;
+            for (std::size_t s = c; s < 40; s += n_classes) {
+              count += bits.get(s, i) ? 1 : 0;
+            }
             CHECK(counts[c * n_bits + i] == count);
           }
           for (std::size_t s = 0; s < 40; ++s) {

@@ -35,8 +35,12 @@ std::vector<std::vector<bool>> convolution(const NetworkSpec& spec, std::size_t 
             const std::size_t c = k % in.channels;
             const std::size_t y = oy * conv.stride + k / in.channels / conv.kernel;
             const std::size_t xx = ox * conv.stride + k / in.channels % conv.kernel;
-            if (y < conv.padding || y - conv.padding >= in.height) continue;
-            if (xx < conv.padding || xx - conv.padding >= in.width) continue;
+            if (y < conv.padding || y - conv.padding >= in.height) {
+              continue;
+            }
+            if (xx < conv.padding || xx - conv.padding >= in.width) {
+              continue;
+            }
             const std::size_t pixel = (y - conv.padding) * in.width + xx - conv.padding;
             z += x[s][pixel * in.channels + c] * weights[unit * n_in + k];
           }
@@ -178,11 +182,15 @@ TEST_CASE("weights of one's own equal plain sums") {
               z[1] += bit * w;
               z[2] += (2 * bit - 1) * w;
             }
-            for (std::size_t i = 0; i < 3; ++i) wrong += found[i].get(s, unit) != (z[i] > 0);
+            for (std::size_t i = 0; i < 3; ++i) {
+              wrong += found[i].get(s, unit) != (z[i] > 0);
+            }
           }
         }
         CHECK(wrong == 0);
-        for (const BitMatrix& out : found) CHECK(oracle::tail_is_zero(out));
+        for (const BitMatrix& out : found) {
+          CHECK(oracle::tail_is_zero(out));
+        }
       }
       unsetenv("RANDPROP_KERNEL");
     });

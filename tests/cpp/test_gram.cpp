@@ -19,8 +19,12 @@ TEST_CASE("Gram matrices equal counts of pairs, and add") {
       std::vector<std::int64_t> expected(n_bits * n_bits, 7);
       for (std::size_t s = 0; s < n_samples; ++s) {
         for (std::size_t i = 0; i < n_bits; ++i) {
-          if (!bits.get(s, i)) continue;
-          for (std::size_t j = 0; j < n_bits; ++j) expected[i * n_bits + j] += bits.get(s, j);
+          if (!bits.get(s, i)) {
+            continue;
+          }
+          for (std::size_t j = 0; j < n_bits; ++j) {
+            expected[i * n_bits + j] += bits.get(s, j);
+          }
         }
       }
       oracle::at_every_level([&](const std::string& level) {
@@ -44,7 +48,9 @@ TEST_CASE("linear scores are sums over the set bits") {
     for (std::int64_t& c : coef) {
       c = static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(2 * top + 1)) - top;
     }
-    for (std::int64_t& b : bias) b = static_cast<std::int64_t>(random() % 1000) - 500;
+    for (std::int64_t& b : bias) {
+      b = static_cast<std::int64_t>(random() % 1000) - 500;
+    }
     oracle::at_every_level([&](const std::string& level) {
       CAPTURE(level);
       std::vector<std::int64_t> scores(n_samples * n_outputs);
@@ -54,7 +60,9 @@ TEST_CASE("linear scores are sums over the set bits") {
         for (std::size_t o = 0; o < n_outputs; ++o) {
           std::int64_t sum = bias[o];
           for (std::size_t i = 0; i < n_bits; ++i) {
-            if (bits.get(s, i)) sum += coef[o * n_bits + i];
+            if (bits.get(s, i)) {
+              sum += coef[o * n_bits + i];
+            }
           }
           wrong += scores[s * n_outputs + o] != sum;
         }

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "json.hpp"
+#include "model/json.hpp"
 
 using randprop::json::Error;
 using randprop::json::parse;

@@ -5,7 +5,7 @@
 #include <random>
 #include <vector>
 
-#include "kernels.hpp"
+#include "kernels/kernels.hpp"
 #include "oracle.hpp"
 #include "randprop/philox.hpp"
 
@@ -31,7 +31,9 @@ void every_table(const Body& body) {
 
 std::uint64_t naive_popcount(std::uint64_t x) {
   std::uint64_t count = 0;
-  for (; x != 0; x >>= 1) count += x & 1U;
+  for (; x != 0; x >>= 1) {
+    count += x & 1U;
+  }
   return count;
 }
 
@@ -44,7 +46,9 @@ void check_dot(kernels::DotKernel dot, bool bits, std::mt19937_64& random) {
         std::vector<std::uint8_t> x(std::max<std::size_t>(n_rows, 1) * stride + 1);
         std::vector<std::int8_t> w(padded * 256 + 1);
         for (std::size_t i = 0; i < x.size(); ++i) {
-          if (i % stride >= 4 * n_quads) continue;  // zero past the last input
+          if (i % stride >= 4 * n_quads) {
+            continue;  // zero past the last input
+          }
           x[i] = extreme != 0 ? (bits ? 1 : 255)
                               : static_cast<std::uint8_t>(bits ? random() % 2 : random());
         }
@@ -82,7 +86,9 @@ TEST_CASE("Philox batches equal single blocks") {
       k.philox_batch(0xDEADBEEF, 0x01234567, 5, first, 7, 23, out.data());
       for (std::uint32_t i = 0; i < 64; ++i) {
         const auto block = philox4x32_10({5, first + i, 7, 23}, {0xDEADBEEF, 0x01234567});
-        for (std::size_t j = 0; j < 4; ++j) CHECK(out[j * 64 + i] == block[j]);
+        for (std::size_t j = 0; j < 4; ++j) {
+          CHECK(out[j * 64 + i] == block[j]);
+        }
       }
     }
   });
@@ -92,7 +98,9 @@ TEST_CASE("transposing 64 x 64 bits") {
   std::mt19937_64 random(2);
   every_table([&](const Kernels& k) {
     std::uint64_t block[64], before[64];
-    for (std::size_t i = 0; i < 64; ++i) block[i] = before[i] = random();
+    for (std::size_t i = 0; i < 64; ++i) {
+      block[i] = before[i] = random();
+    }
     k.transpose64(block);
     for (std::size_t i = 0; i < 64; ++i) {
       for (std::size_t j = 0; j < 64; ++j) {
@@ -113,8 +121,12 @@ TEST_CASE("popcount sums and thresholds, for one and eight input planes") {
               std::vector<std::uint64_t> x(n_rows * n_x_planes * n_words);
               std::vector<std::uint64_t> planes(n_groups * n_planes * n_words * 8);
               const bool full = random() % 3 == 0;
-              for (auto& word : x) word = full ? ~std::uint64_t{0} : random();
-              for (auto& word : planes) word = full ? ~std::uint64_t{0} : random();
+              for (auto& word : x) {
+                word = full ? ~std::uint64_t{0} : random();
+              }
+              for (auto& word : planes) {
+                word = full ? ~std::uint64_t{0} : random();
+              }
               const kernels::PopcountBlock block{
                   x.data(),   n_x_planes * n_words, n_rows,   n_words,
                   n_x_planes, planes.data(),        n_planes, n_groups};
@@ -187,7 +199,9 @@ TEST_CASE("dot products of bytes and of bits") {
 TEST_CASE("look-ups: indices, tables of extreme weights, several passes, absent rows and units") {
   std::mt19937_64 random(10);
   every_table([&](const Kernels& k) {
-    if (k.lut_panel == nullptr) return;
+    if (k.lut_panel == nullptr) {
+      return;
+    }
     for (const std::size_t n_inputs : {1U, 5U, 63U, 64U, 65U, 127U, 321U, 700U, 4096U}) {
       const std::size_t n_words = (n_inputs + 63) / 64;
       const std::size_t n_groups = k.lut_groups(n_inputs);
@@ -223,7 +237,9 @@ TEST_CASE("look-ups: indices, tables of extreme weights, several passes, absent 
           const auto sum_of = [&](std::size_t r, std::size_t unit) {
             std::int32_t sum = 0;
             for (std::size_t i = 0; i < n_inputs; ++i) {
-              if ((x[r * n_words + i / 64] >> (i % 64)) & 1U) sum += u[unit * stride + i];
+              if ((x[r * n_words + i / 64] >> (i % 64)) & 1U) {
+                sum += u[unit * stride + i];
+              }
             }
             return sum;
           };
@@ -232,7 +248,9 @@ TEST_CASE("look-ups: indices, tables of extreme weights, several passes, absent 
           for (std::size_t unit = 0; unit < 64; ++unit) {
             unit_terms[unit] = 4 * sum_of(0, unit) + static_cast<std::int32_t>(unit % 3) - 1;
           }
-          for (std::size_t r = 0; r < n_rows; ++r) row_terms[r] = 4 * (sum_of(r, 0) - sum_of(0, 0));
+          for (std::size_t r = 0; r < n_rows; ++r) {
+            row_terms[r] = 4 * (sum_of(r, 0) - sum_of(0, 0));
+          }
           AlignedArray<std::uint8_t> scratch(k.lut_scratch_bytes(n_blocks));
           std::vector<std::uint64_t> masks(64 * n_blocks, ~std::uint64_t{0});
           k.lut_panel({index.data(), n_blocks, n_groups, n_inputs, u.data(), stride, weight_bits,
@@ -259,7 +277,9 @@ TEST_CASE("thresholds of sums") {
   every_table([&](const Kernels& k) {
     for (const std::size_t n_rows : {1U, 5U}) {
       std::vector<std::int32_t> sums(n_rows * 64), row_terms(n_rows), unit_terms(64);
-      for (auto& term : row_terms) term = static_cast<std::int32_t>(random() % 40000000);
+      for (auto& term : row_terms) {
+        term = static_cast<std::int32_t>(random() % 40000000);
+      }
       for (auto& term : unit_terms) {
         term = static_cast<std::int32_t>(random() % 33000000) - 16500000;
       }
@@ -288,8 +308,12 @@ TEST_CASE("unpacking, slicing, counting, summing") {
   every_table([&](const Kernels& k) {
     for (const std::size_t n : {1U, 2U, 7U, 8U, 9U, 17U, 40U}) {
       std::vector<std::uint64_t> words(n), other(n);
-      for (auto& word : words) word = random();
-      for (auto& word : other) word = random();
+      for (auto& word : words) {
+        word = random();
+      }
+      for (auto& word : other) {
+        word = random();
+      }
       std::vector<std::uint8_t> bytes(64 * n + 1, 9);
       k.unpack_bits(words.data(), n, bytes.data());
       std::uint64_t ones = 0, differences = 0;
@@ -298,7 +322,9 @@ TEST_CASE("unpacking, slicing, counting, summing") {
         ones += bytes[i];
       }
       CHECK(bytes[64 * n] == 9);
-      for (std::size_t w = 0; w < n; ++w) differences += naive_popcount(words[w] ^ other[w]);
+      for (std::size_t w = 0; w < n; ++w) {
+        differences += naive_popcount(words[w] ^ other[w]);
+      }
       CHECK(k.popcount_words(words.data(), n) == ones);
       CHECK(k.hamming_words(words.data(), other.data(), n) == differences);
     }
@@ -327,9 +353,13 @@ TEST_CASE("counting bits of columns") {
     for (const std::size_t n_words : {1U, 7U, 8U, 9U, 20U}) {
       for (const std::size_t n_rows : {0U, 1U, 6U, 7U, 8U, 100U}) {
         std::vector<std::uint64_t> words(n_rows * n_words);
-        for (auto& word : words) word = random();
+        for (auto& word : words) {
+          word = random();
+        }
         std::vector<const std::uint64_t*> rows;
-        for (std::size_t r = n_rows; r-- > 0;) rows.push_back(words.data() + r * n_words);
+        for (std::size_t r = n_rows; r-- > 0;) {
+          rows.push_back(words.data() + r * n_words);
+        }
         std::vector<std::uint32_t> counts(64 * n_words, 3);
         std::vector<std::uint32_t> expected = counts;
         for (const std::uint64_t* row : rows) {

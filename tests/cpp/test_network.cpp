@@ -78,7 +78,9 @@ TEST_CASE("inputs of more than one pass over a panel") {
     const NetworkSpec spec{2500, {70}, weight_bits, Activation::step, 5};
     const auto bytes = oracle::random_bytes(random, std::size_t{20} * 2500);
     std::vector<std::vector<std::int64_t>> x(20);
-    for (std::size_t i = 0; i < bytes.size(); ++i) x[i / 2500].push_back(bytes[i]);
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+      x[i / 2500].push_back(bytes[i]);
+    }
     oracle::at_every_level([&](const std::string& level) {
       CAPTURE(level);
       const Network network(spec);

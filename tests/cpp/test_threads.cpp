@@ -19,9 +19,13 @@ TEST_CASE("every chunk runs once, whatever the number of threads") {
       const int workers = n_chunks == 0 ? 1 : worker_count(n_chunks, {n_threads, {}});
       parallel_chunks(n_chunks, {n_threads, {}}, [&](std::size_t chunk, int worker) {
         ++runs[chunk];
-        if (worker < 0 || worker >= workers) ++runs[chunk];
+        if (worker < 0 || worker >= workers) {
+          ++runs[chunk];
+        }
       });
-      for (const auto& count : runs) CHECK(count == 1);
+      for (const auto& count : runs) {
+        CHECK(count == 1);
+      }
     }
   }
 }
@@ -30,7 +34,9 @@ TEST_CASE("an exception of a body reaches the caller and stops the rest") {
   std::atomic<int> ran{0};
   const auto body = [&](std::size_t chunk, int) {
     ++ran;
-    if (chunk == 3) throw std::out_of_range("three");
+    if (chunk == 3) {
+      throw std::out_of_range("three");
+    }
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   };
   CHECK_THROWS_AS(parallel_chunks(100000, {3, {}}, body), std::out_of_range);
@@ -43,7 +49,9 @@ TEST_CASE("the callback is asked on the calling thread only, and ends the run") 
   RunOptions options;
   options.n_threads = 3;
   options.interrupted = [&] {
-    if (std::this_thread::get_id() != caller) elsewhere = true;
+    if (std::this_thread::get_id() != caller) {
+      elsewhere = true;
+    }
     return true;
   };
   const auto slow = [](std::size_t, int) {
@@ -75,13 +83,16 @@ TEST_CASE("threads that share a network prepare it at once") {
         for (int again = 0; again < 3; ++again) {
           const auto found = network.propagate(ByteView{x.data(), 3, 90}, 0, 2, false);
           bool equal = true;
-          for (std::size_t s = 0; s < 3; ++s)
+          for (std::size_t s = 0; s < 3; ++s) {
             equal = equal && found[0].row(s)[0] == expected[0].row(s)[0];
+          }
           same += equal ? 1 : 0;
         }
       });
     }
-    for (std::thread& thread : threads) thread.join();
+    for (std::thread& thread : threads) {
+      thread.join();
+    }
     CHECK(same == 12);
   }
 }

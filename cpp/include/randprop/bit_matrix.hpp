@@ -1,4 +1,4 @@
-// Packed bits: the one layout that every part of randprop shares.
+// Features as packed bits, the one layout that every part of randprop shares, and as bytes.
 //
 // A row is a run of uint64 words, bit j of the row being bit j % 64 of word j / 64. Bits past
 // n_bits in the last word are always zero; every producer keeps that promise and every kernel
@@ -13,6 +13,9 @@ namespace randprop {
 
 constexpr std::size_t words_for_bits(std::size_t n_bits) noexcept { return (n_bits + 63) / 64; }
 
+// What a stage or a readout reads.
+enum class Features { bits, bytes };
+
 // Read-only view of packed rows; owns nothing.
 struct BitView {
   const std::uint64_t* words = nullptr;
@@ -21,6 +24,15 @@ struct BitView {
 
   std::size_t n_words() const noexcept { return words_for_bits(n_bits); }
   const std::uint64_t* row(std::size_t sample) const noexcept { return words + sample * n_words(); }
+};
+
+// Read-only view of unsigned 8-bit features, rows without gaps.
+struct ByteView {
+  const std::uint8_t* data = nullptr;
+  std::size_t n_samples = 0;
+  std::size_t n_features = 0;
+
+  const std::uint8_t* row(std::size_t sample) const noexcept { return data + sample * n_features; }
 };
 
 // Array of T aligned to 64 bytes, left uninitialised by the constructor.

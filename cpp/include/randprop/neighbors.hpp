@@ -1,4 +1,4 @@
-// Nearest neighbours by Hamming distance on packed rows.
+// Nearest neighbours: by Hamming distance on packed rows, by the sum of |x - y| on bytes.
 #pragma once
 
 #include <cstddef>
@@ -17,6 +17,9 @@ constexpr std::size_t max_neighbors = 1000;
 // train.n_samples) and both have the same number of bits.
 void hamming_neighbors(BitView train, BitView queries, std::size_t k, std::int64_t* distances,
                        std::int64_t* indices, const RunOptions& options = {});
+// The same by the sum of |x - y|; both must have the same number of features.
+void byte_neighbors(ByteView train, ByteView queries, std::size_t k, std::int64_t* distances,
+                    std::int64_t* indices, const RunOptions& options = {});
 
 // counts[s] = set bits of row s.
 void row_popcounts(BitView bits, std::int64_t* counts);

@@ -7,11 +7,11 @@
 // z > 0.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "randprop/bit_matrix.hpp"
@@ -19,15 +19,10 @@
 
 namespace randprop {
 
-// How the next matrix reads a bit: step as 0 or 1, sign as -1 or +1.
+// How the next stage reads a bit: step as 0 or 1, sign as -1 or +1.
 enum class Activation { step, sign };
-
-// Read-only view of unsigned 8-bit features, rows without gaps.
-struct ByteView {
-  const std::uint8_t* data = nullptr;
-  std::size_t n_samples = 0;
-  std::size_t n_features = 0;
-};
+// Which outputs of a chain are returned: those of the last stage, or of each.
+enum class Keep { last, all };
 
 // An image as a row of features or bits in the order (y, x, channel), channel fastest.
 struct ImageShape {
@@ -38,46 +33,59 @@ struct ImageShape {
   std::size_t size() const noexcept { return height * width * channels; }
 };
 
+// A map that every unit sees all of.
+struct Dense {
+  std::size_t units = 0;
+};
+
 // Patches of kernel x kernel pixels, `stride` apart, each through the same matrix: unit i is output
 // channel i, input k = (dy * kernel + dx) * channels_in + c. Pixels outside the image, `padding` of
 // them on every side, add nothing to a preactivation.
-struct Convolution {
+struct Conv2D {
   std::size_t channels = 0;
-  std::size_t kernel = 0;  // 0: no convolution
+  std::size_t kernel = 0;
   std::size_t stride = 1;
   std::size_t padding = 0;
 };
 
 // The shape of the output. Throws std::invalid_argument when the kernel does not fit the padded
 // image, the padding is not below the kernel, or a number is 0 or beyond max_width.
-ImageShape convolved(ImageShape image, const Convolution& convolution);
+ImageShape convolved(ImageShape image, const Conv2D& convolution);
+
+// A random map and the step behind it.
+struct Stage {
+  std::variant<Dense, Conv2D> map;
+  unsigned weight_bits = 8;  // 1, 2, 4, 8 or 24
+};
 
 struct NetworkSpec {
   std::size_t n_features = 0;
-  std::vector<std::size_t> widths;  // output bits of each weight matrix
-  unsigned weight_bits = 8;         // 1, 2, 4, 8 or 24
+  std::vector<Stage> stages;
   Activation activation = Activation::step;
   std::uint64_t seed = 0;
-  // Where a matrix is a convolution, its entry names it; empty where none is. A convolution reads
-  // the image of input_shape or of the convolution before it.
+  // A convolution reads the image of input_shape or of the convolution before it.
   ImageShape input_shape = {};
-  std::vector<Convolution> convolutions = {};
-
-  bool is_convolution(std::size_t matrix) const noexcept {
-    return matrix < convolutions.size() && convolutions[matrix].kernel != 0;
-  }
 };
 
-// The image that a convolution reads: the input's, sent through the convolutions before it.
-ImageShape image_before(const NetworkSpec& spec, std::size_t matrix);
-// Inputs and units of the weight matrix: of a convolution those of one patch.
-std::size_t fan_in(const NetworkSpec& spec, std::size_t matrix);
-std::size_t n_units(const NetworkSpec& spec, std::size_t matrix);
+// What follows for one stage from those before it.
+struct StageShape {
+  std::size_t n_inputs = 0;   // features of a row
+  std::size_t n_outputs = 0;  // bits of a row
+  // Inputs and units of the weight matrix: of a convolution those of one patch.
+  std::size_t fan_in = 0;
+  std::size_t n_units = 0;
+  ImageShape in, out;  // of a convolution
+};
 
-// Inputs and outputs of a matrix: with 24-bit weights and 8-bit features, four times the largest
+// The shapes of all stages. Throws std::invalid_argument where they do not fit each other or the
+// limits above.
+std::vector<StageShape> stage_shapes(const NetworkSpec& spec);
+
+// Inputs and outputs of a stage: with 24-bit weights and 8-bit features, four times the largest
 // preactivation still fits 63 bits.
 constexpr std::size_t max_width = std::size_t{1} << 28;
 
+enum class WeightLayout;  // of the library's own headers
 struct PreparedMatrix;
 
 class Network {
@@ -89,37 +97,36 @@ class Network {
   Network& operator=(const Network&) = delete;
 
   const NetworkSpec& spec() const noexcept { return spec_; }
-  std::size_t n_matrices() const noexcept { return spec_.widths.size(); }
-  std::size_t n_inputs(std::size_t matrix) const noexcept {
-    return matrix == 0 ? spec_.n_features : spec_.widths[matrix - 1];
-  }
+  std::size_t n_stages() const noexcept { return shapes_.size(); }
+  std::size_t n_outputs() const noexcept { return shapes_.back().n_outputs; }
+  // Throws std::invalid_argument where there is no such stage.
+  const StageShape& shape(std::size_t stage) const;
 
-  // Sends x through matrices [first, last) and returns the bits behind the last, or with `all`
-  // those behind each. Features, or bits read as 0 and 1, when first is 0; otherwise x must be
-  // bits and is read as the activation says. Throws std::invalid_argument on a width mismatch,
-  // Interrupted when asked to stop.
-  std::vector<BitMatrix> propagate(ByteView x, std::size_t first, std::size_t last, bool all,
+  // Sends x through stages [first, last). Features, or bits read as 0 and 1, when first is 0;
+  // otherwise x must be bits and is read as the activation says. Throws std::invalid_argument on a
+  // width mismatch, Interrupted when asked to stop.
+  std::vector<BitMatrix> propagate(ByteView x, std::size_t first, std::size_t last, Keep keep,
                                    const RunOptions& options = {}) const;
-  std::vector<BitMatrix> propagate(BitView x, std::size_t first, std::size_t last, bool all,
+  std::vector<BitMatrix> propagate(BitView x, std::size_t first, std::size_t last, Keep keep,
                                    const RunOptions& options = {}) const;
 
-  // The integer weights of one matrix, row i at out + i * fan_in(spec(), matrix).
-  void weights(std::size_t matrix, std::int32_t* out) const;
-  // Lays out one matrix as the kernels want it and drops the result: what a first call pays.
-  void prepare(std::size_t matrix, bool bytes_input, const RunOptions& options = {}) const;
-  // Bytes held by the weights prepared so far.
-  std::size_t prepared_bytes() const noexcept;
+  // The integer weights of one stage, row i at out + i * shape(stage).fan_in.
+  void weights(std::size_t stage, std::int32_t* out) const;
+  // Lays out one stage as the kernels want it and drops the result: what a first call pays.
+  void prepare(std::size_t stage, Features reads, const RunOptions& options = {}) const;
+  // Bytes held by the weights of one stage prepared so far.
+  std::size_t prepared_bytes(std::size_t stage) const;
 
  private:
   struct Slot;
-  // layout_index: a WeightLayout of the library's own headers.
-  std::shared_ptr<const PreparedMatrix> prepared(std::size_t matrix, int layout_index,
+  std::shared_ptr<const PreparedMatrix> prepared(std::size_t stage, WeightLayout layout,
                                                  const RunOptions& options) const;
   template <typename View>
-  std::vector<BitMatrix> propagate_any(View x, std::size_t first, std::size_t last, bool all,
+  std::vector<BitMatrix> propagate_any(View x, std::size_t first, std::size_t last, Keep keep,
                                        const RunOptions& options) const;
 
   NetworkSpec spec_;
+  std::vector<StageShape> shapes_;
   bool keep_prepared_ = true;
   std::unique_ptr<Slot[]> slots_;
 };
@@ -137,7 +144,7 @@ BitMatrix apply_weights(BitView x, const std::int32_t* weights, std::size_t n_un
 
 // Which kernel a case uses at the SIMD level in use: "popcount", "dot" or "lut". RANDPROP_KERNEL
 // names one to be used wherever it can serve the case.
-std::string kernel_choice(unsigned weight_bits, bool bytes_input, std::size_t n_inputs,
+std::string kernel_choice(unsigned weight_bits, Features reads, std::size_t n_inputs,
                           std::size_t n_samples);
 
 }  // namespace randprop

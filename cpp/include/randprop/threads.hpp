@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <functional>
 #include <stdexcept>
+#include <type_traits>
+#include <vector>
 
 namespace randprop {
 
@@ -34,7 +36,24 @@ void parallel_chunks(std::size_t n_chunks, const RunOptions& options,
 // For bodies that run long: throws Interrupted when the run is to end. Cheap enough for every
 // few microseconds of work; does nothing outside a run.
 void poll_interrupt();
-// How many workers parallel_chunks will use at most: the size for per-worker scratch.
+// How many workers parallel_chunks will use at most.
 int worker_count(std::size_t n_chunks, const RunOptions& options);
+
+// The same for bodies that need scratch of their own: make() is called once for each worker, on the
+// calling thread, and body(chunk, scratch) gets what it returned.
+template <typename Make, typename Body>
+void parallel_chunks(std::size_t n_chunks, const RunOptions& options, const Make& make,
+                     const Body& body) {
+  RunOptions run = options;
+  run.n_threads = worker_count(n_chunks, options);  // decided once: CPUs may come and go
+  std::vector<std::decay_t<decltype(make())>> scratch;
+  scratch.reserve(static_cast<std::size_t>(run.n_threads));
+  for (int worker = 0; worker < run.n_threads; ++worker) {
+    scratch.push_back(make());
+  }
+  parallel_chunks(n_chunks, run, [&](std::size_t chunk, int worker) {
+    body(chunk, scratch[static_cast<std::size_t>(worker)]);
+  });
+}
 
 }  // namespace randprop

@@ -1,0 +1,62 @@
+#include "randprop/bit_matrix.hpp"
+
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+#include <new>
+
+namespace randprop {
+
+template <typename T>
+AlignedArray<T>::AlignedArray(std::size_t size) : size_(size) {
+  constexpr std::size_t alignment = 64;
+  if (size == 0) {
+    return;
+  }
+  if (size > (std::numeric_limits<std::size_t>::max() - alignment) / sizeof(T)) {
+    throw std::bad_alloc();
+  }
+  const std::size_t bytes = (size * sizeof(T) + alignment - 1) / alignment * alignment;
+  void* pointer = std::aligned_alloc(alignment, bytes);
+  if (pointer == nullptr) {
+    throw std::bad_alloc();
+  }
+  data_.reset(static_cast<T*>(pointer));
+}
+
+template <typename T>
+void AlignedArray<T>::fill_zero() noexcept {
+  if (size_ != 0) {
+    std::memset(static_cast<void*>(data_.get()), 0, bytes());
+  }
+}
+
+template <typename T>
+void AlignedArray<T>::Free::operator()(T* pointer) const noexcept {
+  std::free(pointer);
+}
+
+template class AlignedArray<std::uint8_t>;
+template class AlignedArray<std::int8_t>;
+template class AlignedArray<std::int32_t>;
+template class AlignedArray<std::int64_t>;
+template class AlignedArray<std::uint64_t>;
+
+BitMatrix BitMatrix::uninitialized(std::size_t n_samples, std::size_t n_bits) {
+  BitMatrix result;
+  result.n_samples_ = n_samples;
+  result.n_bits_ = n_bits;
+  const std::size_t n_words = words_for_bits(n_bits);
+  if (n_words != 0 && n_samples > std::numeric_limits<std::size_t>::max() / n_words) {
+    throw std::bad_alloc();
+  }
+  result.words_ = AlignedArray<std::uint64_t>(n_samples * n_words);
+  return result;
+}
+
+BitMatrix::BitMatrix(std::size_t n_samples, std::size_t n_bits)
+    : BitMatrix(uninitialized(n_samples, n_bits)) {
+  words_.fill_zero();
+}
+
+}  // namespace randprop

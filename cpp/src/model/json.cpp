@@ -1,0 +1,304 @@
+#include "model/json.hpp"
+
+#include <cerrno>
+#include <charconv>
+#include <cmath>
+#include <cstdint>
+#include <cstdlib>
+
+namespace randprop::json {
+namespace {
+
+constexpr int max_depth = 32;
+
+class Parser {
+ public:
+  explicit Parser(std::string_view text) : text_(text) {}
+
+  Value whole() {
+    Value value = next(0);
+    skip_space();
+    if (at_ != text_.size()) {
+      fail("something behind the end");
+    }
+    return value;
+  }
+
+ private:
+  [[noreturn]] void fail(const char* what) const {
+    throw Error("JSON, byte " + std::to_string(at_) + ": " + what);
+  }
+  bool done() const noexcept { return at_ == text_.size(); }
+  char peek() const noexcept { return done() ? '\0' : text_[at_]; }
+  void skip_space() noexcept {
+    while (!done() && (peek() == ' ' || peek() == '\n' || peek() == '\r' || peek() == '\t')) {
+      ++at_;
+    }
+  }
+  void take(char wanted) {
+    if (done() || peek() != wanted) {
+      fail("another character than expected");
+    }
+    ++at_;
+  }
+  bool take_if(char wanted) noexcept {
+    skip_space();
+    if (done() || peek() != wanted) {
+      return false;
+    }
+    ++at_;
+    return true;
+  }
+  void word(std::string_view wanted) {
+    if (text_.substr(at_, wanted.size()) != wanted) {
+      fail("no value");
+    }
+    at_ += wanted.size();
+  }
+
+  // The depth is bounded, so that no text can exhaust the stack.
+  Value next(int depth) {  // NOLINT(misc-no-recursion)
+    if (depth > max_depth) {
+      fail("nested too deeply");
+    }
+    skip_space();
+    Value value;
+    switch (peek()) {
+      case '{':
+        ++at_;
+        value.kind = Value::Kind::object;
+        members(value, depth);
+        break;
+      case '[':
+        ++at_;
+        value.kind = Value::Kind::array;
+        if (!take_if(']')) {
+          do {
+            value.array.push_back(next(depth + 1));
+          } while (take_if(','));
+          take(']');
+        }
+        break;
+      case '"':
+        value.kind = Value::Kind::string;
+        value.text = string();
+        break;
+      case 't':
+        word("true");
+        value.kind = Value::Kind::boolean;
+        value.boolean = true;
+        break;
+      case 'f':
+        word("false");
+        value.kind = Value::Kind::boolean;
+        break;
+      case 'n':
+        word("null");
+        break;
+      default:
+        value.kind = Value::Kind::number;
+        value.text = number();
+    }
+    return value;
+  }
+
+  void members(Value& value, int depth) {  // NOLINT(misc-no-recursion)
+    if (take_if('}')) {
+      return;
+    }
+    do {
+      skip_space();
+      std::string name = string();
+      skip_space();
+      take(':');
+      if (!value.object.emplace(std::move(name), next(depth + 1)).second) {
+        fail("a name twice");
+      }
+    } while (take_if(','));
+    take('}');
+  }
+
+  bool digits() noexcept {
+    const std::size_t before = at_;
+    while (peek() >= '0' && peek() <= '9') {
+      ++at_;
+    }
+    return at_ != before;
+  }
+
+  std::string number() {
+    const std::size_t start = at_;
+    if (peek() == '-') {
+      ++at_;
+    }
+    const bool zero = peek() == '0';
+    const std::size_t first = at_;
+    if (!digits() || (zero && at_ != first + 1)) {
+      fail("no value");
+    }
+    if (peek() == '.') {
+      ++at_;
+      if (!digits()) {
+        fail("a number without digits");
+      }
+    }
+    if (peek() == 'e' || peek() == 'E') {
+      ++at_;
+      if (peek() == '+' || peek() == '-') {
+        ++at_;
+      }
+      if (!digits()) {
+        fail("a number without digits");
+      }
+    }
+    return std::string(text_.substr(start, at_ - start));
+  }
+
+  std::uint32_t hex4() {
+    std::uint32_t value = 0;
+    for (int i = 0; i < 4; ++i) {
+      const char c = peek();
+      std::uint32_t digit = 0;
+      if (c >= '0' && c <= '9') {
+        digit = static_cast<std::uint32_t>(c - '0');
+      } else if ((c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F')) {
+        digit = static_cast<std::uint32_t>((c | 0x20) - 'a') + 10;
+      } else {
+        fail("a bad escape");
+      }
+      value = value << 4 | digit;
+      ++at_;
+    }
+    return value;
+  }
+
+  void escape(std::string& out) {
+    const char c = peek();
+    ++at_;
+    switch (c) {
+      case '"':
+      case '\\':
+      case '/':
+        out += c;
+        return;
+      case 'b':
+        out += '\b';
+        return;
+      case 'f':
+        out += '\f';
+        return;
+      case 'n':
+        out += '\n';
+        return;
+      case 'r':
+        out += '\r';
+        return;
+      case 't':
+        out += '\t';
+        return;
+      case 'u':
+        break;
+      default:
+        fail("a bad escape");
+    }
+    std::uint32_t code = hex4();
+    if (code >= 0xD800 && code < 0xDC00) {
+      take('\\');
+      take('u');
+      const std::uint32_t low = hex4();
+      if (low < 0xDC00 || low > 0xDFFF) {
+        fail("half a surrogate pair");
+      }
+      code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
+    } else if (code >= 0xDC00 && code <= 0xDFFF) {
+      fail("half a surrogate pair");
+    }
+    append_utf8(out, code);
+  }
+
+  static void append_utf8(std::string& out, std::uint32_t code) {
+    const auto put = [&](std::uint32_t byte) { out += static_cast<char>(byte); };
+    if (code < 0x80) {
+      put(code);
+    } else if (code < 0x800) {
+      put(0xC0 | code >> 6);
+      put(0x80 | (code & 0x3F));
+    } else if (code < 0x10000) {
+      put(0xE0 | code >> 12);
+      put(0x80 | (code >> 6 & 0x3F));
+      put(0x80 | (code & 0x3F));
+    } else {
+      put(0xF0 | code >> 18);
+      put(0x80 | (code >> 12 & 0x3F));
+      put(0x80 | (code >> 6 & 0x3F));
+      put(0x80 | (code & 0x3F));
+    }
+  }
+
+  std::string string() {
+    take('"');
+    std::string out;
+    while (!done() && peek() != '"') {
+      const char c = text_[at_++];
+      if (static_cast<unsigned char>(c) < 0x20) {
+        fail("a control character in a string");
+      }
+      if (c == '\\') {
+        if (done()) {
+          fail("a bad escape");
+        }
+        escape(out);
+      } else {
+        out += c;
+      }
+    }
+    take('"');
+    return out;
+  }
+
+  std::string_view text_;
+  std::size_t at_ = 0;
+};
+
+}  // namespace
+
+const Value& Value::expect(Kind wanted, const char* name) const {
+  if (kind != wanted) {
+    throw Error(std::string(name) + " is of another kind than expected");
+  }
+  return *this;
+}
+
+const Value& Value::at(const std::string& member) const {
+  const auto found = object.find(member);
+  if (kind != Kind::object || found == object.end()) {
+    throw Error("no " + member);
+  }
+  return found->second;
+}
+
+std::size_t Value::as_size(const char* name, std::size_t largest) const {
+  expect(Kind::number, name);
+  std::size_t number = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, number);
+  if (error != std::errc() || stop != end || number > largest) {
+    throw Error(std::string(name) + " must be an integer of [0, " + std::to_string(largest) +
+                "], got " + text);
+  }
+  return number;
+}
+
+double Value::as_double(const char* name) const {
+  expect(Kind::number, name);
+  errno = 0;
+  const double number = std::strtod(text.c_str(), nullptr);
+  if (!std::isfinite(number)) {
+    throw Error(std::string(name) + " must be finite, got " + text);
+  }
+  return number;
+}
+
+Value parse(std::string_view text) { return Parser(text).whole(); }
+
+}  // namespace randprop::json

@@ -1,0 +1,20 @@
+// One matrix applied to many samples.
+#pragma once
+
+#include "propagate/kernel_choice.hpp"
+#include "randprop/bit_matrix.hpp"
+#include "randprop/network.hpp"
+#include "randprop/threads.hpp"
+#include "weights/prepared.hpp"
+
+namespace randprop {
+
+// The output bits of a matrix, which must be prepared in the layout that the path reads. Beyond the
+// result it holds at most 4 MB a thread.
+BitMatrix propagate_matrix(KernelPath path, const PreparedMatrix& m, const BitView& x,
+                           const RunOptions& options);
+// path is popcount or dot.
+BitMatrix propagate_matrix(KernelPath path, const PreparedMatrix& m, const ByteView& x,
+                           const RunOptions& options);
+
+}  // namespace randprop

@@ -1,0 +1,77 @@
+#include "randprop/linear.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "bits/require.hpp"
+#include "bits/views.hpp"
+#include "kernels/kernels.hpp"
+#include "readouts/integer_planes.hpp"
+
+namespace randprop {
+namespace {
+
+__extension__ using u128 = unsigned __int128;
+
+// Safe for the smallest number too.
+std::uint64_t magnitude(std::int64_t value) {
+  return value < 0 ? ~static_cast<std::uint64_t>(value) + 1 : static_cast<std::uint64_t>(value);
+}
+
+template <typename View>
+void scores_any(View x, const std::int64_t* coef, const std::int64_t* bias, std::size_t n_outputs,
+                std::int64_t* scores, const RunOptions& options) {
+  const std::size_t n_features = n_inputs_of(x);
+  constexpr bool bits = kind_of<View> == Features::bits;
+  constexpr std::uint64_t limit = std::uint64_t{1} << 30;
+  for (std::size_t o = 0; o < n_outputs; ++o) {
+    u128 sum = 0;
+    for (std::size_t i = 0; i < n_features; ++i) {
+      const std::int64_t c = coef[o * n_features + i];
+      if (bits && magnitude(c) >= limit) {
+        throw std::invalid_argument("coef must lie between -2^30 and 2^30, got " +
+                                    std::to_string(c));
+      }
+      sum += magnitude(c);
+    }
+    require(sum * (bits ? 1 : 255) + magnitude(bias[o]) <=
+                static_cast<u128>(std::numeric_limits<std::int64_t>::max()),
+            "coef and bias are too large: scores of output " + std::to_string(o) +
+                " could leave 64 bits");
+  }
+  // Planes hold what is not negative; the shift comes back as often as features say. All of it runs
+  // modulo 2^64, and the result fits.
+  std::int64_t low = 0;
+  for (std::size_t i = 0; i < n_outputs * n_features; ++i) {
+    low = std::min(low, coef[i]);
+  }
+  std::vector<std::int64_t> shifted(n_outputs * n_features);
+  for (std::size_t i = 0; i < shifted.size(); ++i) {
+    shifted[i] = coef[i] - low;
+  }
+  const kernels::Kernels& k = kernels::active();
+  const IntegerPlanes planes(shifted.data(), n_outputs, n_features);
+  planes.for_each_row(x, options, [&](std::size_t row, const std::int64_t* sums) {
+    const std::uint64_t shift = static_cast<std::uint64_t>(low) * sum_of_row(x, row, k);
+    for (std::size_t o = 0; o < n_outputs; ++o) {
+      scores[row * n_outputs + o] = static_cast<std::int64_t>(
+          static_cast<std::uint64_t>(sums[o]) + shift + static_cast<std::uint64_t>(bias[o]));
+    }
+  });
+}
+
+}  // namespace
+
+void linear_scores(BitView x, const std::int64_t* coef, const std::int64_t* bias,
+                   std::size_t n_outputs, std::int64_t* scores, const RunOptions& options) {
+  scores_any(x, coef, bias, n_outputs, scores, options);
+}
+
+void linear_scores(ByteView x, const std::int64_t* coef, const std::int64_t* bias,
+                   std::size_t n_outputs, std::int64_t* scores, const RunOptions& options) {
+  scores_any(x, coef, bias, n_outputs, scores, options);
+}
+
+}  // namespace randprop
