@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 from harness import N_THREADS, Bench, main
-from randprop import StepNetwork, datasets, evaluate
+from randprop import StepNetwork, _core, datasets, evaluate
 
 
 def run(bench: Bench) -> None:
@@ -70,7 +70,7 @@ def run(bench: Bench) -> None:
 
         def in_core(network: StepNetwork = network) -> None:
             for _ in range(repeats):
-                network._core.propagate_bytes(image, 0, 4, False, N_THREADS)
+                network._core.propagate_bytes(image, 0, 4, _core.Keep.last, N_THREADS)
 
         contestants[f"{weight_bits}-bit, propagate"] = in_python
         contestants[f"{weight_bits}-bit, the core alone"] = in_core

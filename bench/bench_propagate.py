@@ -25,6 +25,10 @@ WIDTH = 784
 KERNELS = ("popcount", "dot", "lut")
 
 
+def kernel_of(weight_bits: int, n_samples: int) -> str:
+    return _core.kernel_choice(weight_bits, _core.Features.bits, WIDTH, n_samples)
+
+
 def layer(network: StepNetwork, bits: BitMatrix, n_threads: int = N_THREADS) -> Callable[[], Any]:
     """Return a call of the second matrix of a network: bits in, bits out."""
     return lambda: network._apply(bits, 1, n_threads=n_threads)
@@ -60,13 +64,13 @@ def kernels(bench: Bench, n_samples: int) -> None:
             for kernel in KERNELS:
                 name = f"{level} {kernel}"
                 with using(level, kernel):
-                    if _core.kernel_choice(weight_bits, False, WIDTH, n_samples) != kernel:
+                    if kernel_of(weight_bits, n_samples) != kernel:
                         continue
                     if network._apply(bits[:300], 1) != expected:
                         raise SystemExit(f"{name}: wrong bits")
                     top = peak(level, kernel)
                 with using(level):
-                    if _core.kernel_choice(weight_bits, False, WIDTH, n_samples) == kernel:
+                    if kernel_of(weight_bits, n_samples) == kernel:
                         notes[name] = "chosen at this level. "
                 contestants[name] = (
                     forced(level, kernel, layer(network, bits, 1)),
@@ -202,7 +206,7 @@ def elsewhere(bench: Bench, n_samples: int) -> None:
             name = f"randprop {level}, {weight_bits}-bit"
             runs[name] = forced(level, "", layer(other, bits))
             with using(level):
-                notes[name] = f"kernel {_core.kernel_choice(weight_bits, False, WIDTH, n_samples)}"
+                notes[name] = f"kernel {kernel_of(weight_bits, n_samples)}"
     for name, run in contestants_elsewhere(n_samples, network, bits).items():
         runs[name] = run
         if callable(run):
@@ -238,7 +242,7 @@ def preparation(bench: Bench) -> None:
     runs = {}
     for weight_bits in (1, 2, 4, 8, 24):
         core = StepNetwork(WIDTH, 1, weight_bits=weight_bits)._core
-        runs[f"{weight_bits}-bit"] = lambda core=core: core.prepare(1, False, 1)
+        runs[f"{weight_bits}-bit"] = lambda core=core: core.prepare(1, _core.Features.bits, 1)
     bench.race(f"Preparing a {WIDTH} x {WIDTH} matrix, one core, ms", runs)
 
 

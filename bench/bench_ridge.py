@@ -27,7 +27,7 @@ def run(bench: Bench) -> None:
 
             def gram(bits: Any = bits, n_bits: int = n_bits) -> np.ndarray:
                 out = np.zeros((n_bits, n_bits), dtype=np.int64)
-                _core.add_gram(bits.words, n_bits, out, N_THREADS)
+                _core.add_gram_bits(bits.words, n_bits, out, N_THREADS)
                 return out
 
             grams[f"randprop {level}"] = forced(level, "", gram)

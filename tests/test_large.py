@@ -141,6 +141,6 @@ def test_gram() -> None:
     few = BitMatrix.from_array(random_bits(5, len(rows), n_bits))
     words[rows] = few.words
     gram = np.zeros((n_bits, n_bits), dtype=np.int64)
-    _core.add_gram(words, n_bits, gram, _core.available_cpus())
+    _core.add_gram_bits(words, n_bits, gram, _core.available_cpus())
     array = few.to_array().astype(np.int64)
     np.testing.assert_array_equal(gram, array.T @ array)

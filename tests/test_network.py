@@ -132,14 +132,15 @@ def test_no_overflow_of_bits(level: str, kernel: str, weight_bits: int) -> None:
 
 def test_a_forced_kernel_serves_only_what_it_can(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, case, other in (
-        ("dot", (8, False, 65_537, 9), "popcount"),
-        ("lut", (8, True, 784, 9999), "dot"),
-        ("lut", (8, False, 4097, 9999), "dot"),
-        ("popcount", (8, True, 784, 9), "popcount"),
-        ("dot", (1, False, 784, 9), "dot"),
+        ("dot", (8, "bits", 65_537, 9), "popcount"),
+        ("lut", (8, "bytes", 784, 9999), "dot"),
+        ("lut", (8, "bits", 4097, 9999), "dot"),
+        ("popcount", (8, "bytes", 784, 9), "popcount"),
+        ("dot", (1, "bits", 784, 9), "dot"),
     ):
         monkeypatch.setenv("RANDPROP_KERNEL", name)
-        assert _core.kernel_choice(*case) == other
+        weight_bits, reads, *sizes = case
+        assert _core.kernel_choice(weight_bits, _core.Features[reads], *sizes) == other
 
 
 def test_zero_preactivation_gives_zero(level: str, kernel: str) -> None:
@@ -302,21 +303,26 @@ def test_bad_bits_and_threads(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_core_refuses_wrong_shapes() -> None:
     """The compiled module guards itself: no shape may make it read past an array."""
-    network = _core.Network(10, [10], 8, False, 0)
+    last = _core.Keep.last
+    network = _core.Network(10, [_core.Dense(10, 8)], _core.Activation.step, 0)
     with pytest.raises(ValueError, match="X has 9 features"):
-        network.propagate_bytes(np.zeros((1, 9), np.uint8), 0, 1, False, 1)
+        network.propagate_bytes(np.zeros((1, 9), np.uint8), 0, 1, last, 1)
     with pytest.raises(ValueError, match="x must have 2 dimensions"):
-        network.propagate_bytes(np.zeros(10, np.uint8), 0, 1, False, 1)
+        network.propagate_bytes(np.zeros(10, np.uint8), 0, 1, last, 1)
     with pytest.raises(ValueError, match="words must be packed words"):
-        network.propagate_bits(np.zeros((1, 2), np.uint64), 10, 0, 1, False, 1)
+        network.propagate_bits(np.zeros((1, 2), np.uint64), 10, 0, 1, last, 1)
     with pytest.raises(ValueError, match="are not among"):
-        network.propagate_bytes(np.zeros((1, 10), np.uint8), 0, 2, False, 1)
+        network.propagate_bytes(np.zeros((1, 10), np.uint8), 0, 2, last, 1)
     with pytest.raises(TypeError):
-        network.propagate_bytes(np.zeros((1, 10), np.float64), 0, 1, False, 1)
+        network.propagate_bytes(np.zeros((1, 10), np.float64), 0, 1, last, 1)
     with pytest.raises(ValueError, match="weight_bits must be"):
-        _core.Network(10, [10], 3, False, 0)
-    with pytest.raises(ValueError, match="widths must name"):
-        _core.Network(10, [], 8, False, 0)
+        _core.Network(10, [_core.Dense(10, 3)], _core.Activation.step, 0)
+    with pytest.raises(ValueError, match="stages must name"):
+        _core.Network(10, [], _core.Activation.step, 0)
+    with pytest.raises(RuntimeError):
+        _core.Network.__new__(_core.Network).prepared_bytes(0)
+    with pytest.raises(RuntimeError):
+        _core.Network(10, [_core.Dense.__new__(_core.Dense)], _core.Activation.step, 0)
 
 
 def test_readings_of_a_bit_input_do_not_depend_on_the_activation() -> None:

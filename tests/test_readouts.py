@@ -63,7 +63,7 @@ def test_distances_are_correctly_rounded(level: str, seed: int, data: st.DataObj
     A = random_bits(seed, 4, n_bits)
     n_samples = np.array([n, n], dtype=np.int64)
     bits = BitMatrix.from_array(A)
-    found = _core.centroid_distances(bits.words, n_bits, counts, n_samples, 1)
+    found = _core.centroid_distances_bits(bits.words, n_bits, counts, n_samples, 1)
     for s in range(4):
         for c in range(2):
             exact = sum(
@@ -80,7 +80,7 @@ def test_ties_between_two_doubles_go_to_the_even_one(counts: list[int], level: s
     numerator = sum(count**2 for count in counts)
     if numerator % 2:
         assert numerator.bit_length() == 54
-    found = _core.centroid_distances(
+    found = _core.centroid_distances_bits(
         np.zeros((1, 1), dtype=np.uint64),
         len(counts),
         np.array([counts], dtype=np.int64),
@@ -189,9 +189,9 @@ def test_core_refuses_impossible_counts() -> None:
         (0, 2**34 + 1, "got 17179869185"),
     ]:
         with pytest.raises(ValueError, match=message):
-            _core.centroid_distances(words, 1, np.array([[counts]]), np.array([n]), 1)
+            _core.centroid_distances_bits(words, 1, np.array([[counts]]), np.array([n]), 1)
     with pytest.raises(ValueError, match=r"codes\[0\] must lie in \[0, 1\), got 1"):
-        _core.add_class_counts(
+        _core.add_class_counts_bits(
             words,
             1,
             np.array([1], np.int32),
@@ -200,7 +200,7 @@ def test_core_refuses_impossible_counts() -> None:
             1,
         )
     with pytest.raises(ValueError, match="codes must have shape"):
-        _core.add_class_counts(
+        _core.add_class_counts_bits(
             words, 1, np.zeros(2, np.int32), np.zeros((1, 1), np.int64), np.zeros(1, np.int64), 1
         )
 
@@ -265,9 +265,9 @@ def test_neighbors_bad_arguments() -> None:
     with pytest.raises(TypeError, match="bits must be a BitMatrix, got ndarray"):
         fitted.kneighbors(np.zeros((1, 10)))
     with pytest.raises(ValueError, match="queries must be packed words"):
-        _core.hamming_neighbors(bits.words, np.zeros((1, 2), np.uint64), 10, 1, 1)
+        _core.neighbors_bits(bits.words, np.zeros((1, 2), np.uint64), 10, 1, 1)
     with pytest.raises(ValueError, match=r"k must lie in \[1, 5\], got 0"):
-        _core.hamming_neighbors(bits.words, bits.words, 10, 0, 1)
+        _core.neighbors_bits(bits.words, bits.words, 10, 0, 1)
 
 
 def test_threads_do_not_change_the_result() -> None:

@@ -37,7 +37,7 @@ def test_gram_beyond_one_load_of_samples():
     packed = np.random.default_rng(0).integers(0, 256, (33_000, 1024), dtype=np.uint8)
     bits = BitMatrix.from_packbits(packed, 8192)
     gram = np.zeros((8192, 8192), dtype=np.int64)
-    _core.add_gram(bits.words, 8192, gram, 0)
+    _core.add_gram_bits(bits.words, 8192, gram, 0)
     columns = bits.to_array()[:, [0, 1, 63, 64, 127, 128, 4000, 8191]].astype(np.int64)
     picked = gram[
         np.ix_([0, 1, 63, 64, 127, 128, 4000, 8191], [0, 1, 63, 64, 127, 128, 4000, 8191])

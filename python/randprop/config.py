@@ -18,7 +18,7 @@ def _config() -> dict[str, Any]:
     supported = _core.simd_levels_supported()
     kernels = {
         f"{bits}-bit weights, {kind} in, {size}": _core.kernel_choice(
-            bits, kind == "bytes", 784, n_samples
+            bits, _core.Features[kind], 784, n_samples
         )
         for kind in ("bits", "bytes")
         for bits in (1, 2, 4, 8, 24)

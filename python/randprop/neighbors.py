@@ -162,7 +162,7 @@ class HammingNeighbors:
             k = check_int("n_neighbors", n_neighbors, 1, min(1000, len(self._bits)))
         elif k > len(self._bits):
             raise ValueError(f"n_neighbors is {k}, but only {len(self._bits)} samples are kept")
-        return _core.hamming_neighbors(
+        return _core.neighbors_bits(
             self._bits.words, bits.words, bits.n_bits, k, check_threads(self.n_threads)
         )
 

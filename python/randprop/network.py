@@ -102,17 +102,15 @@ class StepNetwork:
         self._seed = check_int("seed", seed, 0, 2**64 - 1)
         self._core = _core.Network(
             self._n_features,
-            self._widths,
-            self._weight_bits,
-            self._activation == "sign",
-            self._seed,
-            self._input_shape or (0, 0, 0),
             [
-                (conv.channels, conv.kernel, conv.stride, conv.padding)
-                if isinstance(conv, Conv2D)
-                else (0, 0, 1, 0)
-                for conv in (self._matrices if self._input_shape else ())
+                _core.Conv2D(m.channels, m.kernel, m.stride, m.padding, self._weight_bits)
+                if isinstance(m, Conv2D)
+                else _core.Dense(m, self._weight_bits)
+                for m in self._matrices
             ],
+            _core.Activation[self._activation],
+            self._seed,
+            self._input_shape,
         )
 
     @property
@@ -158,7 +156,7 @@ class StepNetwork:
     @property
     def prepared_bytes(self) -> int:
         """Bytes held by weights laid out for the kernels so far; they can always be made anew."""
-        return self._core.prepared_bytes()
+        return sum(self._core.prepared_bytes(m) for m in range(self._layers + 1))
 
     def propagate(
         self, X: NDArray[np.uint8] | BitMatrix, *, n_threads: int | None = None
@@ -251,10 +249,11 @@ class StepNetwork:
         threads = check_threads(n_threads)
         n_inputs = self._n_features if first == 0 else self._widths[first - 1]
         X = _check_input(X, n_inputs)
+        keep = _core.Keep.all if keep_all else _core.Keep.last
         if isinstance(X, BitMatrix):
-            outputs = self._core.propagate_bits(X.words, X.n_bits, first, last, keep_all, threads)
+            outputs = self._core.propagate_bits(X.words, X.n_bits, first, last, keep, threads)
         else:
-            outputs = self._core.propagate_bytes(X, first, last, keep_all, threads)
+            outputs = self._core.propagate_bytes(X, first, last, keep, threads)
         widths = self._widths[first:last] if keep_all else self._widths[last - 1 : last]
         return [
             BitMatrix._trusted(words, n_bits) for words, n_bits in zip(outputs, widths, strict=True)
@@ -352,7 +351,9 @@ def apply_weights(
     X = _check_input(X, weights.shape[1])
     weights = np.ascontiguousarray(weights, dtype=np.int32)
     if isinstance(X, BitMatrix):
-        words = _core.apply_weights_bits(X.words, X.n_bits, weights, activation == "sign", threads)
+        words = _core.apply_weights_bits(
+            X.words, X.n_bits, weights, _core.Activation[activation], threads
+        )
     else:
         words = _core.apply_weights_bytes(X, weights, threads)
     return BitMatrix._trusted(words, len(weights))

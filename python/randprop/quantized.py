@@ -117,7 +117,7 @@ class QuantizedReadout:
             If `bits` is not a BitMatrix of the right number of bits.
         """
         _check_bits("bits", bits, self.codes_.shape[1])
-        sums = _core.linear_scores(
+        sums = _core.linear_scores_bits(
             bits.words,
             bits.n_bits,
             self.codes_ - self.offset,

@@ -187,7 +187,7 @@ class Centroids:
         if fitted:
             known.append(self.classes_)
         counts, n_samples, all_classes = self._spread(known, bits.n_bits)
-        _core.add_class_counts(
+        _core.add_class_counts_bits(
             bits.words, bits.n_bits, as_codes(labels, all_classes), counts, n_samples, threads
         )
         self.classes_, self.counts_, self.n_samples_ = all_classes, counts, n_samples
@@ -281,7 +281,7 @@ class Centroids:
             # The mean rounded to bits is the mean of one vector.
             counts = (2 * counts > n_samples[:, None]).astype(np.int64)
             n_samples = np.minimum(n_samples, 1)
-        return _core.centroid_distances(
+        return _core.centroid_distances_bits(
             bits.words, bits.n_bits, counts, n_samples, check_threads(self.n_threads)
         )
 
@@ -313,7 +313,7 @@ class Centroids:
     def _cosines(self, bits: BitMatrix) -> NDArray[np.float64]:
         self._check_fitted()
         _check_bits("bits", bits, self.counts_.shape[1])
-        sums = _core.linear_scores(
+        sums = _core.linear_scores_bits(
             bits.words,
             bits.n_bits,
             self.counts_,

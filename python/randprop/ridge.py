@@ -198,7 +198,7 @@ class RidgeReadout:
             raise ValueError(f"a RidgeReadout holds fewer than {_MAX_SAMPLES} samples")
         # Apart from what was fitted before, which an interrupt must leave as it was.
         gram = np.zeros((bits.n_bits, bits.n_bits), dtype=np.int64)
-        _core.add_gram(bits.words, bits.n_bits, gram, threads)
+        _core.add_gram_bits(bits.words, bits.n_bits, gram, threads)
         if fitted:
             gram += self.gram_
         self.gram_, self._centroids, self._solution = gram, counted, None
