@@ -5,6 +5,7 @@
 #include <array>
 #include <memory>
 #include <optional>
+#include <variant>
 #include <vector>
 
 #include "randprop/network.hpp"
@@ -63,18 +64,27 @@ void register_enums(py::module_& module) {
       .finalize();
 }
 
-// A stage of Python is a Stage whose map is known by its class.
+// A class for each map, so that Python can tell them apart.
 struct DenseStage : Stage {};
 struct Conv2DStage : Stage {};
+using AnyStage = std::variant<Held<DenseStage>, Held<Conv2DStage>>;
+
+Stage stage_of(const AnyStage& any) {
+  return std::visit(
+      [](const auto& stage) -> Stage {
+        require(stage != nullptr, "stages must be Dense or Conv2D, got None");
+        return *stage;
+      },
+      any);
+}
 
 void register_stages(py::module_& module) {
-  py::class_<Stage, Held<Stage>>(module, "Stage");
-  py::class_<DenseStage, Stage, Held<DenseStage>>(module, "Dense")
+  py::class_<DenseStage, Held<DenseStage>>(module, "Dense")
       .def(py::init([](std::size_t units, unsigned weight_bits) {
              return std::make_shared<DenseStage>(DenseStage{{Dense{units}, weight_bits}});
            }),
            py::arg("units"), py::arg("weight_bits"));
-  py::class_<Conv2DStage, Stage, Held<Conv2DStage>>(module, "Conv2D")
+  py::class_<Conv2DStage, Held<Conv2DStage>>(module, "Conv2D")
       .def(py::init([](std::size_t channels, std::size_t kernel, std::size_t stride,
                        std::size_t padding, unsigned weight_bits) {
              return std::make_shared<Conv2DStage>(
@@ -106,14 +116,13 @@ void register_network(py::module_& module) {
       py::arg("activation"), py::arg("n_threads"));
 
   py::class_<Network, Held<Network>>(module, "Network")
-      .def(py::init([](std::size_t n_features, const std::vector<Held<Stage>>& stages,
+      .def(py::init([](std::size_t n_features, const std::vector<AnyStage>& stages,
                        Activation activation, std::uint64_t seed,
                        const std::optional<std::array<std::size_t, 3>>& input_shape) {
              NetworkSpec spec;
              spec.n_features = n_features;
-             for (const Held<Stage>& stage : stages) {
-               require(stage != nullptr, "stages must be Dense or Conv2D, got None");
-               spec.stages.push_back(*stage);
+             for (const AnyStage& stage : stages) {
+               spec.stages.push_back(stage_of(stage));
              }
              spec.activation = activation;
              spec.seed = seed;

@@ -29,12 +29,10 @@ def compiler() -> str: ...
 def philox4x32_10(counter: Sequence[int], key: Sequence[int]) -> list[int]: ...
 def empty_words(n_samples: int, n_bits: int) -> NDArray[np.uint64]: ...
 
-class Stage: ...
-
-class Dense(Stage):
+class Dense:
     def __init__(self, units: int, weight_bits: int) -> None: ...
 
-class Conv2D(Stage):
+class Conv2D:
     def __init__(
         self, channels: int, kernel: int, stride: int, padding: int, weight_bits: int
     ) -> None: ...
@@ -43,7 +41,7 @@ class Network:
     def __init__(
         self,
         n_features: int,
-        stages: Sequence[Stage],
+        stages: Sequence[Dense | Conv2D],
         activation: Activation,
         seed: int,
         input_shape: Sequence[int] | None = None,

@@ -13,25 +13,39 @@
 
 namespace oracle {
 
+// A chain of dense stages.
+inline randprop::NetworkSpec dense_spec(std::size_t n_features,
+                                        const std::vector<std::size_t>& widths,
+                                        unsigned weight_bits, randprop::Activation activation,
+                                        std::uint64_t seed) {
+  randprop::NetworkSpec spec{n_features, {}, activation, seed, {}};
+  for (const std::size_t width : widths) {
+    spec.stages.push_back({randprop::Dense{width}, weight_bits});
+  }
+  return spec;
+}
+
 inline std::int64_t weight(const randprop::NetworkSpec& spec, std::size_t matrix, std::size_t unit,
                            std::size_t input) {
+  const unsigned weight_bits = spec.stages[matrix].weight_bits;
   std::int64_t u = 0;
-  for (unsigned plane = 0; plane < spec.weight_bits; ++plane) {
+  for (unsigned plane = 0; plane < weight_bits; ++plane) {
     const auto block = randprop::philox4x32_10(
         {static_cast<std::uint32_t>(unit / 128), static_cast<std::uint32_t>(input),
          static_cast<std::uint32_t>(matrix), plane},
         {static_cast<std::uint32_t>(spec.seed), static_cast<std::uint32_t>(spec.seed >> 32)});
     u = 2 * u + ((block[unit % 128 / 32] >> (unit % 32)) & 1U);
   }
-  return 2 * u - ((std::int64_t{1} << spec.weight_bits) - 1);
+  return 2 * u - ((std::int64_t{1} << weight_bits) - 1);
 }
 
 // Bits behind matrix `matrix` for inputs x as it reads them.
 inline std::vector<std::vector<bool>> layer(const randprop::NetworkSpec& spec, std::size_t matrix,
                                             const std::vector<std::vector<std::int64_t>>& x) {
-  const std::size_t n_in = matrix == 0 ? spec.n_features : spec.widths[matrix - 1];
-  std::vector<std::vector<bool>> out(x.size(), std::vector<bool>(spec.widths[matrix]));
-  for (std::size_t unit = 0; unit < spec.widths[matrix]; ++unit) {
+  const randprop::StageShape shape = randprop::stage_shapes(spec)[matrix];
+  const std::size_t n_in = shape.fan_in;
+  std::vector<std::vector<bool>> out(x.size(), std::vector<bool>(shape.n_units));
+  for (std::size_t unit = 0; unit < shape.n_units; ++unit) {
     std::vector<std::int64_t> w(n_in);
     for (std::size_t k = 0; k < n_in; ++k) {
       w[k] = weight(spec, matrix, unit, k);
@@ -67,6 +81,25 @@ inline randprop::BitMatrix random_bits(std::mt19937_64& random, std::size_t n_sa
     }
   }
   return bits;
+}
+
+// Bytes with a view, all of them `value` where it is not negative.
+struct Bytes {
+  std::vector<std::uint8_t> data;
+  randprop::ByteView view;
+
+  Bytes(std::mt19937_64& random, std::size_t n_samples, std::size_t n_features, int value = -1)
+      : data(value < 0 ? random_bytes(random, n_samples * n_features)
+                       : std::vector<std::uint8_t>(n_samples * n_features,
+                                                   static_cast<std::uint8_t>(value))),
+        view{data.data(), n_samples, n_features} {}
+};
+
+inline std::int64_t value_at(const randprop::ByteView& x, std::size_t sample, std::size_t feature) {
+  return x.row(sample)[feature];
+}
+inline std::int64_t value_at(const randprop::BitView& x, std::size_t sample, std::size_t feature) {
+  return static_cast<std::int64_t>(x.row(sample)[feature / 64] >> (feature % 64) & 1U);
 }
 
 inline bool tail_is_zero(const randprop::BitMatrix& bits) {

@@ -3,6 +3,8 @@
 #include <cstdlib>
 #include <random>
 #include <stdexcept>
+#include <utility>
+#include <variant>
 
 #include "oracle.hpp"
 #include "randprop/network.hpp"
@@ -17,10 +19,10 @@ using Values = std::vector<std::vector<std::int64_t>>;
 // pixels of the patch that lie inside the image.
 std::vector<std::vector<bool>> convolution(const NetworkSpec& spec, std::size_t matrix,
                                            const Values& x) {
-  const ImageShape in = image_before(spec, matrix);
-  const Convolution conv = spec.convolutions[matrix];
-  const ImageShape out = convolved(in, conv);
-  const std::size_t n_in = fan_in(spec, matrix);
+  const StageShape shape = stage_shapes(spec)[matrix];
+  const auto [in, out] = std::pair{shape.in, shape.out};
+  const Conv2D conv = std::get<Conv2D>(spec.stages[matrix].map);
+  const std::size_t n_in = shape.fan_in;
   std::vector<std::int64_t> weights(conv.channels * n_in);
   for (std::size_t i = 0; i < weights.size(); ++i) {
     weights[i] = oracle::weight(spec, matrix, i / n_in, i % n_in);
@@ -53,14 +55,16 @@ std::vector<std::vector<bool>> convolution(const NetworkSpec& spec, std::size_t 
 }
 
 void check_chain(const NetworkSpec& spec, const std::vector<BitMatrix>& outputs, Values x) {
-  REQUIRE(outputs.size() == spec.widths.size());
+  const std::vector<StageShape> shapes = stage_shapes(spec);
+  REQUIRE(outputs.size() == shapes.size());
   for (std::size_t m = 0; m < outputs.size(); ++m) {
-    const auto expected =
-        spec.is_convolution(m) ? convolution(spec, m, x) : oracle::layer(spec, m, x);
+    const auto expected = std::holds_alternative<Conv2D>(spec.stages[m].map)
+                              ? convolution(spec, m, x)
+                              : oracle::layer(spec, m, x);
     std::size_t wrong = 0;
     for (std::size_t s = 0; s < x.size(); ++s) {
-      x[s].assign(spec.widths[m], 0);
-      for (std::size_t i = 0; i < spec.widths[m]; ++i) {
+      x[s].assign(shapes[m].n_outputs, 0);
+      for (std::size_t i = 0; i < shapes[m].n_outputs; ++i) {
         const bool bit = expected[s][i];
         wrong += outputs[m].get(s, i) != bit;
         x[s][i] = spec.activation == Activation::step ? (bit ? 1 : 0) : (bit ? 1 : -1);
@@ -71,18 +75,11 @@ void check_chain(const NetworkSpec& spec, const std::vector<BitMatrix>& outputs,
   }
 }
 
-NetworkSpec make_spec(ImageShape image, std::vector<Convolution> convolutions, unsigned weight_bits,
-                      Activation activation, std::uint64_t seed) {
-  NetworkSpec spec;
-  spec.n_features = image.size();
-  spec.weight_bits = weight_bits;
-  spec.activation = activation;
-  spec.seed = seed;
-  spec.input_shape = image;
-  spec.convolutions = std::move(convolutions);
-  for (const Convolution& conv : spec.convolutions) {
-    image = conv.kernel != 0 ? convolved(image, conv) : ImageShape{1, 1, 11};
-    spec.widths.push_back(image.size());
+NetworkSpec make_spec(ImageShape image, const std::vector<std::variant<Dense, Conv2D>>& maps,
+                      unsigned weight_bits, Activation activation, std::uint64_t seed) {
+  NetworkSpec spec{image.size(), {}, activation, seed, image};
+  for (const auto& map : maps) {
+    spec.stages.push_back({map, weight_bits});
   }
   return spec;
 }
@@ -91,16 +88,16 @@ NetworkSpec make_spec(ImageShape image, std::vector<Convolution> convolutions, u
 
 TEST_CASE("convolutions equal the definition at every level and kernel") {
   std::mt19937_64 random(21);
-  const Convolution dense;
   for (const unsigned weight_bits : {1U, 8U, 24U}) {
     for (const Activation activation : {Activation::step, Activation::sign}) {
       // Runs of bits within a word, across words and of more than a word; borders on all sides.
       const NetworkSpec specs[] = {
-          make_spec({6, 7, 1}, {{3, 3, 1, 1}, {5, 2, 2, 0}, dense}, weight_bits, activation,
-                    random()),
-          make_spec({4, 5, 3}, {{70, 3, 1, 2}, {2, 2, 1, 1}, {65, 1, 1, 0}}, weight_bits,
+          make_spec({6, 7, 1}, {Conv2D{3, 3, 1, 1}, Conv2D{5, 2, 2, 0}, Dense{11}}, weight_bits,
                     activation, random()),
-          make_spec({2, 70, 1}, {{1, 2, 1, 0}, {9, 1, 3, 0}}, weight_bits, activation, random()),
+          make_spec({4, 5, 3}, {Conv2D{70, 3, 1, 2}, Conv2D{2, 2, 1, 1}, Conv2D{65, 1, 1, 0}},
+                    weight_bits, activation, random()),
+          make_spec({2, 70, 1}, {Conv2D{1, 2, 1, 0}, Conv2D{9, 1, 3, 0}}, weight_bits, activation,
+                    random()),
       };
       for (const NetworkSpec& spec : specs) {
         const std::size_t n_samples = 17;
@@ -122,9 +119,10 @@ TEST_CASE("convolutions equal the definition at every level and kernel") {
             const Network network(spec);
             check_chain(spec,
                         network.propagate(ByteView{bytes.data(), n_samples, n}, 0,
-                                          spec.widths.size(), true),
+                                          spec.stages.size(), Keep::all),
                         as_bytes);
-            check_chain(spec, network.propagate(bits.view(), 0, spec.widths.size(), true), as_bits);
+            check_chain(spec, network.propagate(bits.view(), 0, spec.stages.size(), Keep::all),
+                        as_bits);
           }
           unsetenv("RANDPROP_KERNEL");
         });
@@ -138,16 +136,17 @@ TEST_CASE("convolutions that do not fit are refused") {
   CHECK_THROWS_AS(convolved({4, 4, 1}, {2, 3, 1, 3}), std::invalid_argument);
   CHECK_THROWS_AS(convolved({4, 4, 1}, {2, 3, 0, 0}), std::invalid_argument);
   CHECK_THROWS_AS(convolved({4, 0, 1}, {2, 3, 1, 1}), std::invalid_argument);
-  NetworkSpec spec = make_spec({4, 4, 1}, {{2, 3, 1, 0}}, 1, Activation::step, 0);
-  spec.widths[0] = 9;
-  CHECK_THROWS_AS(Network{spec}, std::invalid_argument);
-  spec = make_spec({4, 4, 1}, {{2, 3, 1, 0}}, 1, Activation::step, 0);
+  const Conv2D conv{2, 3, 1, 0};
+  NetworkSpec spec = make_spec({4, 4, 1}, {conv}, 1, Activation::step, 0);
   spec.n_features = 15;
   CHECK_THROWS_AS(Network{spec}, std::invalid_argument);
-  spec = make_spec({4, 4, 1}, {{2, 3, 1, 0}}, 1, Activation::step, 0);
-  spec.convolutions.insert(spec.convolutions.begin(), Convolution{});
-  spec.widths.insert(spec.widths.begin(), 16);
+  spec = make_spec({4, 4, 1}, {conv}, 1, Activation::step, 0);
+  spec.input_shape = {};
   CHECK_THROWS_AS(Network{spec}, std::invalid_argument);
+  spec = make_spec({4, 4, 1}, {Dense{16}, conv}, 1, Activation::step, 0);
+  CHECK_THROWS_WITH_AS(Network{spec},
+                       "stage 1 is a convolution and needs an image, but stage 0 is dense",
+                       std::invalid_argument);
 }
 
 TEST_CASE("weights of one's own equal plain sums") {

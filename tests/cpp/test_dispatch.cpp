@@ -30,15 +30,31 @@ TEST_CASE("levels") {
   CHECK(simd_level() == supported.back());
 }
 
+TEST_CASE("no level lacks a kernel, but for look-ups and what they and the bench need") {
+  for (const std::string& level : simd_levels_supported()) {
+    CAPTURE(level);
+    use_simd_level(level);
+    const kernels::Kernels& k = kernels::active();
+    CHECK((k.philox_batch && k.transpose64 && k.popcount_threshold && k.popcount_sums));
+    CHECK((k.dot_bytes && k.dot_bits && k.threshold_sums && k.unpack_bits && k.slice_bytes));
+    CHECK((k.popcount_words && k.hamming_words && k.sum_bytes && k.sum_squares));
+    CHECK((k.byte_distances && k.count_columns && k.sum_columns && k.spin_popcount));
+    const bool has_lut = k.lut_panel != nullptr;
+    CHECK(((k.lut_index != nullptr) == has_lut && (k.lut_groups != nullptr) == has_lut));
+    CHECK(((k.lut_scratch_bytes != nullptr) == has_lut && (k.spin_lut != nullptr) == has_lut));
+  }
+}
+
 TEST_CASE("a kernel is named for every case") {
   for (const unsigned weight_bits : {1U, 2U, 4U, 8U, 24U}) {
-    for (const bool bytes : {false, true}) {
+    for (const Features reads : {Features::bits, Features::bytes}) {
       for (const std::size_t n_samples : {1U, 10000U}) {
-        const std::string name = kernel_choice(weight_bits, bytes, 784, n_samples);
+        const std::string name = kernel_choice(weight_bits, reads, 784, n_samples);
         CHECK((name == "popcount" || name == "dot" || name == "lut"));
-        CHECK_FALSE((name == "lut" && (bytes || n_samples == 1 || weight_bits == 24)));
+        CHECK_FALSE(
+            (name == "lut" && (reads == Features::bytes || n_samples == 1 || weight_bits == 24)));
       }
     }
   }
-  CHECK(kernel_choice(8, false, 65537, 1000) == "popcount");
+  CHECK(kernel_choice(8, Features::bits, 65537, 1000) == "popcount");
 }

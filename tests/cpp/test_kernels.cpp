@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <random>
 #include <vector>
 
@@ -377,5 +378,56 @@ TEST_CASE("counting bits of columns") {
     std::vector<std::uint32_t> counts(64, 0);
     k.count_columns(rows.data(), rows.size(), 1, counts.data());
     CHECK(counts == std::vector<std::uint32_t>(64, 140000));
+  });
+}
+
+TEST_CASE("sums of squares, of columns and of absolute differences of bytes") {
+  std::mt19937_64 random(8);
+  every_table([&](const Kernels& k) {
+    for (const std::size_t n_bytes : {0U, 1U, 15U, 63U, 64U, 65U, 127U, 128U, 129U, 300U}) {
+      for (const std::size_t n_rows : {0U, 1U, 7U, 256U, 257U, 258U, 600U}) {
+        for (const bool full : {false, true}) {
+          CAPTURE(n_bytes);
+          CAPTURE(n_rows);
+          std::vector<std::uint8_t> rows(n_rows * n_bytes + 1), x(n_bytes + 1);
+          for (auto& byte : rows) {
+            byte = full ? 255 : static_cast<std::uint8_t>(random());
+          }
+          for (auto& byte : x) {
+            byte = full ? 0 : static_cast<std::uint8_t>(random());
+          }
+          std::vector<const std::uint8_t*> pointers;
+          std::vector<std::uint32_t> sums(n_bytes + 1, 5), expected_sums(n_bytes + 1, 5);
+          std::vector<std::uint64_t> distances(n_rows + 1, 5), expected(n_rows + 1, 5);
+          std::uint64_t squares = 0;
+          for (std::size_t r = n_rows; r-- > 0;) {
+            pointers.push_back(rows.data() + r * n_bytes);
+            expected[r] = 0;
+            for (std::size_t i = 0; i < n_bytes; ++i) {
+              const int value = rows[r * n_bytes + i];
+              expected_sums[i] += static_cast<std::uint32_t>(value);
+              expected[r] += static_cast<std::uint64_t>(std::abs(value - x[i]));
+              squares += static_cast<std::uint64_t>(value) * static_cast<std::uint64_t>(value);
+            }
+          }
+          k.sum_columns(pointers.data(), n_rows, n_bytes, sums.data());
+          CHECK(sums == expected_sums);
+          k.byte_distances(x.data(), rows.data(), n_rows, n_bytes, distances.data());
+          CHECK(distances == expected);
+          CHECK(k.sum_squares(rows.data(), n_rows * n_bytes) == squares);
+        }
+      }
+    }
+    // Past what 32 bits hold of either.
+    const std::size_t n = (std::size_t{1} << 24) + 77;
+    const std::vector<std::uint8_t> ones(n, 255), zeros(n, 0);
+    std::uint64_t distance = 0;
+    k.byte_distances(zeros.data(), ones.data(), 1, n, &distance);
+    CHECK(distance == 255 * std::uint64_t{n});
+    CHECK(k.sum_squares(ones.data(), n) == 255 * 255 * std::uint64_t{n});
+    const std::vector<const std::uint8_t*> rows(kernels::kMaxByteRows, ones.data());
+    std::uint32_t sum = 0;
+    k.sum_columns(rows.data(), rows.size(), 1, &sum);
+    CHECK(sum == 255 * kernels::kMaxByteRows);
   });
 }

@@ -13,13 +13,14 @@ namespace {
 
 void check_layers(const NetworkSpec& spec, const std::vector<BitMatrix>& outputs,
                   std::vector<std::vector<std::int64_t>> x) {
-  REQUIRE(outputs.size() == spec.widths.size());
+  const std::vector<StageShape> shapes = stage_shapes(spec);
+  REQUIRE(outputs.size() == shapes.size());
   for (std::size_t m = 0; m < outputs.size(); ++m) {
     const auto expected = oracle::layer(spec, m, x);
     std::size_t wrong = 0;
     for (std::size_t s = 0; s < x.size(); ++s) {
-      x[s].assign(spec.widths[m], 0);
-      for (std::size_t unit = 0; unit < spec.widths[m]; ++unit) {
+      x[s].assign(shapes[m].n_outputs, 0);
+      for (std::size_t unit = 0; unit < shapes[m].n_outputs; ++unit) {
         wrong += outputs[m].get(s, unit) != expected[s][unit];
         const bool bit = expected[s][unit];
         x[s][unit] = spec.activation == Activation::step ? (bit ? 1 : 0) : (bit ? 1 : -1);
@@ -43,7 +44,8 @@ TEST_CASE("propagation equals the definition at every level, kernel and width") 
   for (const unsigned weight_bits : {1U, 2U, 4U, 8U, 24U}) {
     for (const Activation activation : {Activation::step, Activation::sign}) {
       for (const std::size_t n : {1U, 7U, 64U, 65U, 127U, 130U}) {
-        NetworkSpec spec{n, {130 - n % 60, n}, weight_bits, activation, random()};
+        const NetworkSpec spec =
+            oracle::dense_spec(n, {130 - n % 60, n}, weight_bits, activation, random());
         const std::size_t n_samples = n % 2 == 0 ? 1 + n % 13 : 66 + n % 70;
         const auto bytes = oracle::random_bytes(random, n_samples * n);
         const BitMatrix bits = oracle::random_bits(random, n_samples, n);
@@ -62,9 +64,10 @@ TEST_CASE("propagation equals the definition at every level, kernel and width") 
             CAPTURE(kernel);
             const KernelVariable variable(kernel);
             const Network network(spec);
-            check_layers(spec, network.propagate(ByteView{bytes.data(), n_samples, n}, 0, 2, true),
+            check_layers(spec,
+                         network.propagate(ByteView{bytes.data(), n_samples, n}, 0, 2, Keep::all),
                          as_bytes);
-            check_layers(spec, network.propagate(bits.view(), 0, 2, true, {3, {}}), as_bits);
+            check_layers(spec, network.propagate(bits.view(), 0, 2, Keep::all, {3, {}}), as_bits);
           }
         });
       }
@@ -75,7 +78,7 @@ TEST_CASE("propagation equals the definition at every level, kernel and width") 
 TEST_CASE("inputs of more than one pass over a panel") {
   std::mt19937_64 random(11);
   for (const unsigned weight_bits : {8U, 24U}) {
-    const NetworkSpec spec{2500, {70}, weight_bits, Activation::step, 5};
+    const NetworkSpec spec = oracle::dense_spec(2500, {70}, weight_bits, Activation::step, 5);
     const auto bytes = oracle::random_bytes(random, std::size_t{20} * 2500);
     std::vector<std::vector<std::int64_t>> x(20);
     for (std::size_t i = 0; i < bytes.size(); ++i) {
@@ -84,48 +87,81 @@ TEST_CASE("inputs of more than one pass over a panel") {
     oracle::at_every_level([&](const std::string& level) {
       CAPTURE(level);
       const Network network(spec);
-      check_layers(spec, network.propagate(ByteView{bytes.data(), 20, 2500}, 0, 1, true), x);
+      check_layers(spec, network.propagate(ByteView{bytes.data(), 20, 2500}, 0, 1, Keep::all), x);
     });
   }
 }
 
-TEST_CASE("weights equal the definition") {
-  const NetworkSpec spec{70, {131, 3}, 4, Activation::step, 0x123456789ABCDEF0};
+TEST_CASE("weights equal the definition, each stage with bits of its own") {
+  NetworkSpec spec = oracle::dense_spec(70, {131, 3}, 4, Activation::step, 0x123456789ABCDEF0);
+  spec.stages[1].weight_bits = 2;
   const Network network(spec);
   for (std::size_t m = 0; m < 2; ++m) {
-    std::vector<std::int32_t> w(spec.widths[m] * network.n_inputs(m));
+    const StageShape& shape = network.shape(m);
+    std::vector<std::int32_t> w(shape.n_units * shape.fan_in);
     network.weights(m, w.data());
     std::size_t wrong = 0;
-    for (std::size_t i = 0; i < spec.widths[m]; ++i) {
-      for (std::size_t k = 0; k < network.n_inputs(m); ++k) {
-        wrong += w[i * network.n_inputs(m) + k] != oracle::weight(spec, m, i, k);
+    for (std::size_t i = 0; i < shape.n_units; ++i) {
+      for (std::size_t k = 0; k < shape.fan_in; ++k) {
+        wrong += w[i * shape.fan_in + k] != oracle::weight(spec, m, i, k);
       }
     }
     CHECK(wrong == 0);
   }
 }
 
+TEST_CASE("stages of different bits in one chain") {
+  std::mt19937_64 random(12);
+  NetworkSpec spec = oracle::dense_spec(100, {70, 90, 33}, 1, Activation::sign, 77);
+  spec.stages[1].weight_bits = 8;
+  spec.stages[2].weight_bits = 24;
+  const auto bytes = oracle::random_bytes(random, std::size_t{9} * 100);
+  std::vector<std::vector<std::int64_t>> x(9);
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    x[i / 100].push_back(bytes[i]);
+  }
+  const Network network(spec);
+  check_layers(spec, network.propagate(ByteView{bytes.data(), 9, 100}, 0, 3, Keep::all), x);
+}
+
+TEST_CASE("what a stage holds is counted stage by stage") {
+  const Network network(oracle::dense_spec(64, {64, 8}, 1, Activation::step, 0));
+  const BitMatrix bits(5, 64);
+  network.propagate(bits.view(), 0, 1, Keep::last);
+  CHECK(network.prepared_bytes(0) > 0);
+  CHECK(network.prepared_bytes(1) == 0);
+  network.prepare(1, Features::bits);  // drops what it made
+  CHECK(network.prepared_bytes(1) == 0);
+  network.propagate(bits.view(), 0, 2, Keep::last);
+  CHECK(network.prepared_bytes(1) > 0);
+  CHECK_THROWS_AS((void)network.prepared_bytes(2), std::invalid_argument);
+  CHECK_THROWS_AS(network.prepare(2, Features::bits), std::invalid_argument);
+}
+
 TEST_CASE("a spec outside the limits is refused") {
-  const auto make = [](NetworkSpec spec) { const Network network(std::move(spec)); };
-  CHECK_THROWS_AS(make({0, {1}, 8, Activation::step, 0}), std::invalid_argument);
-  CHECK_THROWS_AS(make({1, {}, 8, Activation::step, 0}), std::invalid_argument);
-  CHECK_THROWS_AS(make({1, {0}, 8, Activation::step, 0}), std::invalid_argument);
-  CHECK_THROWS_AS(make({1, {max_width + 1}, 8, Activation::step, 0}), std::invalid_argument);
-  CHECK_THROWS_AS(make({1, {1}, 3, Activation::step, 0}), std::invalid_argument);
-  const Network network({4, {4}, 8, Activation::step, 0});
+  const auto make = [](std::size_t n_features, const std::vector<std::size_t>& widths,
+                       unsigned weight_bits) {
+    const Network network(oracle::dense_spec(n_features, widths, weight_bits, Activation::step, 0));
+  };
+  CHECK_THROWS_AS(make(0, {1}, 8), std::invalid_argument);
+  CHECK_THROWS_AS(make(1, {}, 8), std::invalid_argument);
+  CHECK_THROWS_AS(make(1, {0}, 8), std::invalid_argument);
+  CHECK_THROWS_AS(make(1, {max_width + 1}, 8), std::invalid_argument);
+  CHECK_THROWS_AS(make(1, {1}, 3), std::invalid_argument);
+  const Network network(oracle::dense_spec(4, {4}, 8, Activation::step, 0));
   const std::uint8_t x[5] = {};
-  CHECK_THROWS_AS(network.propagate(ByteView{x, 1, 5}, 0, 1, false), std::invalid_argument);
-  CHECK_THROWS_AS(network.propagate(ByteView{x, 1, 4}, 0, 2, false), std::invalid_argument);
+  CHECK_THROWS_AS(network.propagate(ByteView{x, 1, 5}, 0, 1, Keep::last), std::invalid_argument);
+  CHECK_THROWS_AS(network.propagate(ByteView{x, 1, 4}, 0, 2, Keep::last), std::invalid_argument);
   CHECK_THROWS_AS(network.weights(1, nullptr), std::invalid_argument);
 }
 
 TEST_CASE("an interrupt ends a long call") {
-  const Network network({2000, {2000}, 8, Activation::step, 0});
+  const Network network(oracle::dense_spec(2000, {2000}, 8, Activation::step, 0));
   const BitMatrix bits(20000, 2000);
   RunOptions options;
   options.n_threads = 2;
   options.interrupted = [] { return true; };
   use_simd_level("scalar");
-  CHECK_THROWS_AS(network.propagate(bits.view(), 0, 1, false, options), Interrupted);
+  CHECK_THROWS_AS(network.propagate(bits.view(), 0, 1, Keep::last, options), Interrupted);
   use_simd_level(simd_levels_supported().back());
 }

@@ -3,10 +3,12 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <stdexcept>
 #include <thread>
 #include <vector>
 
+#include "oracle.hpp"
 #include "randprop/network.hpp"
 #include "randprop/threads.hpp"
 
@@ -23,6 +25,39 @@ TEST_CASE("every chunk runs once, whatever the number of threads") {
           ++runs[chunk];
         }
       });
+      for (const auto& count : runs) {
+        CHECK(count == 1);
+      }
+    }
+  }
+}
+
+TEST_CASE("scratch is made once for each worker, and no two share it") {
+  for (const int n_threads : {0, 1, 3}) {
+    for (const std::size_t n_chunks : {0U, 1U, 200U}) {
+      struct Scratch {
+        std::unique_ptr<int> owned;  // moves only
+        std::atomic<int>* in_use;
+      };
+      std::vector<std::unique_ptr<std::atomic<int>>> counters;
+      std::vector<std::atomic<int>> runs(n_chunks);
+      std::atomic<int> shared{0};
+      parallel_chunks(
+          n_chunks, {n_threads, {}},
+          [&] {
+            counters.push_back(std::make_unique<std::atomic<int>>(0));
+            return Scratch{std::make_unique<int>(0), counters.back().get()};
+          },
+          [&](std::size_t chunk, Scratch& scratch) {
+            if (++*scratch.in_use != 1) {
+              ++shared;
+            }
+            ++*scratch.owned;
+            ++runs[chunk];
+            --*scratch.in_use;
+          });
+      CHECK(shared == 0);
+      CHECK(counters.size() == static_cast<std::size_t>(worker_count(n_chunks, {n_threads, {}})));
       for (const auto& count : runs) {
         CHECK(count == 1);
       }
@@ -73,15 +108,17 @@ TEST_CASE("the callback is asked on the calling thread only, and ends the run") 
 TEST_CASE("threads that share a network prepare it at once") {
   const std::vector<std::uint8_t> x(std::size_t{3} * 90, 7);
   for (int round = 0; round < 20; ++round) {
-    const Network network({90, {70, 40}, 4, Activation::sign, static_cast<std::uint64_t>(round)});
-    const auto expected = Network(network.spec()).propagate(ByteView{x.data(), 3, 90}, 0, 2, false);
+    const Network network(
+        oracle::dense_spec(90, {70, 40}, 4, Activation::sign, static_cast<std::uint64_t>(round)));
+    const auto expected =
+        Network(network.spec()).propagate(ByteView{x.data(), 3, 90}, 0, 2, Keep::last);
     std::vector<std::thread> threads;
     threads.reserve(4);
     std::atomic<int> same{0};
     for (int t = 0; t < 4; ++t) {
       threads.emplace_back([&] {
         for (int again = 0; again < 3; ++again) {
-          const auto found = network.propagate(ByteView{x.data(), 3, 90}, 0, 2, false);
+          const auto found = network.propagate(ByteView{x.data(), 3, 90}, 0, 2, Keep::last);
           bool equal = true;
           for (std::size_t s = 0; s < 3; ++s) {
             equal = equal && found[0].row(s)[0] == expected[0].row(s)[0];

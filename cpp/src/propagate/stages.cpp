@@ -57,9 +57,12 @@ ImageShape convolved(ImageShape image, const Conv2D& c) {
               " with a padding of " + std::to_string(c.padding));
   const ImageShape out{(image.height + 2 * c.padding - c.kernel) / c.stride + 1,
                        (image.width + 2 * c.padding - c.kernel) / c.stride + 1, c.channels};
-  require(out.height <= max_width / out.width && out.height * out.width <= max_width / c.channels &&
+  require(image.height <= max_width / image.width &&
+              image.height * image.width <= max_width / image.channels &&
+              out.height <= max_width / out.width &&
+              out.height * out.width <= max_width / c.channels &&
               c.kernel * c.kernel <= max_width / image.channels,
-          "the convolution has more than 2^28 output bits or inputs of a patch");
+          "an image, its convolution or a patch has more than 2^28 features");
   return out;
 }
 
