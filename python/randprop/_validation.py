@@ -22,6 +22,7 @@ __all__ = [
     "as_integers",
     "as_labels",
     "as_reals",
+    "as_table",
     "check_array",
     "check_choice",
     "check_flag",
@@ -217,6 +218,21 @@ def as_reals(name: str, values: ArrayLike) -> NDArray[np.float64]:
         raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}")
     array = np.asarray(array, dtype=np.float64)
     if not np.isfinite(array).all():
+        raise ValueError(f"{name} must not contain NaN or infinity")
+    return array
+
+
+def as_table(name: str, X: ArrayLike) -> NDArray[Any]:
+    """Return features as a 2-dimensional array of finite real numbers, neither axis empty."""
+    refuse_masked(name, X)
+    array = as_array(name, X)
+    if array.dtype.kind not in "buif":
+        raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}")
+    if array.ndim != 2 or array.size == 0:
+        raise ValueError(
+            f"{name} must have shape (n_samples, n_features), neither 0, got {array.shape}"
+        )
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise ValueError(f"{name} must not contain NaN or infinity")
     return array
 

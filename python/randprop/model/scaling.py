@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from randprop._validation import as_array, check_number, refuse_masked, told
+from randprop._validation import as_table, check_number, told
 from randprop.bits import BitMatrix
 
 __all__ = ["check_features", "check_range", "fits_bytes", "map_to_bytes", "to_bytes"]
@@ -17,17 +17,7 @@ def check_features(name: str, X: ArrayLike) -> NDArray[Any]:
     """Return features as a 2-dimensional array of finite real numbers, neither axis empty."""
     if isinstance(X, BitMatrix):
         raise TypeError(f"{name} must be an array of features, got a BitMatrix")
-    refuse_masked(name, X)
-    array = as_array(name, X)
-    if array.dtype.kind not in "buif":
-        raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}")
-    if array.ndim != 2 or array.size == 0:
-        raise ValueError(
-            f"{name} must have shape (n_samples, n_features), neither 0, got {array.shape}"
-        )
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise ValueError(f"{name} must not contain NaN or infinity")
-    return array
+    return as_table(name, X)
 
 
 def fits_bytes(X: NDArray[Any]) -> bool:

@@ -62,7 +62,7 @@ class Stage:
         """Return how many units have weights of their own: rows of the weights."""
         raise NotImplementedError
 
-    def core(self, weight_bits: int) -> _core.Stage:
+    def core(self, weight_bits: int) -> _core.Dense | _core.Conv2D:
         """Return what the compiled core is told."""
         raise NotImplementedError
 

@@ -1,10 +1,4 @@
-"""The judge: propagation and readouts from their definition, in numba, without the compiled core.
-
-Every function is written to be obviously right rather than fast and uses nothing of
-``randprop._core``. The float path is the same network with float32 weights on NumPy's BLAS.
-
-Needs numba: ``pip install 'randprop[reference]'``.
-"""
+"""Weights and propagation from their definition."""
 
 from __future__ import annotations
 
@@ -12,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from randprop._validation import (
@@ -23,26 +18,10 @@ from randprop._validation import (
     check_ints,
 )
 
-try:
-    from numba import njit
-except ImportError as error:
-    raise ImportError(
-        "randprop.reference needs numba; install it with: pip install 'randprop[reference]'"
-    ) from error
-
 __all__ = [
-    "centroid_counts",
-    "centroid_distances",
-    "convolve",
-    "float_preactivations",
-    "float_propagate",
-    "gram",
-    "hamming_neighbors",
-    "philox4x32_10",
-    "preactivations",
-    "propagate",
-    "weights",
-]
+    "convolve", "float_preactivations", "float_propagate", "philox4x32_10", "preactivations",
+    "propagate", "weights",
+]  # fmt: skip
 
 
 @njit(cache=True)
@@ -100,11 +79,6 @@ def philox4x32_10(counter: Sequence[int], key: Sequence[int]) -> list[int]:
     Returns
     -------
     list of 4 int
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is not what is listed above.
     """
     words = check_ints("counter", counter, 0, 2**32 - 1), check_ints("key", key, 0, 2**32 - 1)
     if len(words[0]) != 4 or len(words[1]) != 2:
@@ -132,11 +106,6 @@ def weights(n_in: int, n_out: int, *, layer: int, weight_bits: int, seed: int) -
     Returns
     -------
     ndarray of shape (n_out, n_in), dtype int64
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is not what is listed above.
     """
     n_in, n_out = check_int("n_in", n_in, 0, 1 << 28), check_int("n_out", n_out, 0, 1 << 28)
     layer = check_int("layer", layer, 0, 2**32 - 1)
@@ -160,11 +129,6 @@ def preactivations(x: NDArray[Any], w: NDArray[np.int64]) -> NDArray[np.int64]:
     Returns
     -------
     ndarray of shape (n_samples, n_out), dtype int64
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is not what is listed above, or a sum might not fit int64.
     """
     x = as_integers("x", x, ("n_samples", "n_in"))
     w = as_integers("w", w, ("n_out", x.shape[1]))
@@ -190,14 +154,6 @@ def _check_chain(
     check_choice("activation", activation, ("step", "sign"))
     check_int("seed", seed, 0, 2**64 - 1)
     return check_ints("widths", widths, 1, 1 << 28)
-
-
-def _check_bits(name: str, bits: NDArray[np.uint8], n_bits: int | None = None) -> None:
-    check_array(name, bits, np.uint8, 2)
-    if n_bits is not None and bits.shape[1] != n_bits:
-        raise ValueError(f"{name} has {bits.shape[1]} bits, expected {n_bits}")
-    if bits.size and bits.max() > 1:
-        raise ValueError(f"{name} must hold only 0 and 1, got {bits.max()}")
 
 
 def propagate(
@@ -227,11 +183,6 @@ def propagate(
     -------
     list of ndarray of shape (n_samples, widths[m]), dtype uint8
         Bits as 0 and 1.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is not what is listed above.
     """
     widths = _check_chain(X, widths, activation, seed)
     check_int("weight_bits", weight_bits, 1, 32)
@@ -292,11 +243,6 @@ def convolve(
     -------
     ndarray of shape (n_samples, out_height, out_width, n_out), dtype int64
         Pixels outside the image add nothing.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is not what is listed above, or a sum might not fit int64.
     """
     x = as_integers("x", x, ("n_samples", "height", "width", "n_channels"))
     kernel = check_int("kernel", kernel, 1, 1 << 14)
@@ -332,11 +278,6 @@ def float_preactivations(
     -------
     ndarray of shape (n_samples, n_out), dtype float32
         Rounded: near 0 the sign may differ from that of the exact sum.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is not what is listed above.
     """
     x = check_integers("x", x, ("n_samples", "n_in"))
     w = check_integers("w", w, ("n_out", x.shape[1]))
@@ -370,11 +311,6 @@ def float_propagate(
     -------
     list of ndarray of shape (n_samples, widths[m]), dtype uint8
         Bits as 0 and 1; they differ from the exact ones where rounding crosses 0.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is not what is listed above.
     """
     widths = _check_chain(X, widths, activation, seed)
     outputs = []
@@ -387,157 +323,3 @@ def float_propagate(
         if activation == "sign":
             x = 2 * bits.astype(np.int8) - 1
     return outputs
-
-
-@njit(cache=True)
-def _count(
-    bits: NDArray[np.uint8],
-    codes: NDArray[np.int64],
-    counts: NDArray[np.int64],
-    n: NDArray[np.int64],
-) -> None:
-    for s in range(bits.shape[0]):
-        n[codes[s]] += 1
-        for i in range(bits.shape[1]):
-            counts[codes[s], i] += bits[s, i]
-
-
-def centroid_counts(
-    bits: NDArray[np.uint8], codes: NDArray[Any], n_classes: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Count the bits of each class.
-
-    Parameters
-    ----------
-    bits : ndarray of shape (n_samples, n_bits), dtype uint8
-        0 and 1.
-    codes : ndarray of shape (n_samples,), integer
-        Class of each sample, in [0, n_classes).
-    n_classes : int
-        Classes.
-
-    Returns
-    -------
-    counts : ndarray of shape (n_classes, n_bits), dtype int64
-    n_samples : ndarray of shape (n_classes,), dtype int64
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is not what is listed above.
-    """
-    _check_bits("bits", bits)
-    n_classes = check_int("n_classes", n_classes, 1, 2**31 - 1)
-    codes = as_integers("codes", codes, (len(bits),))
-    if codes.size and not 0 <= codes.min() <= codes.max() < n_classes:
-        raise ValueError(
-            f"codes must lie in [0, {n_classes - 1}], got {codes.min()} to {codes.max()}"
-        )
-    counts = np.zeros((n_classes, bits.shape[1]), dtype=np.int64)
-    n = np.zeros(n_classes, dtype=np.int64)
-    _count(bits, codes, counts, n)
-    return counts, n
-
-
-def centroid_distances(
-    bits: NDArray[np.uint8], counts: NDArray[np.int64], n_samples: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    """Squared distances to the class means, from the definition, in Python's integers.
-
-    Parameters
-    ----------
-    bits : ndarray of shape (n_samples, n_bits), dtype uint8
-        0 and 1.
-    counts : ndarray of shape (n_classes, n_bits), dtype int64
-        Set bits of each class.
-    n_samples : ndarray of shape (n_classes,), dtype int64
-        Samples of each class, none 0.
-
-    Returns
-    -------
-    ndarray of shape (n_samples, n_classes), dtype float64
-        sum over i of (x_i - counts_i / n)^2; Python divides integers with one rounding.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is not what is listed above.
-    """
-    _check_bits("bits", bits)
-    counts = as_integers("counts", counts, ("n_classes", bits.shape[1]))
-    n_samples = as_integers("n_samples", n_samples, (len(counts),))
-    if n_samples.size and n_samples.min() < 1:
-        raise ValueError(f"n_samples must be at least 1, got {n_samples.min()}")
-    out = np.empty((bits.shape[0], counts.shape[0]))
-    for c in range(counts.shape[0]):
-        n = int(n_samples[c])
-        row = [int(count) for count in counts[c]]
-        for s in range(bits.shape[0]):
-            numerator = sum(
-                (n * int(x) - count) ** 2 for x, count in zip(bits[s], row, strict=True)
-            )
-            out[s, c] = numerator / (n * n)
-    return out
-
-
-def gram(bits: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Count the vectors in which two bits are both set.
-
-    Parameters
-    ----------
-    bits : ndarray of shape (n_samples, n_bits), dtype uint8
-        0 and 1.
-
-    Returns
-    -------
-    ndarray of shape (n_bits, n_bits), dtype int64
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is not what is listed above.
-    """
-    _check_bits("bits", bits)
-    columns = np.ascontiguousarray(bits.T)
-    return preactivations(columns, columns.astype(np.int64))
-
-
-@njit(cache=True)
-def _hamming(train: NDArray[np.uint8], queries: NDArray[np.uint8], out: NDArray[np.int64]) -> None:
-    for q in range(queries.shape[0]):
-        for t in range(train.shape[0]):
-            total = 0
-            for i in range(train.shape[1]):
-                if queries[q, i] != train[t, i]:
-                    total += 1
-            out[q, t] = total
-
-
-def hamming_neighbors(
-    train: NDArray[np.uint8], queries: NDArray[np.uint8], n_neighbors: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Nearest training vectors by Hamming distance, ties to the lowest index.
-
-    Parameters
-    ----------
-    train, queries : ndarray of shape (n, n_bits), dtype uint8
-        0 and 1.
-    n_neighbors : int
-        How many.
-
-    Returns
-    -------
-    distances, indices : ndarray of shape (n_queries, n_neighbors), dtype int64
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is not what is listed above.
-    """
-    _check_bits("train", train)
-    _check_bits("queries", queries, train.shape[1])
-    n_neighbors = check_int("n_neighbors", n_neighbors, 1, len(train))
-    distances = np.empty((queries.shape[0], train.shape[0]), dtype=np.int64)
-    _hamming(train, queries, distances)
-    order = np.argsort(distances, axis=1, kind="stable")[:, :n_neighbors]
-    return np.take_along_axis(distances, order, axis=1), order.astype(np.int64)

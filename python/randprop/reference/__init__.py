@@ -1,0 +1,44 @@
+"""The judge: propagation and readouts from their definition, in numba, without the compiled core.
+
+Every function is written to be obviously right rather than fast and uses nothing of
+``randprop._core``. The float path is the same network with float32 weights on NumPy's BLAS.
+
+Needs numba: ``pip install 'randprop[reference]'``.
+"""
+
+try:
+    import numba  # noqa: F401
+except ImportError as error:
+    raise ImportError(
+        "randprop.reference needs numba; install it with: pip install 'randprop[reference]'"
+    ) from error
+
+from randprop.reference.network import (
+    convolve,
+    float_preactivations,
+    float_propagate,
+    philox4x32_10,
+    preactivations,
+    propagate,
+    weights,
+)
+from randprop.reference.readouts import (
+    centroid_counts,
+    centroid_distances,
+    gram,
+    hamming_neighbors,
+)
+
+__all__ = [
+    "centroid_counts",
+    "centroid_distances",
+    "convolve",
+    "float_preactivations",
+    "float_propagate",
+    "gram",
+    "hamming_neighbors",
+    "philox4x32_10",
+    "preactivations",
+    "propagate",
+    "weights",
+]
