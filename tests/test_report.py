@@ -8,7 +8,7 @@ import shutil
 
 import pytest
 
-from randprop import report
+from randprop.study import EXPERIMENTS, report
 
 CHROMIUM, DRIVER = (shutil.which(name) for name in ("chromium", "chromedriver"))
 
@@ -19,6 +19,7 @@ def page(known_numbers, tmp_path_factory):
     return report.write(
         folder,
         known_numbers["numbers"],
+        EXPERIMENTS,
         seeds=2,
         command="randprop study --seeds 2",
         seconds={"accuracy": 1.0},
@@ -38,7 +39,8 @@ def test_page_stands_alone(page):
 
 def test_text_is_escaped(known_numbers, tmp_path):
     numbers = {"datasets": {**known_numbers["numbers"]["datasets"], "missing": {"kmnist": "<b>&"}}}
-    text = report.write(tmp_path, numbers, seeds=1, command="x <y>", seconds={}).read_text()
+    page = report.write(tmp_path, numbers, EXPERIMENTS, seeds=1, command="x <y>", seconds={})
+    text = page.read_text()
     assert "&lt;b&gt;&amp;" in text
     assert "x &lt;y&gt;" in text
     assert "<b>&" not in text

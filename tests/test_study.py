@@ -8,10 +8,9 @@ import json
 import numpy as np
 import pytest
 
-import randprop.datasets
 from randprop import study
-from randprop.datasets import Dataset
-from randprop.study import EXPERIMENTS, cause, depth, limits
+from randprop.datasets import DATASETS, Dataset, NamedSet, load_mnist
+from randprop.study import EXPERIMENTS, cause, theory, variance, width
 
 
 @pytest.fixture(scope="module")
@@ -26,22 +25,22 @@ def answer(key, numbers):
 @pytest.fixture
 def small_mnist(monkeypatch):
     """A tenth of a percent of MNIST in its place."""
-    whole = randprop.datasets.load_mnist()
+    whole = load_mnist()
     part = Dataset(whole.X_train[:400], whole.y_train[:400], whole.X_test[:80], whole.y_test[:80])
-    for name in ("load_mnist", "load_fashion_mnist"):
-        monkeypatch.setattr(randprop.datasets, name, lambda: part)
-    loaders = {name: (lambda: part) for name in ("mnist", "fashion_mnist")}
 
     def missing():
         raise OSError("no mirror could be reached")
 
-    loaders |= {"kmnist": missing, "cifar10": missing}
-    monkeypatch.setattr(randprop.datasets, "LOADERS", loaders)
+    for name, load in (
+        ("mnist", lambda: part), ("fashion_mnist", lambda: part), ("kmnist", missing),
+        ("cifar10", missing),
+    ):  # fmt: skip
+        monkeypatch.setitem(DATASETS, name, NamedSet(load, (28, 28, 1)))
 
 
 def test_every_experiment_measures_presents_and_draws(small_mnist, tmp_path, monkeypatch):
-    monkeypatch.setattr(limits, "_WIDTHS", (256, 512, 1024))
-    monkeypatch.setattr(limits, "_CASES", limits._CASES[:2] + limits._CASES[-1:])
+    monkeypatch.setattr(width, "_WIDTHS", (256, 512, 1024))
+    monkeypatch.setattr(theory, "_CASES", theory._CASES[:2] + theory._CASES[-1:])
     told = []
     page = study.run_study(
         tmp_path / "report", seeds=2, only=list(EXPERIMENTS), progress=False, say=told.append
@@ -113,12 +112,12 @@ def test_variance_answer(numbers):
 def test_describe_fall():
     layers = list(range(16))
     falling = [2.0 ** -min(d, 10) for d in layers]
-    assert depth.describe_fall(layers, falling) == {
+    assert variance.describe_fall(layers, falling) == {
         "falls": True, "ratio": 1024.0, "flat_from": 10, "as_paper": True,
     }  # fmt: skip
-    assert not depth.describe_fall(layers, [2.0 ** -min(d, 3) for d in layers])["as_paper"]
-    assert not depth.describe_fall(layers, [2.0**-d for d in layers])["as_paper"]
-    assert not depth.describe_fall(layers, [0.25] * 16)["falls"]
+    assert not variance.describe_fall(layers, [2.0 ** -min(d, 3) for d in layers])["as_paper"]
+    assert not variance.describe_fall(layers, [2.0**-d for d in layers])["as_paper"]
+    assert not variance.describe_fall(layers, [0.25] * 16)["falls"]
 
 
 def test_beyond_answer(numbers):

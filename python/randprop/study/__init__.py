@@ -12,18 +12,24 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from randprop._registry import Registry
 from randprop._validation import check_choice, check_int, check_threads
-from randprop.study._parts import Context, Experiment, Figure, Section, Table
-from randprop.study.activations import ACTIVATIONS
-from randprop.study.cause import CAUSE
-from randprop.study.convolution import CONVOLUTION
-from randprop.study.data import DATASETS
-from randprop.study.depth import ACCURACY, BEYOND, VARIANCE
-from randprop.study.limits import THEORY, WIDTH
-from randprop.study.readout import READOUTS
-from randprop.study.weights import WEIGHTS
+from randprop.study import report
+from randprop.study.accuracy import EXPERIMENT as ACCURACY
+from randprop.study.activations import EXPERIMENT as ACTIVATIONS
+from randprop.study.beyond import EXPERIMENT as BEYOND
+from randprop.study.cause import EXPERIMENT as CAUSE
+from randprop.study.convolution import EXPERIMENT as CONVOLUTION
+from randprop.study.datasets import EXPERIMENT as DATASETS
+from randprop.study.parts import Context, Experiment, Figure, Section, Table
+from randprop.study.readouts import EXPERIMENT as READOUTS
+from randprop.study.theory import EXPERIMENT as THEORY
+from randprop.study.variance import EXPERIMENT as VARIANCE
+from randprop.study.weights import EXPERIMENT as WEIGHTS
+from randprop.study.width import EXPERIMENT as WIDTH
 
 __all__ = [
+    "DEFAULT",
     "EXPERIMENTS",
     "Experiment",
     "Figure",
@@ -33,13 +39,12 @@ __all__ = [
     "run_study",
 ]
 
-EXPERIMENTS: dict[str, Experiment] = {
-    experiment.key: experiment
-    for experiment in (
-        ACCURACY, VARIANCE, BEYOND, WEIGHTS, ACTIVATIONS, CONVOLUTION, DATASETS, CAUSE, THEORY,
-        WIDTH, READOUTS,
-    )
-}  # fmt: skip
+EXPERIMENTS: Registry[Experiment] = Registry()
+for _experiment in (
+    ACCURACY, VARIANCE, BEYOND, WEIGHTS, ACTIVATIONS, CONVOLUTION, DATASETS,
+    CAUSE, THEORY, WIDTH, READOUTS,
+):  # fmt: skip
+    EXPERIMENTS.add(_experiment.key, _experiment)
 # Run where nothing else is asked for; the others take minutes more.
 DEFAULT = tuple(key for key in EXPERIMENTS if key != "datasets")
 
@@ -135,8 +140,6 @@ def run_study(
     OSError
         If the folder cannot be written.
     """
-    from randprop import report
-
     report.require_matplotlib()
     _select(only, full)
     check_int("seeds", seeds, 1, 100_000)
@@ -156,8 +159,14 @@ def run_study(
         command += " --only " + ",".join(found["numbers"])
     if full:
         command += " --full"
-    return report.write(folder, found["numbers"], seeds=seeds, command=command,
-                        seconds=found["seconds"])  # fmt: skip
+    return report.write(
+        folder,
+        found["numbers"],
+        EXPERIMENTS,
+        seeds=seeds,
+        command=command,
+        seconds=found["seconds"],
+    )
 
 
 def _select(only: Iterable[str] | None, full: bool) -> tuple[str, ...]:

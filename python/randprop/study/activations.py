@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from randprop.study import _drawing as drawing
-from randprop.study._parts import Context, Experiment, Figure, Section, Table, curve
+import randprop.study.drawing as drawing
+from randprop.study.accuracy import DEPTHS
+from randprop.study.parts import Context, Experiment, Figure, Section, by_depth, curve
 
-__all__ = ["ACTIVATIONS"]
+__all__ = ["EXPERIMENT"]
 
-_DEPTHS = range(16)
 _SAMPLES = {"n_train": 5_000, "n_test": 2_500}
 _NAMES = ("step", "sign", "relu", "sigmoid", "tanh", "identity")
 
 
 def _measure(context: Context) -> dict[str, Any]:
-    result = context.sweep(layers=_DEPTHS, activation=list(_NAMES), **_SAMPLES)
+    result = context.sweep(layers=DEPTHS, activation=list(_NAMES), **_SAMPLES)
     return {
         "accuracy": {name: curve(result, activation=name) for name in _NAMES},
         "variance_class_means": {
@@ -65,27 +65,21 @@ def _present(numbers: dict[str, Any]) -> Section:
         f"{layers[5]} hidden layers.",
     ]
 
-    def draw(figure: Any) -> None:
-        ax = figure.subplots()
-        for i, name in enumerate(found):
-            drawing.band(
-                ax, layers, found[name], color=drawing.COLORS[i], label=name,
-                linestyle="--" if name == "identity" else "-",
-            )  # fmt: skip
-        ax.axhline(numbers["baseline"], color=drawing.MUTED, linestyle=":", label="raw pixels")
-        ax.set_ylim(0, 1)
-        drawing.finish(ax, "hidden layers", "accuracy", ncols=2)
-
-    rows = [[layer, *(found[name]["mean"][i] for name in found)] for i, layer in enumerate(layers)]
+    draw = drawing.depth_curves(
+        found,
+        (numbers["baseline"], drawing.MUTED, ":", "raw pixels"),
+        dashed=("identity",),
+        ncols=2,
+    )
+    means = {name: values["mean"] for name, values in found.items()}
     return Section(
         answer,
         [Figure("activations", "Accuracy by depth for six activations, same weights.", draw)],
-        [Table("activations", "Mean accuracy by depth and activation", ("hidden layers", *found),
-               rows)],
-    )  # fmt: skip
+        [by_depth("activations", "Mean accuracy by depth and activation", layers, means)],
+    )
 
 
-ACTIVATIONS = Experiment(
+EXPERIMENT = Experiment(
     "activations",
     "Activations",
     "What do other activations do? (Itoh 2024, step alone; others left open)",

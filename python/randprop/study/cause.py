@@ -8,13 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+import randprop.study.drawing as drawing
 from randprop.bits import BitMatrix
-from randprop.network import StepNetwork, apply_weights
-from randprop.readouts import Centroids
-from randprop.study import _drawing as drawing
-from randprop.study._parts import Context, Experiment, Figure, Section, Table, curve, spread
+from randprop.datasets import load
+from randprop.network.own_weights import apply_weights
+from randprop.network.step_network import StepNetwork
+from randprop.readouts.centroids import Centroids
+from randprop.study.accuracy import DEPTHS
+from randprop.study.parts import Context, Experiment, Figure, Section, Table, curve, spread
 
-__all__ = ["CAUSE"]
+__all__ = ["EXPERIMENT", "accuracy_gap"]
 
 _FLIPS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.45)
 _ERASURES = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95)
@@ -32,9 +35,7 @@ _FAMILIES = {
 
 
 def _measure(context: Context) -> dict[str, Any]:
-    from randprop.datasets import load_mnist
-
-    data = load_mnist()
+    data = load("mnist")
     X_train, y_train = data.X_train, data.y_train
     X_test, y_test = np.ascontiguousarray(data.X_test[::2]), data.y_test[::2]
     runs: dict[str, dict[str, list[tuple[float, float]]]] = {}
@@ -79,7 +80,7 @@ def _measure(context: Context) -> dict[str, Any]:
             )
             keep("samples", count, score(train[rows], y_train[rows], test))
         scaled_changes += _labels_changed_by_scaling(train, y_train, test)
-    depth = context.sweep(layers=range(16))
+    depth = context.sweep(layers=DEPTHS)
     variance, accuracy = curve(depth, "variance_class_means"), curve(depth)
     families = {
         "depth": [
@@ -220,7 +221,7 @@ def _present(numbers: dict[str, Any]) -> Section:
     )  # fmt: skip
 
 
-CAUSE = Experiment(
+EXPERIMENT = Experiment(
     "cause",
     "Does variance cause accuracy?",
     "The paper takes the falling variance of the outputs for the reason of the falling accuracy: "

@@ -6,13 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from randprop.conv import Conv2D
-from randprop.network import StepNetwork
-from randprop.readouts import Centroids
-from randprop.study import _drawing as drawing
-from randprop.study._parts import Context, Experiment, Figure, Section, Table, spread
+import randprop.study.drawing as drawing
+from randprop.measure.metrics import metrics
+from randprop.measure.split import load_split
+from randprop.network.chain import chain
+from randprop.network.stages import Conv2D
+from randprop.network.step_network import StepNetwork
+from randprop.readouts.centroids import Centroids
+from randprop.study.parts import Context, Experiment, Figure, Section, Table, by_depth, spread
 
-__all__ = ["CONVOLUTION"]
+__all__ = ["EXPERIMENT"]
 
 _KERNELS = (3, 5, 7)
 _CHANNELS = (1, 4, 16)
@@ -23,25 +26,17 @@ _DENSE_STACK = 4 * 784
 
 
 def _measure(context: Context) -> dict[str, Any]:
-    from randprop.datasets import load_mnist
+    split = load_split("mnist", n_train=4_000, n_test=2_000)
+    threads = context.n_threads
 
-    data = load_mnist()
-    X_train, y_train = np.ascontiguousarray(data.X_train[::15]), data.y_train[::15]
-    X_test, y_test = np.ascontiguousarray(data.X_test[::5]), data.y_test[::5]
-
-    def chain(matrices: list[Any], bits: int, seed: int) -> list[float]:
+    def accuracies(matrices: list[Any], bits: int, seed: int) -> list[float]:
         network = StepNetwork(
             784, len(matrices) - 1, width=matrices, weight_bits=bits, seed=seed, input_shape=_IMAGE
         )
-        train: Any = X_train
-        test: Any = X_test
-        found = []
-        for m in range(len(matrices)):
-            train = network._apply(train, m, n_threads=context.n_threads)
-            test = network._apply(test, m, n_threads=context.n_threads)
-            readout = Centroids(n_threads=context.n_threads).fit(train, y_train)
-            found.append(float(np.mean(readout.predict(test) == y_test)))
-        return found
+        return [
+            metrics([Centroids()], train, test, split, n_threads=threads).scored[0].accuracy
+            for _, train, test in chain(network, split.X_train, split.X_test, n_threads=threads)
+        ]
 
     def conv(kernel: int, channels: int) -> Conv2D:
         return Conv2D(channels, kernel, padding=kernel // 2)
@@ -53,15 +48,17 @@ def _measure(context: Context) -> dict[str, Any]:
         for channels in _CHANNELS:
             for kernel in _KERNELS:
                 single.setdefault(f"{kernel} x {kernel}, {channels}", []).append(
-                    chain([conv(kernel, channels)], 8, seed)[0]
+                    accuracies([conv(kernel, channels)], 8, seed)[0]
                 )
-            single.setdefault(f"dense, {channels}", []).append(chain([784 * channels], 8, seed)[0])
+            single.setdefault(f"dense, {channels}", []).append(
+                accuracies([784 * channels], 8, seed)[0]
+            )
         for kernel, channels in _STACKS:
             stacks.setdefault(f"{kernel} x {kernel}, {channels} channels", []).append(
-                chain([conv(kernel, channels)] * (_STACK_LAYERS + 1), 8, seed)
+                accuracies([conv(kernel, channels)] * (_STACK_LAYERS + 1), 8, seed)
             )
         stacks.setdefault(f"dense, {_DENSE_STACK} units", []).append(
-            chain([_DENSE_STACK] * (_STACK_LAYERS + 1), 1, seed)
+            accuracies([_DENSE_STACK] * (_STACK_LAYERS + 1), 1, seed)
         )
     return {
         "single": {name: spread(values) for name, values in single.items()},
@@ -131,10 +128,7 @@ def _present(numbers: dict[str, Any]) -> Section:
                          label=name, linestyle="--" if name == dense else "-")  # fmt: skip
         drawing.finish(right, "hidden layers", "accuracy")
 
-    rows = [
-        [layer, *(stacks[name]["mean"][i] for name in stacks)]
-        for i, layer in enumerate(stacks[dense]["layers"])
-    ]
+    means = {name: values["mean"] for name, values in stacks.items()}
     return Section(
         answer,
         [Figure("convolution", "One layer of convolutions and dense matrices of equal output "
@@ -142,12 +136,12 @@ def _present(numbers: dict[str, Any]) -> Section:
         [Table("convolution_single", "One layer: kernel, channels (784 output bits each)",
                ("layer", "mean accuracy", "sd", "ci95"),
                [[name, e["mean"], e["sd"], e["ci95"]] for name, e in single.items()]),
-         Table("convolution_stacks", "Stacks: mean accuracy by depth",
-               ("hidden layers", *stacks), rows)],
+         by_depth("convolution_stacks", "Stacks: mean accuracy by depth",
+                  stacks[dense]["layers"], means)],
     )  # fmt: skip
 
 
-CONVOLUTION = Experiment(
+EXPERIMENT = Experiment(
     "convolution",
     "Convolution",
     "What do convolutions in place of full matrices do? (Itoh 2024, left open)",

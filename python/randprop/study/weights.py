@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from randprop.network import apply_weights
-from randprop.study import _drawing as drawing
-from randprop.study._parts import Context, Experiment, Figure, Section, Table, curve, spread
-from randprop.variants import bit_chain
+import randprop.study.drawing as drawing
+from randprop.datasets import load
+from randprop.network.own_weights import apply_weights
+from randprop.network.step_network import StepNetwork
+from randprop.study.accuracy import DEPTHS
+from randprop.study.parts import Context, Experiment, Figure, Section, by_depth, curve, spread
 
-__all__ = ["WEIGHTS"]
+__all__ = ["EXPERIMENT"]
 
-_DEPTHS = range(16)
 _SAMPLES = {"n_train": 10_000, "n_test": 5_000}
 _SHAPES = {
     "uniform": "uniform",
@@ -36,9 +38,9 @@ _FEW_BITS = (1, 2, 4, 8)
 
 
 def _measure(context: Context) -> dict[str, Any]:
-    result = context.sweep(layers=_DEPTHS, weights=list(_SHAPES), **_SAMPLES)
+    result = context.sweep(layers=DEPTHS, weights=list(_SHAPES), **_SAMPLES)
     by_bits = (*_FEW_BITS, 24)
-    bits = context.sweep(layers=_DEPTHS, weight_bits=list(by_bits), **_SAMPLES)
+    bits = context.sweep(layers=DEPTHS, weight_bits=list(by_bits), **_SAMPLES)
     differing, scaled = _compare_bits(context)
     return {
         "accuracy": {name: curve(result, weights=name) for name in _SHAPES},
@@ -51,41 +53,37 @@ def _measure(context: Context) -> dict[str, Any]:
 
 def _compare_bits(context: Context) -> tuple[dict[str, Any], dict[str, int]]:
     """Output bits against those of 24-bit weights, and those of weights times a factor."""
-    from randprop.datasets import load_mnist
-    from randprop.network import StepNetwork
-
-    X = load_mnist().X_test[::2]
+    X = load("mnist").X_test[::2]
     differing: dict[str, list[list[float]]] = {str(b): [] for b in _FEW_BITS}
     scaled = dict.fromkeys(map(str, _SCALES), 0)
     for seed in range(context.seeds):
         context.say(f"bits of seed {seed} against 24-bit weights")
-        depth: dict[str, Any] = {
-            "n_matrices": len(_DEPTHS),
-            "seed": seed,
-            "n_threads": context.n_threads,
+        chains = {
+            b: StepNetwork(X.shape[1], DEPTHS[-1], weight_bits=b, seed=seed).propagate_all(
+                X, n_threads=context.n_threads
+            )
+            for b in (*_FEW_BITS, 24)
         }
-        exact = [bits for bits, _ in bit_chain(X, X[:1], weight_bits=24, **depth)]
         for b in _FEW_BITS:
-            shares = []
-            for found, (bits, _) in zip(
-                exact, bit_chain(X, X[:1], weight_bits=b, **depth), strict=True
-            ):
-                unlike = np.bitwise_count(found.words ^ bits.words).sum()
-                shares.append(float(unlike) / (len(X) * found.n_bits))
-            differing[str(b)].append(shares)
+            differing[str(b)].append(
+                [
+                    float(np.bitwise_count(exact.words ^ bits.words).sum()) / (len(X) * bits.n_bits)
+                    for exact, bits in zip(chains[24], chains[b], strict=True)
+                ]
+            )
         network = StepNetwork(X.shape[1], seed=seed)
         bits = network.propagate(X, n_threads=context.n_threads)
         for factor in _SCALES:
             other = apply_weights(X, factor * network.weights(0), n_threads=context.n_threads)
             scaled[str(factor)] += int(np.bitwise_count(other.words ^ bits.words).sum())
     shares_by_bits = {
-        b: [spread([chain[i] for chain in chains]) for i in range(len(_DEPTHS))]
+        b: [spread([chain[i] for chain in chains]) for i in range(len(DEPTHS))]
         for b, chains in differing.items()
     }
     return shares_by_bits, scaled
 
 
-def _present(numbers: dict[str, Any]) -> Section:
+def _answer(numbers: dict[str, Any]) -> list[str]:
     found = numbers["accuracy"]
     layers = found["uniform"]["layers"]
     at = layers.index(10) if 10 in layers else len(layers) - 1
@@ -110,7 +108,7 @@ def _present(numbers: dict[str, Any]) -> Section:
     def names(keys: list[str]) -> str:
         return ", ".join(_SHAPES[key] for key in keys)
 
-    answer = [
+    return [
         "The range does not matter: weights times "
         + ", ".join(numbers["scaled_differing"])
         + (
@@ -151,58 +149,51 @@ def _present(numbers: dict[str, Any]) -> Section:
         f"behind matrix {len(shares['1'])}: other bits, the same information.",
     ]
 
-    def draw_dense(figure: Any) -> None:
-        dense, sparse = figure.subplots(1, 2, sharey=True)
-        for ax, keys in (
-            (dense, [k for k in found if not k.startswith("fan")]),
-            (sparse, ["uniform", *(k for k in found if k.startswith("fan"))]),
-        ):
-            for i, key in enumerate(keys):
-                drawing.band(ax, layers, found[key], color=drawing.COLORS[i], label=_SHAPES[key])
-            ax.set_ylim(0, 1)
-            drawing.finish(ax, "hidden layers", "accuracy" if ax is dense else "", fontsize=7.5)
 
-    def draw_bits(figure: Any) -> None:
-        ax = figure.subplots()
-        for i, b in enumerate(shares):
-            ax.plot(
-                layers,
-                [entry["mean"] for entry in shares[b]],
-                marker="o",
-                markersize=3.5,
-                color=drawing.COLORS[i],
-                label=f"{b} bit" + ("s" if b != "1" else ""),
-            )
-        ax.set_ylim(0, None)
-        drawing.finish(ax, "hidden layers", "share of bits unlike those of 24-bit weights")
+def _draw_shapes(found: dict[str, Any], figure: Any) -> None:
+    dense, sparse = figure.subplots(1, 2, sharey=True)
+    for ax, keys in (
+        (dense, [k for k in found if not k.startswith("fan")]),
+        (sparse, ["uniform", *(k for k in found if k.startswith("fan"))]),
+    ):
+        for i, key in enumerate(keys):
+            values = found[key]
+            drawing.band(ax, values["layers"], values, color=drawing.COLORS[i], label=_SHAPES[key])
+        ax.set_ylim(0, 1)
+        drawing.finish(ax, "hidden layers", "accuracy" if ax is dense else "", fontsize=7.5)
 
-    columns = ("hidden layers", *(_SHAPES[name] for name in found))
-    rows = [[layer, *(found[name]["mean"][i] for name in found)] for i, layer in enumerate(layers)]
-    bit_columns = (
-        "hidden layers",
-        *(f"accuracy, {b} bits" for b in by_bits),
-        *(f"share unlike, {b} bits" for b in shares),
+
+def _draw_bits(shares: dict[str, Any], figure: Any) -> None:
+    ax = figure.subplots()
+    for i, (b, entries) in enumerate(shares.items()):
+        ax.plot(
+            range(len(entries)), [entry["mean"] for entry in entries], marker="o", markersize=3.5,
+            color=drawing.COLORS[i], label=f"{b} bit" + ("s" if b != "1" else ""),
+        )  # fmt: skip
+    ax.set_ylim(0, None)
+    drawing.finish(ax, "hidden layers", "share of bits unlike those of 24-bit weights")
+
+
+def _present(numbers: dict[str, Any]) -> Section:
+    found, by_bits, shares = (
+        numbers[name] for name in ("accuracy", "accuracy_by_bits", "differing_bits")
     )
-    bit_rows = [
-        [
-            layer,
-            *(by_bits[b]["mean"][i] for b in by_bits),
-            *(shares[b][i]["mean"] for b in shares),
-        ]
-        for i, layer in enumerate(layers)
-    ]
+    layers = found["uniform"]["layers"]
+    columns = {f"accuracy, {b} bits": values["mean"] for b, values in by_bits.items()}
+    columns |= {f"share unlike, {b} bits": [e["mean"] for e in shares[b]] for b in shares}
+    means = {_SHAPES[name]: values["mean"] for name, values in found.items()}
     return Section(
-        answer,
+        _answer(numbers),
         [Figure("weights", "Accuracy by depth for dense weights of other shapes (left) and few "
-                "inputs a unit (right).", draw_dense, (9.6, 4.6)),
+                "inputs a unit (right).", partial(_draw_shapes, found), (9.6, 4.6)),
          Figure("weight_bits", "Output bits that differ from those of 24-bit weights of the same "
-                "seed.", draw_bits)],
-        [Table("weights", "Mean accuracy by depth and shape of the weights", columns, rows),
-         Table("weight_bits", "Bits of a weight", bit_columns, bit_rows)],
+                "seed.", partial(_draw_bits, shares))],
+        [by_depth("weights", "Mean accuracy by depth and shape of the weights", layers, means),
+         by_depth("weight_bits", "Bits of a weight", layers, columns)],
     )  # fmt: skip
 
 
-WEIGHTS = Experiment(
+EXPERIMENT = Experiment(
     "weights",
     "Weight range and shape",
     "Does it matter how the weights are drawn? (Itoh 2024, one range, uniform; others left open)",

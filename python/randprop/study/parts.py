@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from randprop._sweep_result import SweepResult, mean_and_interval
-from randprop.sweeps import sweep
+from randprop.measure.sweep import sweep
+from randprop.measure.sweep_result import SweepResult, mean_and_interval
 from randprop.theory import CosineStatistics
 
-__all__ = ["Context", "Experiment", "Figure", "Section", "Table", "curve", "interval", "percent"]
+__all__ = [
+    "Context", "Experiment", "Figure", "Section", "Table", "by_depth", "curve", "interval",
+    "percent", "spread", "statistics_by_depth",
+]  # fmt: skip
 
 Numbers = dict[str, Any]
 
@@ -48,50 +51,19 @@ class Section:
 
 @dataclass(frozen=True)
 class Experiment:
-    """A question, how it is measured, and how its numbers are read.
+    """A question, how it is measured, and how its numbers are read."""
 
-    Attributes
-    ----------
-    key : str
-        Name on the command line.
-    title : str
-    question : str
-        In the paper's sense, shortened, with the section.
-    method : str
-        How it was measured.
-    measure : callable
-        Context to numbers, which JSON can hold.
-    present : callable
-        Numbers to a `Section`; computes nothing anew.
-    """
-
-    key: str
+    key: str  # on the command line, and the name of its file
     title: str
-    question: str
+    question: str  # in the paper's sense, shortened, with the section
     method: str
-    measure: Callable[[Context], Numbers]
-    present: Callable[[Numbers], Section]
+    measure: Callable[[Context], Numbers]  # numbers that JSON can hold
+    present: Callable[[Numbers], Section]  # computes nothing anew
 
 
 @dataclass
 class Context:
-    """Options of a study, and its sweeps.
-
-    Attributes
-    ----------
-    seeds : int
-        Seeds 0, 1, ... of every experiment.
-    full : bool
-        Also what takes long.
-    store : path or None
-        Where finished cells of the sweeps are kept.
-    progress : bool
-    n_threads : int or None
-    say : callable
-        Told what is going on.
-    cosines : dict
-        Statistics of the data sets that the theory has asked for so far.
-    """
+    """Options of a study, its sweeps, and the cosines that the theory has asked for so far."""
 
     seeds: int
     full: bool = False
@@ -119,6 +91,19 @@ def curve(result: SweepResult, metric: str = "accuracy", **where: Any) -> dict[s
         "ci95": [none_for_nan(row["ci95"]) for row in rows],
         "n_seeds": rows[0]["n_seeds"],
     }
+
+
+def by_depth(
+    name: str, caption: str, layers: Sequence[int], columns: Mapping[str, Sequence[Any]]
+) -> Table:
+    """Return a table with a row a depth."""
+    rows = [[layer, *(column[i] for column in columns.values())] for i, layer in enumerate(layers)]
+    return Table(name, caption, ("hidden layers", *columns), rows)
+
+
+def statistics_by_depth(name: str, caption: str, found: dict[str, Any]) -> Table:
+    """Return the table of a `curve`."""
+    return by_depth(name, caption, found["layers"], {k: found[k] for k in ("mean", "sd", "ci95")})
 
 
 def spread(values: Sequence[float]) -> dict[str, Any]:

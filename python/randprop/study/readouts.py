@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from randprop.decoders import READOUTS as NAMES
-from randprop.study import _drawing as drawing
-from randprop.study._parts import Context, Experiment, Figure, Section, Table, curve
+import randprop.study.drawing as drawing
+from randprop.study.accuracy import DEPTHS
+from randprop.study.parts import Context, Experiment, Figure, Section, by_depth, curve
 
-__all__ = ["READOUTS"]
+__all__ = ["EXPERIMENT"]
 
 _LABELS = {
     "centroid": "class mean",
@@ -24,10 +24,10 @@ _WIDE = 2048
 
 def _measure(context: Context) -> dict[str, Any]:
     samples = {"n_test": 2_500}
-    result = context.sweep(layers=range(16), readout=list(NAMES), **samples)
+    result = context.sweep(layers=DEPTHS, readout=list(_LABELS), **samples)
     wide = context.sweep(layers=0, width=_WIDE, readout=["centroid", "ridge"], **samples)
     return {
-        "accuracy": {name: curve(result, readout=name) for name in NAMES},
+        "accuracy": {name: curve(result, readout=name) for name in _LABELS},
         "wide": {name: curve(wide, readout=name)["mean"][0] for name in ("centroid", "ridge")},
         "n_classes": 10,
     }
@@ -82,24 +82,17 @@ def _present(numbers: dict[str, Any]) -> Section:
         ),
     ]
 
-    def draw(figure: Any) -> None:
-        ax = figure.subplots()
-        for i, name in enumerate(found):
-            drawing.band(ax, layers, found[name], color=drawing.COLORS[i], label=_LABELS[name])
-        ax.axhline(chance, color=drawing.MUTED, linestyle=":")
-        ax.set_ylim(0, 1)
-        drawing.finish(ax, "hidden layers", "accuracy")
-
-    rows = [[layer, *(found[name]["mean"][i] for name in found)] for i, layer in enumerate(layers)]
+    curves = {_LABELS[name]: values for name, values in found.items()}
+    draw = drawing.depth_curves(curves, (chance, drawing.MUTED, ":", None))
+    means = {label: values["mean"] for label, values in curves.items()}
     return Section(
         answer,
         [Figure("readouts", "Accuracy by depth for seven readouts of the same bits.", draw)],
-        [Table("readouts", "Mean accuracy by depth and readout",
-               ("hidden layers", *(_LABELS[name] for name in found)), rows)],
-    )  # fmt: skip
+        [by_depth("readouts", "Mean accuracy by depth and readout", layers, means)],
+    )
 
 
-READOUTS = Experiment(
+EXPERIMENT = Experiment(
     "readouts",
     "Readouts",
     "How much of the information is still there when the nearest class mean no longer finds it? "

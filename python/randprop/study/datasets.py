@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from randprop.study import _drawing as drawing
-from randprop.study._parts import Context, Experiment, Figure, Section, Table, curve
+import randprop.study.drawing as drawing
+from randprop.datasets import load
+from randprop.study.accuracy import DEPTHS
+from randprop.study.parts import Context, Experiment, Figure, Section, Table, by_depth, curve
 from randprop.theory import half_depth
 
-__all__ = ["DATASETS"]
+__all__ = ["EXPERIMENT", "available"]
 
 _NAMES = {
     "mnist": "MNIST",
@@ -16,15 +18,12 @@ _NAMES = {
     "kmnist": "KMNIST",
     "cifar10": "CIFAR-10",
 }
-_DEPTHS = range(16)
 
 
 def available(name: str) -> str | None:
     """None if a data set can be loaded, else why not."""
-    from randprop import datasets
-
     try:
-        datasets.load(name)
+        load(name)
     except (OSError, ValueError) as error:
         return str(error).splitlines()[0]
     return None
@@ -38,7 +37,7 @@ def _measure(context: Context) -> dict[str, Any]:
             missing[name] = why
             continue
         result = context.sweep(
-            layers=_DEPTHS, dataset=name, weight_bits=8 if name != "cifar10" else 1
+            layers=DEPTHS, dataset=name, weight_bits=8 if name != "cifar10" else 1
         )
         found[name] = {**curve(result), "baseline": result.rows[0]["baseline_accuracy"]}
     return {"accuracy": found, "missing": missing}
@@ -78,21 +77,17 @@ def _present(numbers: dict[str, Any]) -> Section:
         drawing.finish(ax, "hidden layers", "accuracy")
 
     first = next(iter(found.values()))
-    rows = [
-        [layer, *(values["mean"][i] for values in found.values())]
-        for i, layer in enumerate(first["layers"])
-    ]
+    means = {_NAMES[name]: values["mean"] for name, values in found.items()}
     return Section(
         sentences,
         [Figure("datasets", "Accuracy by depth; dotted: class means of raw pixels.", draw)],
-        [Table("datasets", "Mean accuracy by depth", ("hidden layers", *(_NAMES[n] for n in found)),
-               rows),
+        [by_depth("datasets", "Mean accuracy by depth", first["layers"], means),
          Table("datasets_missing", "Data sets that are not there", ("data set", "reason"),
                [[_NAMES[name], why] for name, why in missing.items()])],
     )  # fmt: skip
 
 
-DATASETS = Experiment(
+EXPERIMENT = Experiment(
     "datasets",
     "Other data",
     "Is it a matter of MNIST? (Itoh 2024, MNIST alone)",

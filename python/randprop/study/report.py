@@ -9,24 +9,24 @@ import json
 import math
 import platform
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from randprop import _core
+import randprop._core as _core
 from randprop._files import write_text
-from randprop.study._drawing import INK, MUTED
-from randprop.study._parts import Figure, Section, Table
+from randprop.study.drawing import INK, MUTED
+from randprop.study.parts import Experiment, Figure, Section, Table
 
 __all__ = ["require_matplotlib", "write"]
 
 # What belongs at the top: what the study found, in two pictures.
 _TOP = (("width", "collapse"), ("width", "half_depth"))
-_STYLE = Path(__file__).with_name("_report.css")
-_SCRIPT = Path(__file__).with_name("_report.js")
+_STYLE = Path(__file__).with_name("report.css")
+_SCRIPT = Path(__file__).with_name("report.js")
 
 
 def require_matplotlib() -> None:
@@ -42,6 +42,7 @@ def require_matplotlib() -> None:
 def write(
     folder: Path,
     numbers: dict[str, Any],
+    experiments: Mapping[str, Experiment],
     *,
     seeds: int,
     command: str,
@@ -55,6 +56,8 @@ def write(
         Is there already.
     numbers : dict
         Of each experiment, by its key.
+    experiments : mapping
+        What presents them.
     seeds : int
     command : str
         What makes the report anew.
@@ -67,9 +70,7 @@ def write(
         ``report.html`` in the folder; beside it ``numbers.json``, ``findings.md``, ``figures/``
         and ``tables/``.
     """
-    from randprop.study import EXPERIMENTS
-
-    sections = {key: EXPERIMENTS[key].present(values) for key, values in numbers.items()}
+    sections = {key: experiments[key].present(values) for key, values in numbers.items()}
     about = {
         "randprop": _core.__version__,
         "numpy": np.__version__,
@@ -94,9 +95,9 @@ def write(
         "answers": {key: section.answer for key, section in sections.items()},
     }
     write_text(folder / "numbers.json", json.dumps(content, indent=1, allow_nan=False) + "\n")
-    write_text(folder / "findings.md", _markdown(sections, about))
+    write_text(folder / "findings.md", _markdown(sections, experiments, about))
     page = folder / "report.html"
-    write_text(page, _page(sections, pictures, about))
+    write_text(page, _page(sections, experiments, pictures, about))
     return page
 
 
@@ -202,11 +203,14 @@ def _lead(sections: dict[str, Section]) -> list[str]:
     return theory + sections[_TOP[0][0]].answer
 
 
-def _page(sections: dict[str, Section], pictures: dict[str, str], about: dict[str, Any]) -> str:
-    from randprop.study import EXPERIMENTS
-
+def _page(
+    sections: dict[str, Section],
+    experiments: Mapping[str, Experiment],
+    pictures: dict[str, str],
+    about: dict[str, Any],
+) -> str:
     contents = "".join(
-        f'<li><a href="#{key}">{html.escape(EXPERIMENTS[key].title)}</a></li>' for key in sections
+        f'<li><a href="#{key}">{html.escape(experiments[key].title)}</a></li>' for key in sections
     )
     top = [
         (key, figure)
@@ -226,7 +230,7 @@ def _page(sections: dict[str, Section], pictures: dict[str, str], about: dict[st
         )
     shown = {figure.name for _, figure in top}
     for key, section in sections.items():
-        experiment = EXPERIMENTS[key]
+        experiment = experiments[key]
         parts.append(
             f'<section id="{key}"><h2>{html.escape(experiment.title)}</h2>'
             f'<p class="question">{html.escape(experiment.question)}</p>'
@@ -267,9 +271,9 @@ def _page(sections: dict[str, Section], pictures: dict[str, str], about: dict[st
     )
 
 
-def _markdown(sections: dict[str, Section], about: dict[str, Any]) -> str:
-    from randprop.study import EXPERIMENTS
-
+def _markdown(
+    sections: dict[str, Section], experiments: Mapping[str, Experiment], about: dict[str, Any]
+) -> str:
     lines = [
         "# Findings",
         "",
@@ -286,7 +290,7 @@ def _markdown(sections: dict[str, Section], about: dict[str, Any]) -> str:
             [f for f in sections[key].figures if f.name == name] if key in sections else []
         )
     for key, section in sections.items():
-        lines += [f"## {EXPERIMENTS[key].title}", "", f"*{EXPERIMENTS[key].question}*", ""]
+        lines += [f"## {experiments[key].title}", "", f"*{experiments[key].question}*", ""]
         for text in section.answer:
             lines += [text, ""]
         lines += _markdown_figures([f for f in section.figures if f.name not in top])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-__all__ = ["COLORS", "INK", "MUTED", "band", "finish", "points"]
+__all__ = ["COLORS", "INK", "MUTED", "band", "depth_curves", "finish", "points"]
 
 # Readable on white and on near-black.
 COLORS = (
@@ -64,3 +65,24 @@ def finish(ax: Any, x: str, y: str, *, legend: bool = True, **legend_options: An
     if legend and ax.get_legend_handles_labels()[0]:
         options = {"frameon": False, "fontsize": 8.5, **legend_options}
         ax.legend(**options)
+
+
+def depth_curves(
+    curves: Mapping[str, dict[str, Any]],
+    *lines: tuple[float, str, str, str | None],
+    dashed: Collection[str] = (),
+    **legend: Any,
+) -> Callable[[Any], None]:
+    """Return what draws accuracies by depth, and levels as (value, colour, style, label)."""
+
+    def draw(figure: Any) -> None:
+        ax = figure.subplots()
+        for i, (label, curve) in enumerate(curves.items()):
+            style = "--" if label in dashed else "-"
+            band(ax, curve["layers"], curve, color=COLORS[i], label=label, linestyle=style)
+        for value, color, style, name in lines:
+            ax.axhline(value, color=color, linestyle=style, label=name)
+        ax.set_ylim(0, 1)
+        finish(ax, "hidden layers", "accuracy", **legend)
+
+    return draw
