@@ -16,25 +16,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
-    "as_array",
-    "as_classes",
-    "as_codes",
-    "as_integers",
-    "as_labels",
-    "as_reals",
-    "as_table",
-    "check_array",
-    "check_choice",
-    "check_flag",
-    "check_int",
-    "check_integers",
-    "check_ints",
-    "check_number",
-    "check_path",
-    "check_threads",
-    "refuse_masked",
-    "told",
-]
+    "as_array", "as_classes", "as_codes", "as_integers", "as_labels", "as_reals", "as_table",
+    "check_array", "check_choice", "check_flag", "check_int", "check_integers", "check_ints",
+    "check_number", "check_path", "check_threads", "refuse_masked", "told",
+]  # fmt: skip
 
 
 def told(value: object) -> str:

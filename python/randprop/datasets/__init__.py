@@ -16,15 +16,9 @@ from randprop._validation import check_path
 from randprop.datasets import cifar, fetch, idx, sources
 
 __all__ = [
-    "Dataset",
-    "load",
-    "load_cifar10",
-    "load_digits",
-    "load_fashion_mnist",
-    "load_idx",
-    "load_kmnist",
-    "load_mnist",
-]
+    "Dataset", "load", "load_cifar10", "load_digits", "load_fashion_mnist", "load_idx",
+    "load_kmnist", "load_mnist",
+]  # fmt: skip
 
 
 class Dataset(NamedTuple):
@@ -62,7 +56,8 @@ def load_mnist() -> Dataset:
     """
     folder = Path(__file__).parent.parent / "data" / "mnist"
     return _load_pairs(
-        lambda name: fetch.read_checked(folder / name, sources.MNIST_PACKED[name]), folder
+        lambda name: fetch.read_checked(folder / name, sources.SOURCES["mnist"].sha256[name]),
+        folder,
     )
 
 
@@ -89,7 +84,7 @@ def load_fashion_mnist(data_home: str | PathLike[str] | None = None) -> Dataset:
     TypeError, ValueError
         If `data_home` is no path, or a file is damaged.
     """
-    return _load_published(sources.FASHION_MNIST, data_home)
+    return _load_published(sources.SOURCES["fashion_mnist"], data_home)
 
 
 def load_kmnist(data_home: str | PathLike[str] | None = None) -> Dataset:
@@ -113,7 +108,7 @@ def load_kmnist(data_home: str | PathLike[str] | None = None) -> Dataset:
     OSError
         As `load_fashion_mnist`.
     """
-    return _load_published(sources.KMNIST, data_home)
+    return _load_published(sources.SOURCES["kmnist"], data_home)
 
 
 def load_cifar10(data_home: str | PathLike[str] | None = None) -> Dataset:
@@ -137,7 +132,7 @@ def load_cifar10(data_home: str | PathLike[str] | None = None) -> Dataset:
     OSError
         As `load_fashion_mnist`.
     """
-    source = sources.CIFAR10
+    source = sources.SOURCES["cifar10"]
     path = fetch.locate(source, "cifar-10-binary.tar.gz", data_home)
     data = fetch.read_checked(path, source.sha256["cifar-10-binary.tar.gz"])
     return Dataset(*cifar.read_archive(data, str(path)))

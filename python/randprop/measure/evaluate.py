@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from time import perf_counter
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -27,38 +27,27 @@ __all__ = ["check_depths", "evaluate", "without_shapes"]
 _MAX_LAYERS = 100_000
 
 
+if TYPE_CHECKING:
+    from typing_extensions import TypedDict, Unpack
+
+    class _Options(TypedDict, total=False):
+        dataset: str | Sequence[ArrayLike]
+        width: Width
+        weight_bits: int
+        activation: str
+        seed: int
+        readout: str | Readout
+        metric: str
+        n_neighbors: int
+        alpha: float
+        input_shape: Iterable[int] | None
+        n_threads: int | None
+
+
 @overload
-def evaluate(
-    layers: int = 3,
-    *,
-    dataset: str | Sequence[ArrayLike] = ...,
-    width: Width = ...,
-    weight_bits: int = ...,
-    activation: str = ...,
-    seed: int = ...,
-    readout: str | Readout = ...,
-    metric: str = ...,
-    n_neighbors: int = ...,
-    alpha: float = ...,
-    input_shape: Iterable[int] | None = ...,
-    n_threads: int | None = ...,
-) -> Evaluation: ...
+def evaluate(layers: int = 3, **options: Unpack[_Options]) -> Evaluation: ...
 @overload
-def evaluate(
-    layers: Iterable[int],
-    *,
-    dataset: str | Sequence[ArrayLike] = ...,
-    width: Width = ...,
-    weight_bits: int = ...,
-    activation: str = ...,
-    seed: int = ...,
-    readout: str | Readout = ...,
-    metric: str = ...,
-    n_neighbors: int = ...,
-    alpha: float = ...,
-    input_shape: Iterable[int] | None = ...,
-    n_threads: int | None = ...,
-) -> Evaluations: ...
+def evaluate(layers: Iterable[int], **options: Unpack[_Options]) -> Evaluations: ...
 def evaluate(
     layers: int | Iterable[int] = 3,
     *,

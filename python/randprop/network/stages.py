@@ -15,18 +15,9 @@ from randprop._registry import Registry
 from randprop._validation import check_int, check_ints, told
 
 __all__ = [
-    "STAGES",
-    "Conv2D",
-    "Dense",
-    "Shape",
-    "Stage",
-    "Width",
-    "check_image",
-    "check_stages",
-    "parse_widths",
-    "read_stage",
-    "shapes_of",
-]
+    "STAGES", "Conv2D", "Dense", "Shape", "Stage", "Width", "check_image", "check_stages",
+    "parse_widths", "read_stage", "shapes_of",
+]  # fmt: skip
 
 MAX_WIDTH = 1 << 28
 Shape = tuple[int, ...]  # (n_features,) or (height, width, channels)

@@ -20,16 +20,9 @@ if TYPE_CHECKING:
     from randprop.readouts.quantized import QuantizedReadout
 
 __all__ = [
-    "Arrays",
-    "NotFittedError",
-    "Readout",
-    "SummingReadout",
-    "Take",
-    "from_core",
-    "known_labels",
-    "narrow",
-    "unite",
-]
+    "Arrays", "NotFittedError", "Readout", "SummingReadout", "Take", "from_core",
+    "known_labels", "narrow", "unite",
+]  # fmt: skip
 
 Self = TypeVar("Self", bound="Readout")
 Sums = TypeVar("Sums", bound="SummingReadout")

@@ -116,24 +116,13 @@ class QuantizedReadout(Readout):
         """Whether vectors are bits rather than bytes."""
         return not self._of_bytes
 
-    def decision_function(self, bits: Features) -> NDArray[np.int64]:
-        """Score of each vector for each class.
-
-        Parameters
-        ----------
-        bits : BitMatrix or ndarray of uint8, of shape (n_samples, n_bits)
-            Vectors.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes), dtype int64
-        """
+    def scores(self, bits: Features) -> NDArray[np.int64]:  # noqa: D102
         features = self.check_features("bits", bits)
         zeros, codes = np.zeros_like(self.bias_), self.codes_ - self.offset
         sums = from_core("linear_scores", features, codes, zeros, check_threads(self.n_threads))
         return np.asarray(self.multiplier * sums + self.bias_)
 
-    scores = decision_function
+    decision_function = scores
 
     def quantize(self, bits: int | None = None) -> QuantizedReadout:
         """Return itself, whatever the bits: it is what `quantize` of the others makes."""

@@ -120,18 +120,7 @@ class RidgeReadout(SummingReadout):
         gram = self.gram_ + other.gram_ if hasattr(self, "gram_") else other.gram_.copy()
         return {"gram_": gram, "_solution": None}
 
-    def decision_function(self, bits: Features) -> NDArray[np.float64]:
-        """Fitted value of each vector for each class.
-
-        Parameters
-        ----------
-        bits : BitMatrix or ndarray of uint8, of shape (n_samples, n_bits)
-            Vectors.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes), dtype float64
-        """
+    def scores(self, bits: Features) -> NDArray[np.float64]:  # noqa: D102
         self.check_fitted()
         features = self.check_features("bits", bits)
         coef, intercept = self._solve()
@@ -142,7 +131,7 @@ class RidgeReadout(SummingReadout):
             out[start : start + 4096] = values.astype(np.float64) @ coef.T + intercept
         return out
 
-    scores = decision_function
+    decision_function = scores
 
     def quantize(self, bits: int = 8) -> QuantizedReadout:
         """Round the coefficients to integers of few bits, with one scale for all.

@@ -30,15 +30,7 @@ from randprop.reference.readouts import (
 )
 
 __all__ = [
-    "centroid_counts",
-    "centroid_distances",
-    "convolve",
-    "float_preactivations",
-    "float_propagate",
-    "gram",
-    "hamming_neighbors",
-    "philox4x32_10",
-    "preactivations",
-    "propagate",
-    "weights",
-]
+    "centroid_counts", "centroid_distances", "convolve", "float_preactivations",
+    "float_propagate", "gram", "hamming_neighbors", "philox4x32_10", "preactivations",
+    "propagate", "weights",
+]  # fmt: skip

@@ -29,15 +29,9 @@ from randprop.study.weights import EXPERIMENT as WEIGHTS
 from randprop.study.width import EXPERIMENT as WIDTH
 
 __all__ = [
-    "DEFAULT",
-    "EXPERIMENTS",
-    "Experiment",
-    "Figure",
-    "Section",
-    "Table",
-    "measure",
+    "DEFAULT", "EXPERIMENTS", "Experiment", "Figure", "Section", "Table", "measure",
     "run_study",
-]
+]  # fmt: skip
 
 EXPERIMENTS: Registry[Experiment] = Registry()
 for _experiment in (

@@ -59,15 +59,6 @@ from randprop.theory.kernels import (
 from randprop.theory.prediction import Prediction, half_depth, predict
 
 __all__ = [
-    "CosineStatistics",
-    "Prediction",
-    "cosine_statistics",
-    "depth_scale",
-    "fixed_point",
-    "half_depth",
-    "iterate",
-    "kernel",
-    "noise_overlap",
-    "predict",
-    "slope",
-]
+    "CosineStatistics", "Prediction", "cosine_statistics", "depth_scale", "fixed_point",
+    "half_depth", "iterate", "kernel", "noise_overlap", "predict", "slope",
+]  # fmt: skip
