@@ -95,10 +95,7 @@ def centroid_distances_bits(
     n_threads: int,
 ) -> NDArray[np.float64]: ...
 def centroid_distances_bytes(
-    x: NDArray[np.uint8],
-    counts: NDArray[np.int64],
-    n_samples: NDArray[np.int64],
-    n_threads: int,
+    x: NDArray[np.uint8], counts: NDArray[np.int64], n_samples: NDArray[np.int64], n_threads: int
 ) -> NDArray[np.float64]: ...
 def linear_scores_bits(
     words: NDArray[np.uint64],

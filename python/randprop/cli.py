@@ -122,9 +122,7 @@ def _fill_study(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--seeds", type=int, default=10, help="seeds of every experiment")
     verb.add_argument("--out", type=Path, default=Path("report"), metavar="FOLDER")
     verb.add_argument(
-        "--only",
-        type=_names,
-        help=f"{', '.join(EXPERIMENTS)} (default: all but {left_out})",
+        "--only", type=_names, help=f"{', '.join(EXPERIMENTS)} (default: all but {left_out})"
     )
     verb.add_argument(
         "--full",

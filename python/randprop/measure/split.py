@@ -86,9 +86,7 @@ def load_split(
 _Data = tuple[NDArray[np.uint8], NDArray[Any], NDArray[np.uint8], NDArray[Any]]
 
 
-def _load(
-    dataset: str | Sequence[ArrayLike],
-) -> tuple[str, _Data, tuple[float, float] | None]:
+def _load(dataset: str | Sequence[ArrayLike]) -> tuple[str, _Data, tuple[float, float] | None]:
     if isinstance(dataset, str):
         return dataset, DATASETS.choose("dataset", dataset).load(), None
     if not isinstance(dataset, (tuple, list)) or len(dataset) != 4:

@@ -58,11 +58,7 @@ class CellStore:
             raise ValueError(f"store {self._name} {damaged}: {error}") from None
 
     def _open(self) -> None:
-        expected = {
-            "definition": DEFINITION,
-            "schema": _SCHEMA,
-            "randprop": _core.__version__,
-        }
+        expected = {"definition": DEFINITION, "schema": _SCHEMA, "randprop": _core.__version__}
         # A commit appends to a log beside the file and waits for no disk; the log is folded in when
         # the last process closes the file, or by the next one that opens it.
         self._db.execute("PRAGMA journal_mode = WAL")

@@ -109,10 +109,7 @@ class Layout:
     """The numbers of an exported model, each under the name it has in C."""
 
     def __init__(
-        self,
-        network: StepNetwork,
-        quantized: QuantizedReadout,
-        input_range: tuple[float, float],
+        self, network: StepNetwork, quantized: QuantizedReadout, input_range: tuple[float, float]
     ) -> None:
         self.network, self.quantized, self.input_range = network, quantized, input_range
         widths = network.widths

@@ -22,12 +22,7 @@ from randprop.reference.network import (
     propagate,
     weights,
 )
-from randprop.reference.readouts import (
-    centroid_counts,
-    centroid_distances,
-    gram,
-    hamming_neighbors,
-)
+from randprop.reference.readouts import centroid_counts, centroid_distances, gram, hamming_neighbors
 
 __all__ = [
     "centroid_counts", "centroid_distances", "convolve", "float_preactivations",

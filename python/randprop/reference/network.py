@@ -288,11 +288,7 @@ def float_preactivations(
 
 
 def float_propagate(
-    X: NDArray[np.uint8],
-    widths: Sequence[int],
-    *,
-    activation: str = "step",
-    seed: int = 0,
+    X: NDArray[np.uint8], widths: Sequence[int], *, activation: str = "step", seed: int = 0
 ) -> list[NDArray[np.uint8]]:
     """Send samples through the float32 network: 24-bit weights, NumPy's BLAS.
 

@@ -53,21 +53,9 @@ def measure(
     n_threads: int | None = None,
     say: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
-    """Run experiments and return their numbers.
+    """Run experiments as `run_study` does, and return ``numbers`` and ``seconds`` of each by key.
 
-    Parameters
-    ----------
-    seeds, only, full, progress, n_threads
-        As `run_study`.
-    store : path, optional
-        File for the finished cells of the sweeps.
-    say : callable, optional
-        Told what is going on.
-
-    Returns
-    -------
-    dict
-        ``numbers`` and ``seconds`` by experiment, for `json.dumps`.
+    `store` is a file for the finished cells of the sweeps.
     """
     seeds = check_int("seeds", seeds, 1, 100_000)
     threads = check_threads(n_threads)

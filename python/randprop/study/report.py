@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
+from string import Template
 from typing import Any
 
 import numpy as np
@@ -25,8 +26,6 @@ __all__ = ["require_matplotlib", "write"]
 
 # What belongs at the top: what the study found, in two pictures.
 _TOP = (("width", "collapse"), ("width", "half_depth"))
-_STYLE = Path(__file__).with_name("report.css")
-_SCRIPT = Path(__file__).with_name("report.js")
 
 
 def require_matplotlib() -> None:
@@ -48,27 +47,10 @@ def write(
     command: str,
     seconds: dict[str, float],
 ) -> Path:
-    """Write the report of a study.
+    """Write the report of a study: report.html, numbers.json, findings.md, figures and tables.
 
-    Parameters
-    ----------
-    folder : Path
-        Is there already.
-    numbers : dict
-        Of each experiment, by its key.
-    experiments : mapping
-        What presents them.
-    seeds : int
-    command : str
-        What makes the report anew.
-    seconds : dict
-        That each experiment took.
-
-    Returns
-    -------
-    Path
-        ``report.html`` in the folder; beside it ``numbers.json``, ``findings.md``, ``figures/``
-        and ``tables/``.
+    `numbers` and `seconds` are those of each experiment by its key, `command` makes it anew, and
+    the folder is there already. Returns the page.
     """
     sections = {key: experiments[key].present(values) for key, values in numbers.items()}
     about = {
@@ -126,8 +108,7 @@ def _draw(figure: Figure, folder: Path) -> str:
     svg = text.getvalue()
     svg = svg[svg.index("<svg") :]
     write_text(
-        folder / f"{figure.name}.svg",
-        svg.replace("<svg ", '<svg style="background:#fff" ', 1),
+        folder / f"{figure.name}.svg", svg.replace("<svg ", '<svg style="background:#fff" ', 1)
     )
     return _inline(svg, figure)
 
@@ -249,26 +230,19 @@ def _page(
         for name in ("randprop", "numpy", "python", "simd_level", "date", "seeds")
     )
     seconds = "; ".join(f"{key} {value:.0f} s" for key, value in about["seconds"].items())
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        "<title>Random networks that are never trained</title>"
-        # No icon to ask a server for.
-        '<link rel="icon" href="data:,">'
-        f"<style>{_STYLE.read_text(encoding='utf-8')}</style></head><body><main>"
-        "<header><h1>Random networks that are never trained</h1>"
-        "<p>How much of the class of an image survives a chain of fixed random matrices and steps: "
-        "the experiments of Itoh (2024), "
-        '<a href="https://arxiv.org/abs/2409.03760">arXiv:2409.03760</a>, with error bars, its '
-        "open questions, and the reason for what is seen.</p>"
-        f"<nav><ul>{contents}</ul></nav></header>"
-        + "".join(parts)
-        + '<section id="about"><h2>To redo it</h2>'
-        f"<pre><code>{html.escape(about['command'])}</code></pre><dl>{facts}</dl>"
-        f"<p>Measured in: {html.escape(seconds)}. All numbers are in numbers.json, the figures in "
-        "figures/, the tables in tables/.</p></section></main>"
-        f"<script>{_SCRIPT.read_text(encoding='utf-8')}</script></body></html>\n"
+    return _read("report.html").substitute(
+        style=_read("report.css").template,
+        contents=contents,
+        parts="".join(parts),
+        command=html.escape(about["command"]),
+        facts=facts,
+        seconds=html.escape(seconds),
+        script=_read("report.js").template,
     )
+
+
+def _read(name: str) -> Template:
+    return Template(Path(__file__).with_name(name).read_text(encoding="utf-8"))
 
 
 def _markdown(

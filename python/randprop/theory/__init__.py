@@ -48,14 +48,7 @@ expressivity in deep neural networks through transient chaos", NIPS 29, arXiv:16
 """
 
 from randprop.theory.cosines import CosineStatistics, cosine_statistics
-from randprop.theory.kernels import (
-    depth_scale,
-    fixed_point,
-    iterate,
-    kernel,
-    noise_overlap,
-    slope,
-)
+from randprop.theory.kernels import depth_scale, fixed_point, iterate, kernel, noise_overlap, slope
 from randprop.theory.prediction import Prediction, half_depth, predict
 
 __all__ = [
