@@ -53,7 +53,7 @@ TEST_CASE("Gram matrices of more samples than 32-bit sums hold, at both ends of 
   // One side full, the other empty: the most negative sum.
   oracle::Bytes halves(random, 66000, 2, 255);
   for (std::size_t s = 0; s < 66000; ++s) {
-    halves.data[2 * s] = 0;
+    halves.data[2 * s + 1] = 0;
   }
   check_gram(halves.view, 2);
 }

@@ -424,7 +424,7 @@ TEST_CASE("sums of squares, of columns and of absolute differences of bytes") {
     std::uint64_t distance = 0;
     k.byte_distances(zeros.data(), ones.data(), 1, n, &distance);
     CHECK(distance == 255 * std::uint64_t{n});
-    CHECK(k.sum_squares(ones.data(), n) == 255 * 255 * std::uint64_t{n});
+    CHECK(k.sum_squares(ones.data(), n) == std::uint64_t{255} * 255 * n);
     const std::vector<const std::uint8_t*> rows(kernels::kMaxByteRows, ones.data());
     std::uint32_t sum = 0;
     k.sum_columns(rows.data(), rows.size(), 1, &sum);

@@ -52,6 +52,7 @@ TEST_CASE("scratch is made once for each worker, and no two share it") {
             if (++*scratch.in_use != 1) {
               ++shared;
             }
+            std::this_thread::sleep_for(std::chrono::microseconds(20));  // others come in now
             ++*scratch.owned;
             ++runs[chunk];
             --*scratch.in_use;

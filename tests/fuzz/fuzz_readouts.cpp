@@ -15,6 +15,7 @@
 #include "oracle.hpp"
 #include "randprop/centroids.hpp"
 #include "randprop/gram.hpp"
+#include "randprop/linear.hpp"
 #include "randprop/neighbors.hpp"
 
 using namespace randprop;

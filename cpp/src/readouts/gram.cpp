@@ -175,7 +175,7 @@ class ByteColumns {
 
  private:
   // Samples of a run: a panel of 124 KB, and rows that do not all fall into the same cache sets.
-  static constexpr std::size_t most_run = 31 * 64;
+  static constexpr std::size_t most_run = std::size_t{31} * 64;
   std::size_t padded_samples(std::size_t run) const {
     return std::min(run_, round_up(n_samples_ - run * run_, 64));
   }
