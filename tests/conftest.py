@@ -13,7 +13,7 @@ os.environ.setdefault("SCIPY_ARRAY_API", "1")
 
 import pytest
 
-from randprop import _core
+from randprop import _core, datasets
 
 ALL_LEVELS = ("scalar", "avx2", "avx512", "amx", "neon")
 KERNELS = ("popcount", "dot", "lut")
@@ -65,6 +65,24 @@ def known_numbers() -> dict[str, Any]:
     """Numbers that a study of every experiment measured, with two seeds."""
     path = Path(__file__).parent / "data" / "study_numbers.json"
     return dict(json.loads(path.read_text()))
+
+
+@pytest.fixture
+def small_mnist(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tenth of a percent of MNIST in its place."""
+    whole = datasets.load_mnist()
+    part = datasets.Dataset(
+        whole.X_train[:400], whole.y_train[:400], whole.X_test[:80], whole.y_test[:80]
+    )
+    for name in ("load_mnist", "load_fashion_mnist"):
+        monkeypatch.setattr(datasets, name, lambda: part)
+    loaders = {name: lambda: part for name in ("mnist", "fashion_mnist")}
+
+    def missing() -> datasets.Dataset:
+        raise OSError("no mirror could be reached")
+
+    loaders |= {"kmnist": missing, "cifar10": missing}
+    monkeypatch.setattr(datasets, "LOADERS", loaders)
 
 
 @pytest.fixture(autouse=True)

@@ -25,7 +25,9 @@ def small() -> tuple[Any, ...]:
     return X[:200], y[:200], X[200:], y[200:]
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in range(1, 10))]
+)
 def test_mnist_agrees_with_the_paper(seed: int) -> None:
     results = evaluate(layers=range(16), seed=seed)
     assert [r.layers for r in results] == list(range(16))
