@@ -13,7 +13,7 @@ os.environ.setdefault("SCIPY_ARRAY_API", "1")
 
 import pytest
 
-from randprop import _core
+from randprop import _core, datasets
 
 ALL_LEVELS = ("scalar", "avx2", "avx512", "amx", "neon")
 KERNELS = ("popcount", "dot", "lut")
@@ -65,6 +65,23 @@ def known_numbers() -> dict[str, Any]:
     """Numbers that a study of every experiment measured, with two seeds."""
     path = Path(__file__).parent / "data" / "study_numbers.json"
     return dict(json.loads(path.read_text()))
+
+
+@pytest.fixture
+def small_mnist(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tenth of a percent of MNIST in its place."""
+    whole = datasets.load_mnist()
+    part = datasets.Dataset(
+        whole.X_train[:400], whole.y_train[:400], whole.X_test[:80], whole.y_test[:80]
+    )
+
+    def missing() -> datasets.Dataset:
+        raise OSError("no mirror could be reached")
+
+    loaders = {"mnist": lambda: part, "fashion_mnist": lambda: part}
+    for name in ("mnist", "fashion_mnist", "kmnist", "cifar10"):
+        entry = datasets.NamedSet(loaders.get(name, missing), (28, 28, 1))
+        monkeypatch.setitem(datasets.DATASETS, name, entry)
 
 
 @pytest.fixture(autouse=True)

@@ -5,16 +5,21 @@ from __future__ import annotations
 import os
 import shutil
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from randprop import Centroids, Model, StepNetwork
+
+# Seconds after which a wait is a hang, on any machine.
+HANG = 600
 
 C_WARNINGS = ("-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Werror")
 # Undefined behaviour ends the process; needs no library beside the compiler.
@@ -96,7 +101,7 @@ def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
     """Serve on the loopback while the block runs; yields the address, which ends in a slash."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}/"
@@ -104,6 +109,21 @@ def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    """Return when `condition` holds; ten minutes without it are a hang."""
+    end = time.monotonic() + HANG
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.002)
+
+
+def needs(present: object, what: str, required_by: str) -> None:
+    """Skip a test that cannot run here, unless RANDPROP_REQUIRE_`required_by` says that it must."""
+    if not present:
+        assert f"RANDPROP_REQUIRE_{required_by}" not in os.environ, what
+        pytest.skip(f"needs {what}")
 
 
 def random_bits(seed: int, n_samples: int, n_bits: int) -> NDArray[np.uint8]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import randprop
+from helpers import HANG
 from randprop import cli, evaluate
 
 
@@ -20,7 +21,7 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
         capture_output=True,
         text=True,
         env={**os.environ, **environment},
-        timeout=120,
+        timeout=HANG,
         check=False,
     )
 
@@ -156,7 +157,9 @@ def test_bad_sweeps(arguments: list[str], message: str) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_study_writes_a_report(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_study_writes_a_report(
+    small_mnist: None, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     out = tmp_path / "report"
     arguments = ["study", "--seeds", "1", "--only", "accuracy", "--out", str(out), "--no-progress"]
     assert cli.main(arguments) == 0

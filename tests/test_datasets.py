@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from helpers import serving
 from randprop import datasets
-from randprop.datasets import _cifar, _fetch, _idx, _sources
+from randprop.datasets import cifar, fetch, idx, sources
 
 MNIST_MD5 = {
     "train-images": "6bbc9ace898e44ae57da46a324031adb",
@@ -61,7 +61,7 @@ def test_idx_round_trip(shape: list[int], compressed: bool) -> None:
     array = np.arange(np.prod(shape), dtype=np.uint8).reshape(shape)
     data = idx_bytes(array)
     np.testing.assert_array_equal(
-        _idx.parse(gzip.compress(data) if compressed else data, "file"), array
+        idx.parse(gzip.compress(data) if compressed else data, "file"), array
     )
 
 
@@ -112,7 +112,7 @@ HUGE = struct.pack(">HBB3I", 0, 8, 3, 2**31, 2**31, 2**31)
 )
 def test_damaged_idx(data: bytes, message: str) -> None:
     with pytest.raises(ValueError, match=f"a-file: .*{message}"):
-        _idx.parse(data, "a-file")
+        idx.parse(data, "a-file")
 
 
 @given(st.binary(max_size=40), st.integers(0, 40))
@@ -120,7 +120,7 @@ def test_damaged_idx(data: bytes, message: str) -> None:
 def test_any_bytes_give_an_array_or_a_value_error(junk: bytes, cut: int) -> None:
     for data in (junk, GOOD[:cut] + junk, gzip.compress(GOOD)[:cut] + junk):
         try:
-            assert _idx.parse(data, "junk").dtype == np.uint8
+            assert idx.parse(data, "junk").dtype == np.uint8
         except ValueError as error:
             assert str(error).startswith("junk: ")
 
@@ -132,38 +132,38 @@ def packed_file() -> bytes:
 
 def test_members_side_by_side_equal_the_plain_reader() -> None:
     data = packed_file()
-    bounds = _idx._member_bounds(data)
+    bounds = idx._member_bounds(data)
     assert bounds is not None
     assert len(bounds) == 2
-    assert _idx.gunzip(data, "file").tobytes() == gzip.decompress(data)
+    assert idx.gunzip(data, "file").tobytes() == gzip.decompress(data)
 
 
 def test_damaged_members() -> None:
     data = bytearray(packed_file())
-    bounds = _idx._member_bounds(bytes(data))
+    bounds = idx._member_bounds(bytes(data))
     assert bounds is not None
     stop = bounds[0][1]
     wrong_size = bytearray(data)
     wrong_size[stop - 4] ^= 1  # the length that the first member states
     with pytest.raises(ValueError, match="file: "):
-        _idx.gunzip(bytes(wrong_size), "file")
+        idx.gunzip(bytes(wrong_size), "file")
     wrong_content = bytearray(data)
     wrong_content[stop + 1000] ^= 0xFF
     with pytest.raises(ValueError, match="file: not a valid gzip file"):
-        _idx.gunzip(bytes(wrong_content), "file")
+        idx.gunzip(bytes(wrong_content), "file")
     huge = bytearray(data)
     huge[stop - 4 : stop] = b"\xff\xff\xff\xff"
     with pytest.raises(ValueError, match="more than its length can hold"):
-        _idx.gunzip(bytes(huge), "file")
+        idx.gunzip(bytes(huge), "file")
     with pytest.raises(ValueError, match="cut short|not a valid"):
-        _idx.gunzip(bytes(data[:-100]), "file")
+        idx.gunzip(bytes(data[:-100]), "file")
 
 
 def cifar_archive(change: dict[str, bytes | None] | None = None) -> bytes:
     out = io.BytesIO()
     rng = np.random.default_rng(0)
     with tarfile.open(fileobj=out, mode="w:gz", compresslevel=1) as archive:
-        for i, name in enumerate((*_cifar._TRAIN, _cifar._TEST)):
+        for i, name in enumerate((*cifar._TRAIN, cifar._TEST)):
             records = np.zeros((10_000, 3073), dtype=np.uint8)
             records[:, 0] = rng.integers(0, 10, 10_000)
             records[:, 1] = i
@@ -179,7 +179,7 @@ def cifar_archive(change: dict[str, bytes | None] | None = None) -> bytes:
 
 
 def test_cifar_archive() -> None:
-    X_train, y_train, X_test, y_test = _cifar.read_archive(cifar_archive(), "a")
+    X_train, y_train, X_test, y_test = cifar.read_archive(cifar_archive(), "a")
     assert (X_train.shape, X_test.shape) == ((50_000, 3072), (10_000, 3072))
     assert X_train[::10_000, 0].tolist() == [0, 1, 2, 3, 4]
     assert X_test[0, 0] == 5
@@ -188,21 +188,21 @@ def test_cifar_archive() -> None:
 
 
 def test_damaged_cifar() -> None:
-    batch = _cifar._TRAIN[2]
+    batch = cifar._TRAIN[2]
     with pytest.raises(ValueError, match=r"a: lacks .*data_batch_3\.bin"):
-        _cifar.read_archive(cifar_archive({batch: None}), "a")
+        cifar.read_archive(cifar_archive({batch: None}), "a")
     with pytest.raises(ValueError, match="has 3073 bytes, expected 30730000"):
-        _cifar.read_archive(cifar_archive({batch: bytes(3073)}), "a")
+        cifar.read_archive(cifar_archive({batch: bytes(3073)}), "a")
     with pytest.raises(ValueError, match="not a valid tar.gz archive"):
-        _cifar.read_archive(b"junk", "a")
+        cifar.read_archive(b"junk", "a")
     with pytest.raises(ValueError, match=r"not a valid tar\.gz archive"):
-        _cifar.read_archive(cifar_archive()[:5000], "a")
+        cifar.read_archive(cifar_archive()[:5000], "a")
     with pytest.raises(ValueError, match="b: 3074 bytes are not a whole number .*record 1 is cut"):
-        _cifar.parse_batch(bytes(3074), "b")
+        cifar.parse_batch(bytes(3074), "b")
     wrong = bytearray(2 * 3073)
     wrong[3073] = 10
     with pytest.raises(ValueError, match="b: record 1 has label 10, expected 0 to 9"):
-        _cifar.parse_batch(bytes(wrong), "b")
+        cifar.parse_batch(bytes(wrong), "b")
 
 
 class Mirror(http.server.BaseHTTPRequestHandler):
@@ -234,14 +234,14 @@ def mirror() -> Iterator[str]:
 
 def small_source(
     mirrors: tuple[str, ...], **changes: Any
-) -> tuple[_sources.Source, dict[str, bytes]]:
+) -> tuple[sources.Source, dict[str, bytes]]:
     files = {}
     for part, n in (("train", 6), ("t10k", 4)):
         X = np.arange(n * 4, dtype=np.uint8).reshape(n, 2, 2)
         files[f"{part}-images-idx3-ubyte.gz"] = gzip.compress(idx_bytes(X))
         files[f"{part}-labels-idx1-ubyte.gz"] = gzip.compress(idx_bytes(np.arange(n) % 2))
     sums = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
-    return _sources.Source("small", mirrors, {**sums, **changes}), files
+    return sources.Source("small", mirrors, {**sums, **changes}), files
 
 
 def test_download_from_the_first_mirror_that_delivers(mirror: str, tmp_path: Path) -> None:
@@ -284,28 +284,28 @@ def test_system_folder(tmp_path: Path) -> None:
     content = {n: hashlib.sha256(gzip.decompress(data)).hexdigest() for n, data in files.items()}
     for name, data in files.items():
         (tmp_path / name).write_bytes(gzip.compress(gzip.decompress(data), 1))
-    system = _sources.Source("small", (), source.sha256, str(tmp_path), content)
+    system = sources.Source("small", (), source.sha256, str(tmp_path), content)
     assert datasets._load_published(system, tmp_path / "home").X_test.shape == (4, 4)
     wrong = dict.fromkeys(content, "0" * 64)
     with pytest.raises(ValueError, match="SHA-256 of the content is"):
         datasets._load_published(
-            _sources.Source("small", (), source.sha256, str(tmp_path), wrong), tmp_path / "home"
+            sources.Source("small", (), source.sha256, str(tmp_path), wrong), tmp_path / "home"
         )
 
 
 def test_data_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    assert _fetch.data_home_path(tmp_path) == tmp_path
+    assert fetch.data_home_path(tmp_path) == tmp_path
     monkeypatch.setenv("RANDPROP_DATA", str(tmp_path / "env"))
-    assert _fetch.data_home_path() == tmp_path / "env"
+    assert fetch.data_home_path() == tmp_path / "env"
     monkeypatch.delenv("RANDPROP_DATA")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr("sys.platform", "linux")
-    assert _fetch.data_home_path() == tmp_path / "cache" / "randprop"
+    assert fetch.data_home_path() == tmp_path / "cache" / "randprop"
 
 
 @pytest.mark.parametrize("name", ["fashion_mnist", "kmnist", "cifar10"])
 def test_published_sums_are_whole(name: str) -> None:
-    source = getattr(_sources, name.upper())
+    source = getattr(sources, name.upper())
     sums = list(source.sha256.values()) + list(source.content_sha256.values())
     assert all(len(value) == 64 and set(value) <= set("0123456789abcdef") for value in sums)
     assert len(set(sums)) == len(sums)

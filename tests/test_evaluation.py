@@ -11,7 +11,7 @@ import pytest
 import randprop
 from helpers import random_bytes
 from randprop import datasets, evaluate, reference
-from randprop.evaluation import to_bytes
+from randprop.model.scaling import to_bytes
 
 # Depths and the interval that the accuracy of 8-bit networks must lie in, for any seed.
 PAPER = {0: (0.805, 0.832), 1: (0.780, 0.812), 2: (0.72, 0.76), 15: (0.08, 0.12)}
@@ -25,7 +25,9 @@ def small() -> tuple[Any, ...]:
     return X[:200], y[:200], X[200:], y[200:]
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in range(1, 10))]
+)
 def test_mnist_agrees_with_the_paper(seed: int) -> None:
     results = evaluate(layers=range(16), seed=seed)
     assert [r.layers for r in results] == list(range(16))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers import C_COMPILER
+from helpers import C_COMPILER, HANG
 
 SCRIPTS = Path(__file__).parent.parent / "examples" / "python"
 
@@ -17,7 +17,7 @@ SCRIPTS = Path(__file__).parent.parent / "examples" / "python"
 def run(name: str, *arguments: str, cwd: Path) -> str:
     done = subprocess.run(
         [sys.executable, str(SCRIPTS / name), *arguments],
-        cwd=cwd, capture_output=True, text=True, timeout=300, check=False,
+        cwd=cwd, capture_output=True, text=True, timeout=HANG, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -33,7 +33,7 @@ def fitted(network, readout, classes=(3, 5, 8)):
     return Model(network, readout.fit(bits, np.array(classes)[np.arange(90) % len(classes)]))
 
 
-@pytest.mark.parametrize("layers", [0, 2])
+@pytest.mark.parametrize("layers", [0, pytest.param(2, marks=pytest.mark.slow)])
 def test_every_mnist_test_image(tmp_path, layers):
     X_train, y_train, X_test, _ = load_mnist()
     network = StepNetwork(784, layers)

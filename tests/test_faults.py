@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -28,9 +29,9 @@ import pytest
 
 import public_api
 import randprop
-from helpers import serving
+from helpers import HANG, serving, wait_until
 from randprop import datasets
-from randprop.datasets import _fetch, _sources
+from randprop.datasets import fetch, sources
 
 # Loaded before a child may read less than its parent.
 LOADED = (onnx, tempfile, urllib.request)
@@ -165,15 +166,16 @@ def test_a_folder_that_cannot_be_written(name: str) -> None:
 
 
 class Mirror(http.server.BaseHTTPRequestHandler):
-    """Serves CONTENT as the first folder of the path says."""
+    """Serves CONTENT as the first folder of the path says; some wait for leave to go on."""
 
-    hits: ClassVar[list[str]] = []
+    hits: ClassVar[list[str]]
+    leave: ClassVar[threading.Event]
 
     def do_GET(self) -> None:
         kind = self.path.split("/")[1]
         Mirror.hits.append(kind)
         if kind == "hang":
-            time.sleep(5)
+            Mirror.leave.wait(HANG)
             return
         if kind == "absent":
             self.send_error(404)
@@ -188,16 +190,15 @@ class Mirror(http.server.BaseHTTPRequestHandler):
             elif kind == "other":
                 self.wfile.write(CONTENT[:-1] + b"!")
             elif kind == "drip":
-                for byte in CONTENT:
-                    self.wfile.write(bytes([byte]))
-                    time.sleep(0.1)
+                self.wfile.write(CONTENT[:1000])
+                Mirror.leave.wait(HANG)
             elif kind == "endless":
                 while True:
                     self.wfile.write(CONTENT)
-            elif kind == "slow":  # two seconds in all
-                for start in range(0, len(CONTENT), 3000):
-                    self.wfile.write(CONTENT[start : start + 3000])
-                    time.sleep(0.02)
+            elif kind == "halting":
+                self.wfile.write(CONTENT[:150_000])
+                Mirror.leave.wait(HANG)
+                self.wfile.write(CONTENT[150_000:])
             else:
                 self.wfile.write(CONTENT)
 
@@ -207,13 +208,14 @@ class Mirror(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def mirror() -> Iterator[str]:
-    Mirror.hits = []
+    Mirror.hits, Mirror.leave = [], threading.Event()
     with serving(Mirror) as url:
         yield url
+        Mirror.leave.set()
 
 
-def source(*mirrors: str) -> _sources.Source:
-    return _sources.Source("set", mirrors, {NAME: hashlib.sha256(CONTENT).hexdigest()})
+def source(*mirrors: str) -> sources.Source:
+    return sources.Source("set", mirrors, {NAME: hashlib.sha256(CONTENT).hexdigest()})
 
 
 FAULTS = {
@@ -230,16 +232,25 @@ FAULTS = {
 def test_a_failing_mirror(
     fault: str, mirror: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_fetch, "_TIMEOUT", 0.5)
-    monkeypatch.setattr(_fetch, "_MOST_BYTES", 4 * len(CONTENT))
+    # Only where a fault is one of time, and of the mirror that has it, is there little of it.
+    monkeypatch.setattr(
+        urllib.request, "urlopen",
+        lambda url, timeout, urlopen=urllib.request.urlopen: urlopen(
+            url, timeout=0.5 if "/hang/" in url else HANG
+        ),
+    )  # fmt: skip
+    monkeypatch.setattr(
+        fetch, "monotonic", lambda: time.monotonic() + 1000 * Mirror.hits.count("drip")
+    )
+    monkeypatch.setattr(fetch, "_MOST_BYTES", 4 * len(CONTENT))
     with pytest.raises(OSError, match="could not be downloaded") as caught:
-        _fetch.locate(source(f"{mirror}{fault}/"), NAME, tmp_path)
+        fetch.locate(source(f"{mirror}{fault}/"), NAME, tmp_path)
     assert f"{mirror}{fault}/{NAME}: " in str(caught.value)
     assert FAULTS[fault] in str(caught.value)
     assert list((tmp_path / "set").iterdir()) == []
     # The next mirror is asked, and what it sends is what is read.
-    path = _fetch.locate(source(f"{mirror}{fault}/", f"{mirror}good/"), NAME, tmp_path)
-    assert _fetch.read_checked(path, source().sha256[NAME]) == CONTENT
+    path = fetch.locate(source(f"{mirror}{fault}/", f"{mirror}good/"), NAME, tmp_path)
+    assert fetch.read_checked(path, source().sha256[NAME]) == CONTENT
     assert [p.name for p in (tmp_path / "set").iterdir()] == [NAME]
 
 
@@ -248,13 +259,13 @@ def test_a_mirror_that_is_not_there(tmp_path: Path) -> None:
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}/"
         with pytest.raises(OSError, match="could not be downloaded"):
-            _fetch.locate(source(url), NAME, tmp_path)
+            fetch.locate(source(url), NAME, tmp_path)
     assert list((tmp_path / "set").iterdir()) == []
 
 
 def test_full_disk_while_downloading(mirror: str, tmp_path: Path) -> None:
     error = in_child(
-        lambda: _fetch.locate(source(f"{mirror}good/"), NAME, tmp_path), full_disk(100_000)
+        lambda: fetch.locate(source(f"{mirror}good/"), NAME, tmp_path), full_disk(100_000)
     )
     assert isinstance(error, OSError)
     assert "could not be downloaded" in str(error)
@@ -263,7 +274,7 @@ def test_full_disk_while_downloading(mirror: str, tmp_path: Path) -> None:
 
 def test_a_data_home_that_cannot_be_written(mirror: str) -> None:
     home = Path("/not-to-be-written")
-    error = in_child(lambda: _fetch.locate(source(f"{mirror}good/"), NAME, home), as_nobody)
+    error = in_child(lambda: fetch.locate(source(f"{mirror}good/"), NAME, home), as_nobody)
     assert isinstance(error, OSError)
     assert "Permission denied" in str(error)
     assert "by hand" in str(error)
@@ -272,25 +283,25 @@ def test_a_data_home_that_cannot_be_written(mirror: str) -> None:
 @pytest.mark.parametrize("damage", ["cut", "flipped", "empty"])
 def test_a_corrupt_cache(damage: str, mirror: str, tmp_path: Path) -> None:
     """A file of the data home is named, not replaced: somebody may have put it there."""
-    path = _fetch.locate(source(f"{mirror}good/"), NAME, tmp_path)
+    path = fetch.locate(source(f"{mirror}good/"), NAME, tmp_path)
     data = {"cut": CONTENT[:1000], "flipped": b"?" + CONTENT[1:], "empty": b""}[damage]
     path.write_bytes(data)
     with pytest.raises(ValueError, match=f"{NAME}: SHA-256 is .* remove the file to have it"):
-        _fetch.read_checked(path, source().sha256[NAME])
+        fetch.read_checked(path, source().sha256[NAME])
     assert path.read_bytes() == data
     path.unlink()
-    found = _fetch.locate(source(f"{mirror}good/"), NAME, tmp_path)
-    assert _fetch.read_checked(found, source().sha256[NAME]) == CONTENT
+    found = fetch.locate(source(f"{mirror}good/"), NAME, tmp_path)
+    assert fetch.read_checked(found, source().sha256[NAME]) == CONTENT
 
 
 FETCH = """
 import sys
 from pathlib import Path
-from randprop.datasets import _fetch, _sources
+from randprop.datasets import fetch, sources
 home, url, sha256 = sys.argv[1:]
-source = _sources.Source("set", (url,), {"file.gz": sha256})
-path = _fetch.locate(source, "file.gz", home)
-_fetch.read_checked(path, sha256)
+source = sources.Source("set", (url,), {"file.gz": sha256})
+path = fetch.locate(source, "file.gz", home)
+fetch.read_checked(path, sha256)
 print("whole")
 """
 
@@ -304,59 +315,75 @@ def fetching(home: Path, url: str) -> subprocess.Popen[str]:
 
 
 def test_processes_that_fill_one_cache_at_once(mirror: str, tmp_path: Path) -> None:
-    processes = [fetching(tmp_path, f"{mirror}slow/") for _ in range(4)]
-    assert [process.communicate(timeout=60)[0] for process in processes] == ["whole\n"] * 4
+    processes = [fetching(tmp_path, f"{mirror}halting/") for _ in range(4)]
+    wait_until(lambda: len(Mirror.hits) == 4)
+    Mirror.leave.set()
+    assert [process.communicate(timeout=HANG)[0] for process in processes] == ["whole\n"] * 4
     assert [p.name for p in (tmp_path / "set").iterdir()] == [NAME]
 
 
 def test_killed_while_downloading(mirror: str, tmp_path: Path) -> None:
-    for wait in (0.2, 0.6, 1.0):
-        hits = len(Mirror.hits)
-        process = fetching(tmp_path, f"{mirror}slow/")
-        deadline = time.monotonic() + 30
-        while len(Mirror.hits) == hits and time.monotonic() < deadline:
-            time.sleep(0.01)
-        time.sleep(wait)
+    """Before the first byte comes, and when half of the file is there."""
+    folder = tmp_path / "set"
+    for n_killed, kind in enumerate(("hang", "halting")):
+        process = fetching(tmp_path, f"{mirror}{kind}/")
+        wait_until(lambda n=n_killed: len(Mirror.hits) > n)
+        if kind == "halting":
+            wait_until(lambda: any(p.stat().st_size for p in folder.iterdir()))
         process.kill()
-        process.communicate(timeout=30)
-        assert not (tmp_path / "set" / NAME).exists()
+        process.communicate(timeout=HANG)
+        assert not (folder / NAME).exists()
     process = fetching(tmp_path, f"{mirror}good/")
-    assert process.communicate(timeout=60)[0] == "whole\n"
+    assert process.communicate(timeout=HANG)[0] == "whole\n"
 
 
 # --- processes that die -----------------------------------------------------------------------
 
-SAVE = """
-import sys
-import numpy as np
-import randprop
-X = np.arange(2400, dtype=np.uint32).astype(np.uint8).reshape(12, 200)
-network = randprop.StepNetwork(200)
-model = randprop.Model(network, randprop.Centroids().fit(network.propagate(X), np.arange(12) % 3))
-randprop.save(model, sys.argv[1])
-print("ready", flush=True)
-while True:
-    randprop.save(model, sys.argv[1])
-"""
-
 
 def test_killed_while_saving(tmp_path: Path) -> None:
+    """Before each thing that it does with files: the old model or the new one is there, whole."""
     path = tmp_path / "model"
-    expected = None
-    for i in range(10):
-        process = subprocess.Popen(
-            [sys.executable, "-c", SAVE, str(path)],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-        time.sleep(0.003 * i)
-        process.kill()
-        process.communicate(timeout=30)
+    contents = []
+    for seed in (2, 1):
+        randprop.save(wide_model(seed), path)
+        contents.append(path.read_bytes())
+    model = wide_model(2)
+    for n_steps in range(100):
+        reader, writer = os.pipe()
+        child = os.fork()
+        if child == 0:
+            with contextlib.suppress(BaseException):
+                save_and_stop(model, path, n_steps, writer)
+            os._exit(1)
+        os.close(writer)
+        with os.fdopen(reader, "rb") as said:
+            word = said.read(4)
+            os.kill(child, signal.SIGKILL)
+        assert os.waitpid(child, 0)[1] == signal.SIGKILL
         randprop.load(path)
-        assert expected in (None, path.read_bytes())
-        expected = path.read_bytes()
+        assert path.read_bytes() in contents
+        if word == b"done":
+            break
+    assert n_steps >= 2  # a file is opened, and renamed
+    assert path.read_bytes() == contents[0]
+
+
+def save_and_stop(model: randprop.Model, path: Path, n_steps: int, writer: int) -> None:
+    """Save, but stop for ever before one of the things that are done with files."""
+    left = n_steps
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        nonlocal left
+        if event in ("open", "os.rename", "os.remove") and str(path.parent) in str(arguments[0]):
+            if left == 0:
+                os.write(writer, b"here")
+                signal.pause()
+            left -= 1
+
+    sys.addaudithook(hook)
+    randprop.save(model, path)
+    os.write(writer, b"done")
+    signal.pause()
 
 
 def test_the_packaged_files_are_checked(tmp_path: Path) -> None:
@@ -365,7 +392,7 @@ def test_the_packaged_files_are_checked(tmp_path: Path) -> None:
     import shutil, sys
     from pathlib import Path
     from randprop import datasets
-    from randprop.datasets import _sources
+    from randprop.datasets import sources
     folder = Path(datasets.__file__).parent.parent / "data" / "mnist"
     copy = Path(sys.argv[1]) / "randprop"
     shutil.copytree(folder, copy / "data" / "mnist")
@@ -393,4 +420,4 @@ def test_gzip_of_the_data_home_is_not_a_bomb(tmp_path: Path) -> None:
     path = tmp_path / NAME
     path.write_bytes(bomb)
     with pytest.raises(ValueError, match="SHA-256 is"):
-        datasets._fetch.read_checked(path, "0" * 64)
+        datasets.fetch.read_checked(path, "0" * 64)

@@ -167,6 +167,7 @@ def test_labels_are_nearest_centroids(seed: int) -> None:
     np.testing.assert_array_equal(ours.predict(BitMatrix.from_array(B))[clear], expected[clear])
 
 
+@pytest.mark.slow
 def test_labels_of_mnist_are_nearest_centroids() -> None:
     X_train, y_train, X_test, _ = datasets.load_mnist()
     network = StepNetwork(784, seed=3)

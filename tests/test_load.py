@@ -1,46 +1,46 @@
-"""Many calls from many threads, forks and interrupts in mid-use, other interpreters.
+"""Many calls from many threads, forks in mid-use, interrupts between calls, other interpreters.
 
 attacks/soak.py does the first of these for minutes.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
 import textwrap
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from helpers import random_bytes
+from helpers import HANG, needs, random_bytes
 from randprop import Centroids, Model, StepNetwork
+
+STATUS = Path("/proc/self/status")
 
 
 def resident() -> int:
     """Bytes of this process that are in memory."""
-    found = re.search(r"VmRSS:\s*(\d+) kB", Path("/proc/self/status").read_text())
+    found = re.search(r"VmRSS:\s*(\d+) kB", STATUS.read_text())
     assert found is not None
     return int(found[1]) * 1024
 
 
-def python(code: str, timeout: float = 120) -> str:
+def python(code: str) -> str:
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code)],
-        capture_output=True, text=True, timeout=timeout,
+        capture_output=True, text=True, timeout=HANG,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="memory is read from /proc")
 @pytest.mark.parametrize("n_threads", [1, 4, 32])
 def test_single_images_from_many_threads(n_threads: int) -> None:
     """60,000 calls: the same labels every time, and memory that does not grow."""
+    needs(STATUS.is_file(), "/proc, where memory is read from", "MEMORY")
     X = random_bytes(0, 40, 200)
     network = StepNetwork(200, 2, width=64)
     model = Model(network, Centroids().fit(network.propagate(X), np.arange(40) % 7))
@@ -68,7 +68,6 @@ def test_single_images_from_many_threads(n_threads: int) -> None:
     assert resident() - before < 4 << 20
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this platform")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork.*:DeprecationWarning")
 def test_forks_while_other_threads_compute() -> None:
     """A child that is made while threads are inside the core computes the same, and ends."""
@@ -106,57 +105,6 @@ def test_forks_while_other_threads_compute() -> None:
     assert python(code) == "good []\n"
 
 
-INTERRUPTED = {
-    "propagate": "network.propagate(X)",
-    "convolve": "images.propagate(X)",
-    "centroids": "randprop.Centroids().fit(bits, y)",
-    "gram": "randprop.RidgeReadout().fit(bits, y)",
-    "distances": "fitted.distances(bits)",
-    "scores": "fitted.with_metric('cosine').predict(bits)",
-    "neighbors": "randprop.HammingNeighbors(5).fit(bits).kneighbors(bits)",
-    "own weights": "randprop.apply_weights(X, np.ones((784, 784), dtype=np.int64) - 3)",
-}
-
-
-@pytest.mark.parametrize("name", INTERRUPTED)
-def test_ctrl_c_again_and_again(name: str) -> None:
-    """Every long call ends soon after Ctrl-C, and the objects it used give the same afterwards."""
-    code = f"""
-    import signal, threading, time, os
-    import numpy as np, randprop
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever started this ignores it
-    X = np.resize(np.arange(10_007, dtype=np.uint32).astype(np.uint8), (300_000, 784))
-    bits = randprop.BitMatrix(
-        np.random.default_rng(0).integers(0, 2**63, (300_000, 13), dtype=np.uint64), 832)
-    y = np.arange(len(bits)) % 10
-    network = randprop.StepNetwork(784, 3)
-    images = randprop.StepNetwork(784, width=randprop.Conv2D(64, 5), input_shape=(28, 28, 1))
-    fitted = randprop.Centroids().fit(bits[:1000], y[:1000])
-    small = network.propagate(X[:50]), images.propagate(X[:50]), fitted.distances(bits[:50])
-    late, interrupts = [], 0
-    for wait in (0.02, 0.05, 0.1):
-        sent = []
-        def interrupt():
-            time.sleep(wait)
-            sent.append(time.monotonic())
-            os.kill(os.getpid(), signal.SIGINT)
-        thread = threading.Thread(target=interrupt)
-        thread.start()
-        try:
-            while True:
-                {INTERRUPTED[name]}
-        except KeyboardInterrupt:
-            late.append(time.monotonic() - sent[0])
-            interrupts += 1
-        thread.join()
-    again = network.propagate(X[:50]), images.propagate(X[:50]), fitted.distances(bits[:50])
-    same = all(np.array_equal(a, b) if isinstance(a, np.ndarray) else a == b
-               for a, b in zip(small, again))
-    print(interrupts, same, max(late) < 2)
-    """
-    assert python(code) == "3 True True\n"
-
-
 def test_other_interpreters() -> None:
     """NumPy loads once in a process: another interpreter is told so, and nothing else happens."""
     code = """
@@ -191,23 +139,27 @@ def test_other_interpreters() -> None:
 def test_interrupts_between_calls_are_not_lost() -> None:
     """A signal during a short call is raised when it returns."""
     code = """
-    import os, signal, threading, time
+    import os, signal, threading
     import numpy as np, randprop
     signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever started this ignores it
     network = randprop.StepNetwork(20)
     X = np.ones((3, 20), dtype=np.uint8)
-    threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+    begun = threading.Event()
+    def interrupt():
+        begun.wait()
+        os.kill(os.getpid(), signal.SIGINT)
+    threading.Thread(target=interrupt).start()
     try:
-        for _ in range(10_000_000):
+        while True:
             network.propagate(X)
-        print("lost")
+            begun.set()
     except KeyboardInterrupt:
         print("raised")
     """
     assert python(code) == "raised\n"
 
 
-def test_deadlines_hold_under_load() -> None:
+def test_more_threads_than_cpus_end() -> None:
     """More threads than CPUs, each starting threads of its own, end."""
     X = random_bytes(1, 500, 300)
     network = StepNetwork(300, 2)
@@ -221,10 +173,8 @@ def test_deadlines_hold_under_load() -> None:
         )
         for _ in range(16)
     ]
-    started = time.monotonic()
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=100)
+        thread.join(timeout=HANG)
     assert found == [True] * 80
-    assert time.monotonic() - started < 100

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from helpers import HANG, needs
 from randprop import Centroids, Model, RidgeReadout, StepNetwork, export_c
 from randprop.datasets import load_mnist
 
@@ -33,6 +34,7 @@ CASES = {
     },
     "ridge": {"weight_bits": 1, "width": 200, "readout": "ridge"},
 }  # fmt: skip
+first, *others = CASES
 
 
 @cache
@@ -45,21 +47,21 @@ def fitted(case: str) -> tuple[Model, np.ndarray]:
     return Model(network, readout.fit(train, y_train[::20])), X_test[:3]
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    "case", [first, *(pytest.param(case, marks=pytest.mark.slow) for case in others)]
+)
 @pytest.mark.parametrize("name", TARGETS)
 def test_device_computes_what_the_library_does(tmp_path, name, case):
     target = TARGETS[name]
-    lacking = target.missing()
-    if lacking:
-        reason = f"{name}: {', '.join(lacking)} not installed"
-        assert "RANDPROP_REQUIRE_TARGETS" not in os.environ, reason
-        pytest.skip(reason)
+    needs_programs(target.missing())
     model, images = fitted(case)
     quantized = model.quantize(centroid_bits=2)
     folder = export_c(model, tmp_path / "model", centroid_bits=2, self_test=images)
     # The 2 KB of an ATmega328P do not hold an image beside the counters of 8-bit weights.
     options = ("-DREPORT_STREAM",) if name == "atmega328p" else ()
-    found = run(target, build(target, folder, tmp_path / "report.elf", options=options), timeout=60)
+    found = run(
+        target, build(target, folder, tmp_path / "report.elf", options=options), timeout=HANG
+    )
 
     bits = model.network.propagate(images)
     scores = quantized.readout.decision_function(bits)
@@ -80,11 +82,7 @@ def test_device_computes_what_the_library_does(tmp_path, name, case):
 
 
 def test_bare_metal_example_builds_and_runs(tmp_path):
-    lacking = [*TARGETS["cortex-m0"].missing(), *missing("make")]
-    if lacking:
-        reason = f"{', '.join(lacking)} not installed"
-        assert "RANDPROP_REQUIRE_TARGETS" not in os.environ, reason
-        pytest.skip(reason)
+    needs_programs([*TARGETS["cortex-m0"].missing(), *missing("make")])
     root = Path(__file__).parent.parent
     shutil.copytree(root / "examples" / "bare_metal", tmp_path / "example")
     scripts = str(Path(sys.executable).parent)
@@ -94,7 +92,7 @@ def test_bare_metal_example_builds_and_runs(tmp_path):
         env=os.environ | {"PATH": scripts + os.pathsep + os.environ["PATH"]},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=HANG,
         check=True,
         stdin=subprocess.DEVNULL,
     )
@@ -106,11 +104,7 @@ def test_bare_metal_example_builds_and_runs(tmp_path):
 def test_arduino_sketch_compiles_and_runs(tmp_path):
     """As C++ for the Uno, with a stand-in for the part of Arduino's library that it uses."""
     target = TARGETS["atmega328p"]
-    lacking = [*target.missing(), *missing("avr-g++")]
-    if lacking:
-        reason = f"{', '.join(lacking)} not installed"
-        assert "RANDPROP_REQUIRE_TARGETS" not in os.environ, reason
-        pytest.skip(reason)
+    needs_programs([*target.missing(), *missing("avr-g++")])
     sketch = Path(__file__).parent.parent / "examples" / "arduino" / "digits"
     (tmp_path / "sketch.cpp").write_text(
         """
@@ -152,12 +146,16 @@ int main() {
     objects = [str(tmp_path / f"{stem}.o") for stem in ("sketch", "randprop_micro", "avr")]
     subprocess.run(["avr-g++", *target.flags, *objects, "-o", str(elf)], check=True)
     done = subprocess.run(
-        [*target.emulator, str(elf)], capture_output=True, text=True, timeout=60, check=True,
+        [*target.emulator, str(elf)], capture_output=True, text=True, timeout=HANG, check=True,
         stdin=subprocess.DEVNULL,
     )  # fmt: skip
     said = done.stdout + done.stderr
     assert "self-test passed" in said
     assert said.count("looks like a ") == 4
+
+
+def needs_programs(lacking: list[str]) -> None:
+    needs(not lacking, ", ".join(lacking), "TARGETS")
 
 
 def missing(program: str) -> list[str]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pickle
+from functools import cache
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 import randprop
 from helpers import (
@@ -70,13 +72,7 @@ def cases(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
-@settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-@given(case=cases())
-def test_equals_reference(level: str, kernel: str, case: dict[str, Any]) -> None:
+def equals_reference(level: str, kernel: str, case: dict[str, Any]) -> None:
     make = random_bits if case["bits_in"] else random_bytes
     X = make(case["data"], case["n_samples"], case["n_features"])
     network = StepNetwork(
@@ -100,6 +96,17 @@ def test_equals_reference(level: str, kernel: str, case: dict[str, Any]) -> None
     for bits, right in zip(outputs, expected, strict=True):
         np.testing.assert_array_equal(bits.to_array(), right)
         BitMatrix(bits.words, bits.n_bits)  # raises where a tail bit is set
+
+
+PROPERTY = settings(
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+# Every level times every kernel: few examples of each are many.
+test_equals_reference = settings(PROPERTY, max_examples=12)(given(case=cases())(equals_reference))
+test_equals_reference_at_length = pytest.mark.slow(
+    settings(PROPERTY, max_examples=100)(given(case=cases())(equals_reference))
+)
 
 
 @pytest.mark.parametrize("weight_bits", WEIGHT_BITS)
@@ -178,10 +185,16 @@ def test_weights_are_uniform_on_the_grid() -> None:
 
 def test_threads_do_not_change_the_result(level: str, kernel: str) -> None:
     X = random_bytes(0, 1000, 300)
-    network = StepNetwork(300, 2, width=[520, 1100, 70], weight_bits=4)
+    network = StepNetwork(300, 2, width=[520, 200, 70], weight_bits=4)
     expected = network.propagate(X, n_threads=1)
     for n_threads in (2, 3, 8, 64):
         assert network.propagate(X, n_threads=n_threads) == expected
+
+
+@cache
+def few_samples(n_samples: int) -> NDArray[np.uint8]:
+    w = reference.weights(6000, 3001, layer=0, weight_bits=2, seed=8)
+    return (reference.preactivations(random_bytes(1, n_samples, 6000), w) > 0).astype(np.uint8)
 
 
 @pytest.mark.parametrize("n_samples", [1, 3])
@@ -189,7 +202,7 @@ def test_few_samples_split_over_units(level: str, kernel: str, n_samples: int) -
     """With fewer rows than threads, a row's units are split."""
     X = random_bytes(1, n_samples, 6000)
     network = StepNetwork(6000, width=3001, weight_bits=2, seed=8)
-    expected = (reference.preactivations(X, network.weights(0)) > 0).astype(np.uint8)
+    expected = few_samples(n_samples)
     for n_threads in (1, 4):
         found = network.propagate(X, n_threads=n_threads)
         np.testing.assert_array_equal(found.to_array(), expected)

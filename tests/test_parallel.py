@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -11,6 +12,7 @@ import joblib
 import numpy as np
 import pytest
 
+from helpers import wait_until
 from randprop import (
     BitMatrix,
     Centroids,
@@ -24,6 +26,7 @@ from randprop import (
     sweep,
 )
 from randprop.datasets import load_digits, load_mnist
+from randprop.measure.parallel import run_tasks
 
 X_TRAIN, Y_TRAIN, X_TEST, Y_TEST = load_digits()
 NETWORK = StepNetwork(64, 1, width=[70, 130], seed=4)
@@ -46,19 +49,21 @@ def test_parts_of_any_size(tmp_path, whole, chunk_size):
     assert file_of(model, tmp_path) == whole[1]
 
 
-def test_mnist_in_60000_pieces_and_random_trees(tmp_path):
+@pytest.mark.parametrize("load", [load_digits, pytest.param(load_mnist, marks=pytest.mark.slow)])
+def test_sample_by_sample_and_random_trees(tmp_path, load):
     """Sample by sample, and merged pairwise in random order: byte-equal model files."""
-    X, y, _, _ = load_mnist()
-    network = StepNetwork(784, width=100, weight_bits=1)
+    X, y, _, _ = load()
+    n_samples = len(X)
+    network = StepNetwork(X.shape[1], width=100, weight_bits=1)
     bits = network.propagate(X)
     expected = file_of(Model(network, Centroids().fit(bits, y)), tmp_path)
-    for n_parts in (1, 7, 60_000):
+    for n_parts in (1, 7, n_samples):
         pieces = Centroids(n_threads=1)
-        for rows in np.array_split(np.arange(60_000), n_parts):
+        for rows in np.array_split(np.arange(n_samples), n_parts):
             pieces.partial_fit(bits[rows[0] : rows[-1] + 1], y[rows[0] : rows[-1] + 1])
         assert file_of(Model(network, pieces), tmp_path) == expected, n_parts
     rng = np.random.default_rng(0)
-    order = rng.permutation(60_000)
+    order = rng.permutation(n_samples)
     trees = [Centroids(n_threads=1).fit(bits[rows], y[rows]) for rows in np.array_split(order, 64)]
     while len(trees) > 1:
         first, second = (trees.pop(rng.integers(len(trees))) for _ in range(2))
@@ -139,7 +144,7 @@ def cluster():
     with (
         dask.config.set({"distributed.worker.memory.terminate": False}),
         distributed.LocalCluster(
-            n_workers=3, threads_per_worker=1, processes=True, dashboard_address=None,
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None,
             host="127.0.0.1",
         ) as running,
         distributed.Client(running) as client,
@@ -168,29 +173,82 @@ def test_dask_arrays_and_backends(tmp_path, whole, cluster):
     )
 
 
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+@pytest.mark.parametrize("moment", ["while parts are handed out", "right after a gather"])
 @pytest.mark.filterwarnings("ignore")
-def test_a_worker_killed_in_mid_run(tmp_path, cluster):
+def test_a_worker_killed_in_mid_run(tmp_path, whole, cluster, monkeypatch, moment):
     """The cluster does the lost parts again: the model is the same to the byte."""
-    X, y, _, _ = load_mnist()
-    network = StepNetwork(784, 2, width=784)
-    expected = file_of(
-        Model(network, Centroids().fit(network.propagate(X[:20_000]), y[:20_000])), tmp_path
-    )
+    from distributed.client import FutureState
+
+    pids = cluster.run(os.getpid)  # by address
     killed = []
 
-    def parts():
-        for start in range(0, 20_000, 250):
-            if start == 10_000:
-                pids = cluster.run(os.getpid)
-                killed.append(next(iter(pids.values())))
-                os.kill(killed[0], signal.SIGKILL)
-            yield X[start : start + 250], y[start : start + 250]
+    def kill(address):
+        killed.append(pids[address])
+        os.kill(pids[address], signal.SIGKILL)
 
-    model = fit_parallel(network, parts(), executor=cluster.get_executor())
+    def parts():
+        for start in range(0, len(X_TRAIN), 20):
+            if start == 800 and moment == "while parts are handed out":
+                kill(next(iter(pids)))
+            yield X_TRAIN[start : start + 20], Y_TRAIN[start : start + 20]
+
+    if moment == "right after a gather":
+        gather, lose = type(cluster)._gather, FutureState.lose
+        lost = []
+
+        async def gather_and_lose(self, futures, *arguments, **options):
+            """Gather a result, then have it lost before its future is looked at again."""
+            found = await gather(self, futures, *arguments, **options)
+            if not killed:
+                (holders,) = (await self.scheduler.who_has(keys=[futures[0].key])).values()
+                for address in holders:
+                    kill(address)
+                while futures[0].key not in lost:
+                    await asyncio.sleep(0.001)
+            return found
+
+        monkeypatch.setattr(type(cluster), "_gather", gather_and_lose)
+        monkeypatch.setattr(FutureState, "lose", lambda self: (lose(self), lost.append(self.key)))
+    model = fit_parallel(NETWORK, parts(), executor=cluster.get_executor())
     assert killed
-    assert file_of(model, tmp_path) == expected
-    assert killed[0] not in cluster.run(os.getpid).values()
+    assert file_of(model, tmp_path) == whole[1]
+    monkeypatch.undo()
+    assert not set(killed) & set(cluster.run(os.getpid).values())
+
+
+TOUCH_LATER = """
+import pathlib, time
+while not pathlib.Path({folder!r}, "leave").exists():
+    time.sleep(0.01)
+pathlib.Path({folder!r}, "{number}").touch()
+"""
+
+
+@pytest.mark.parametrize("kind", ["threads", "dask"])
+@pytest.mark.filterwarnings("ignore")
+def test_what_is_left_is_cancelled(tmp_path, request, kind):
+    """When the consumer stops, what runs may end, and nothing else starts."""
+    executor = (
+        ThreadPoolExecutor(2)
+        if kind == "threads"
+        else request.getfixturevalue("cluster").get_executor(pure=False)
+    )
+    codes = [TOUCH_LATER.format(folder=str(tmp_path), number=number) for number in range(20)]
+    results = run_tasks(
+        [(len, ([],)), *((exec, (code,)) for code in codes)], executor=executor, n_jobs=None
+    )
+    assert next(results) == 0
+    results.close()
+    if kind == "dask":  # word of it is on its way to the workers
+        client = request.getfixturevalue("cluster")
+        wait_until(
+            lambda: max(client.run(lambda dask_worker: len(dask_worker.state.tasks)).values()) <= 1
+        )
+    (tmp_path / "leave").touch()
+    # These stand behind whatever was left in the queues.
+    assert [executor.submit(abs, -n).result() for n in range(8)] == list(range(8))
+    executor.shutdown()
+    assert len(list(tmp_path.iterdir())) <= 3  # "leave", and a file of each of two workers
 
 
 def refuse(call, error, text):

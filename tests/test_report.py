@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 
 import pytest
 
+from helpers import needs
 from randprop.study import EXPERIMENTS, report
 
 CHROMIUM, DRIVER = (shutil.which(name) for name in ("chromium", "chromedriver"))
@@ -48,8 +48,7 @@ def test_text_is_escaped(known_numbers, tmp_path):
 
 @pytest.fixture(scope="module")
 def browser():
-    if (CHROMIUM is None or DRIVER is None) and "RANDPROP_REQUIRE_BROWSER" not in os.environ:
-        pytest.skip("Chromium and its driver are not installed")
+    needs(CHROMIUM and DRIVER, "Chromium and its driver", "BROWSER")
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
 

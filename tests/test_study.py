@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from randprop import study
-from randprop.datasets import DATASETS, Dataset, NamedSet, load_mnist
 from randprop.study import EXPERIMENTS, cause, theory, variance, width
 
 
@@ -22,33 +21,20 @@ def answer(key, numbers):
     return " ".join(EXPERIMENTS[key].present(numbers).answer)
 
 
-@pytest.fixture
-def small_mnist(monkeypatch):
-    """A tenth of a percent of MNIST in its place."""
-    whole = load_mnist()
-    part = Dataset(whole.X_train[:400], whole.y_train[:400], whole.X_test[:80], whole.y_test[:80])
-
-    def missing():
-        raise OSError("no mirror could be reached")
-
-    for name, load in (
-        ("mnist", lambda: part), ("fashion_mnist", lambda: part), ("kmnist", missing),
-        ("cifar10", missing),
-    ):  # fmt: skip
-        monkeypatch.setitem(DATASETS, name, NamedSet(load, (28, 28, 1)))
+QUICK = ["accuracy", "variance", "datasets"]
 
 
-def test_every_experiment_measures_presents_and_draws(small_mnist, tmp_path, monkeypatch):
+@pytest.mark.parametrize("only", [QUICK, pytest.param(list(EXPERIMENTS), marks=pytest.mark.slow)])
+def test_experiments_measure_present_and_draw(small_mnist, tmp_path, monkeypatch, only):
     monkeypatch.setattr(width, "_WIDTHS", (256, 512, 1024))
     monkeypatch.setattr(theory, "_CASES", theory._CASES[:2] + theory._CASES[-1:])
     told = []
-    page = study.run_study(
-        tmp_path / "report", seeds=2, only=list(EXPERIMENTS), progress=False, say=told.append
-    )
+    page = study.run_study(tmp_path / "report", seeds=2, only=only, progress=False, say=told.append)
     content = json.loads((tmp_path / "report" / "numbers.json").read_text())
-    assert set(content["numbers"]) == set(EXPERIMENTS)
-    assert content["about"]["command"] == "randprop study --seeds 2 --only " + ",".join(EXPERIMENTS)
-    for key, experiment in EXPERIMENTS.items():
+    assert set(content["numbers"]) == set(only)
+    assert content["about"]["command"] == "randprop study --seeds 2 --only " + ",".join(only)
+    for key in only:
+        experiment = EXPERIMENTS[key]
         assert experiment.title in told
         section = experiment.present(content["numbers"][key])
         assert content["answers"][key] == section.answer

@@ -9,15 +9,16 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
+from contextlib import closing
 
 import numpy as np
 import pytest
 from scipy import stats
 
 import randprop
-from helpers import random_bytes
-from randprop import _progress, _store, evaluate, sweep
+from helpers import HANG, random_bytes
+from randprop import evaluate, sweep
+from randprop.measure import progress, store as cells
 
 
 def blobs(n_train=120, n_test=40, n_features=30, seed=0):
@@ -100,9 +101,9 @@ def test_resumes_from_the_store(tmp_path, monkeypatch):
     whole = sweep([0, 1, 2], dataset=data, seeds=3)
     sweep([0, 2], dataset=data, seeds=2, store=store)
     computed = []
-    run = randprop.sweeps._run_chain
+    run = randprop.measure.sweep._run_chain
     monkeypatch.setattr(
-        randprop.sweeps,
+        randprop.measure.sweep,
         "_run_chain",
         lambda cells, *rest: computed.extend(cells) or run(cells, *rest),
     )
@@ -146,70 +147,100 @@ def test_store_refuses_what_does_not_mix(tmp_path, monkeypatch):
 
 
 SCRIPT = """
-import sys
+import signal, sqlite3, sys
 import numpy as np
 import randprop
+
+store, seeds, report, stop = sys.argv[1], *map(int, sys.argv[2:])
+points = 0
+
+
+def point():
+    # Says where it is, and goes no further than it may.
+    global points
+    points += 1
+    if points == report:
+        print("here", flush=True)
+    while points == stop:
+        signal.pause()
+
+
+class Counting(sqlite3.Connection):
+    def __exit__(self, *error):
+        point()
+        found = super().__exit__(*error)
+        point()
+        return found
+
+
+connect = sqlite3.connect
+sqlite3.connect = lambda *arguments, **options: connect(*arguments, factory=Counting, **options)
 rng = np.random.default_rng(3)
 X = rng.integers(0, 256, (400, 200), dtype=np.uint8)
 y = rng.integers(0, 4, 400)
-randprop.sweep(range(6), dataset=(X, y, X[:100], y[:100]), width=[200, 300], seeds=60,
-               store=sys.argv[1], progress=False)
+randprop.sweep(range(6), dataset=(X, y, X[:100], y[:100]), width=[200, 300], seeds=seeds,
+               store=store, progress=False)
 """
+NEVER = 0
+NEW_STORE = 4  # points before the first cell: two transactions, each before and after its commit
 
 
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
-def test_killed_fifty_times_and_resumed(tmp_path):
+@pytest.fixture
+def start(tmp_path):
+    """Start a sweep that reports at one point of its way and stops at another."""
     script = tmp_path / "sweep.py"
     script.write_text(SCRIPT)
-    store = tmp_path / "cells.sqlite"
 
-    def start(path):
-        return subprocess.Popen([sys.executable, str(script), str(path)])
+    def start(store, seeds, report=NEVER, stop=NEVER):
+        return subprocess.Popen(
+            [sys.executable, *map(str, (script, store, seeds, report, stop))],
+            stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
 
-    def cells():
-        try:
-            with sqlite3.connect(f"file:{store}?mode=ro", uri=True) as db:
-                return db.execute("SELECT count(*) FROM cells").fetchone()[0]
-        except sqlite3.OperationalError:
-            return 0  # not there yet, or locked by the writer
+    return start
 
-    whole = tmp_path / "whole.sqlite"
-    assert start(whole).wait(timeout=120) == 0
+
+def cells_of(store):
+    """Every cell, but for the seconds that it took."""
+    with closing(sqlite3.connect(store)) as db:
+        columns = [row[1] for row in db.execute("PRAGMA table_info(cells)")]
+        columns = ", ".join(name for name in columns if name != "seconds")
+        return sorted(db.execute(f"SELECT {columns} FROM cells"), key=repr)
+
+
+@pytest.mark.parametrize(("kills", "seeds"), [(5, 1), pytest.param(50, 20, marks=pytest.mark.slow)])
+def test_killed_again_and_again_and_resumed(tmp_path, start, kills, seeds):
+    store, whole = tmp_path / "cells.sqlite", tmp_path / "whole.sqlite"
+    with start(whole, seeds) as process:
+        assert process.wait(HANG) == 0
     draw = random.Random(1)
-    kills = middles = 0
-    while kills < 50:
-        process = start(store)
-        deadline, done = time.monotonic() + 60, cells()
-        # Some are killed while they start, most after a few more cells.
-        wanted = done + draw.randint(0, 8)
-        while process.poll() is None and cells() < wanted and time.monotonic() < deadline:
-            time.sleep(0.002)
-        time.sleep(draw.random() * 0.01)
-        if process.poll() is not None:
-            break
-        process.send_signal(signal.SIGKILL)
-        assert process.wait(timeout=30) == -signal.SIGKILL
-        kills += 1
-        middles += 0 < cells() < 720
-    assert kills == 50
-    assert middles > 25
-    assert start(store).wait(timeout=120) == 0
-    names = ", ".join(n for n in _store.PARAMETERS + _store.METRICS if n != "seconds")
-    query = f"SELECT {names} FROM cells ORDER BY {', '.join(_store.PARAMETERS)}"
-    with sqlite3.connect(store) as resumed, sqlite3.connect(whole) as uninterrupted:
-        rows = uninterrupted.execute(query).fetchall()
-        assert len(rows) == 720
-        assert resumed.execute(query).fetchall() == rows
+    kept = 0
+    for kill in range(kills):
+        # The first while the store is made, the others after up to two more cells, before or after
+        # a commit; every other one anywhere on the way from there to the next cell.
+        report = 1 + kill if kill < 1 else NEW_STORE + draw.randint(1, 4)
+        stop = report + 2 * (kill % 2)
+        with start(store, seeds, report, stop) as process:
+            assert process.stdout.readline() == "here\n"
+            process.kill()
+            assert process.wait(HANG) == -signal.SIGKILL
+        if kill:
+            found = len(cells_of(store))
+            assert kept <= found <= kept + 3
+            kept = found
+    assert 0 < kept < 12 * seeds
+    with start(store, seeds) as process:
+        assert process.wait(HANG) == 0
+    rows = cells_of(whole)
+    assert len(rows) == 12 * seeds
+    assert cells_of(store) == rows
 
 
-def test_two_processes_may_share_a_store(tmp_path):
-    script = tmp_path / "sweep.py"
-    script.write_text(SCRIPT.replace("seeds=60", "seeds=6"))
+def test_two_processes_may_share_a_store(tmp_path, start):
     store = tmp_path / "cells.sqlite"
-    processes = [subprocess.Popen([sys.executable, str(script), str(store)]) for _ in range(2)]
-    assert [process.wait(timeout=120) for process in processes] == [0, 0]
-    with sqlite3.connect(store) as db:
-        assert db.execute("SELECT count(*) FROM cells").fetchone() == (72,)
+    with start(store, 6) as one, start(store, 6) as other:
+        assert (one.wait(HANG), other.wait(HANG)) == (0, 0)
+    assert len(cells_of(store)) == 72
 
 
 def test_summary_is_student_t():
@@ -304,7 +335,6 @@ def test_progress_shows_rate_and_time_on_a_terminal(monkeypatch):
     monkeypatch.setenv("COLUMNS", "120")
     with _progress.track("cells", 4) as advance:
         for _ in range(4):
-            time.sleep(0.06)
             advance(1)
     assert "cells" in stream.getvalue()
     assert "4/4" in stream.getvalue()

@@ -49,7 +49,7 @@ def test_shapes_are_what_their_names_say():
     assert shifted.mean() == pytest.approx(3, abs=0.3)
 
 
-@pytest.mark.parametrize("shape", [(784, 400), (100, 300), (90, 90)])
+@pytest.mark.parametrize("shape", [(300, 150), (100, 300), (90, 90)])
 def test_orthogonal(shape):
     W = draw("orthogonal", *shape) / (30 * np.sqrt(max(shape)))
     product = W @ W.T if shape[0] >= shape[1] else W.T @ W

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -71,18 +73,40 @@ def check_workers(executor: object, n_jobs: object) -> None:
 def _run_executor(
     executor: Executor, tasks: Iterable[tuple[Callable[..., Result], tuple[Any, ...]]]
 ) -> Iterator[Result]:
+    submit, wait_for_one = _calls_of(executor)
     workers = getattr(executor, "_max_workers", None) or 8
     waiting = iter(tasks)
     running: set[Future[Result]] = set()
     try:
         while True:
             for function, arguments in islice(waiting, _IN_FLIGHT * workers - len(running)):
-                running.add(executor.submit(function, *arguments))
+                running.add(submit(function, *arguments))
             if not running:
                 return
-            done, running = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                yield future.result()
+            for future in wait_for_one(running):
+                result = future.result()
+                running.remove(future)
+                yield result
     finally:
         for future in running:
             future.cancel()
+
+
+def _calls_of(executor: Any) -> tuple[Callable[..., Any], Callable[[set[Any]], set[Any]]]:
+    """Return how a task is handed over, and how the first of several futures is waited for.
+
+    The futures of dask's executor gather a result and then ask for its status. A worker that dies
+    in between makes an error of a good result. The futures of its client have no such gap: theirs
+    are used. dask computes the parts of a dead worker again.
+    """
+    if type(executor).__module__ != "distributed.cfexecutor":
+        return executor.submit, lambda futures: wait(futures, return_when=FIRST_COMPLETED).done
+    client = executor._client
+
+    def wait_for_one(futures: set[Any]) -> set[Any]:
+        with client.as_current():  # it need not be the default one
+            found: Any = sys.modules["distributed"].wait(futures, return_when="FIRST_COMPLETED")
+        done: set[Any] = found.done
+        return done
+
+    return partial(client.submit, **executor._kwargs), wait_for_one
