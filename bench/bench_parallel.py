@@ -102,10 +102,7 @@ def run(bench: Bench) -> None:
     bench.table(
         "What it would take, at this machine's speed a core",
         [
-            {
-                "run": run_name,
-                **{f"{cores:,} cores": _duration(total / cores) for cores in CORES},
-            }
+            {"run": run_name, **{f"{cores:,} cores": _duration(total / cores) for cores in CORES}}
             for run_name, total in (
                 ("fit on 10^9 images, 4 matrices", 1e9 * core_image),
                 (f"10^6 networks of {len(layers)} depths each", 1e6 * core_network),

@@ -8,17 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from harness import (
-    N_THREADS,
-    Bench,
-    forced,
-    main,
-    not_installed,
-    peak,
-    peer,
-    random_bits,
-    using,
-)
+from harness import N_THREADS, Bench, forced, main, not_installed, peak, peer, random_bits, using
 from randprop import BitMatrix, StepNetwork, _core
 
 WIDTH = 784

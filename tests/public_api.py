@@ -455,12 +455,7 @@ CALLS: dict[str, Callable[[Path], Call]] = {
         w=_RNG.integers(-9, 10, (3, 20)),
     ),
     "reference.propagate": _plain(
-        randprop.reference.propagate,
-        X=X,
-        widths=[9, 8],
-        weight_bits=4,
-        activation="sign",
-        seed=7,
+        randprop.reference.propagate, X=X, widths=[9, 8], weight_bits=4, activation="sign", seed=7
     ),
     "reference.weights": _plain(
         randprop.reference.weights, n_in=5, n_out=6, layer=1, weight_bits=4, seed=7

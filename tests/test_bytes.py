@@ -58,10 +58,7 @@ def test_distances_beyond_64_bits(level: str) -> None:
     readout = Centroids().fit(X, y)
     most = 2**34
     readout.set_sums(
-        np.array([0, 1]),
-        np.array([[255 * most] * 9, [7] * 9]),
-        np.array([most, 1]),
-        of_bits=False,
+        np.array([0, 1]), np.array([[255 * most] * 9, [7] * 9]), np.array([most, 1]), of_bits=False
     )
     rows = np.array([[255] * 9, [7] * 9, [0] * 9], dtype=np.uint8)
     expected = [[0, 9 * 248**2], [9 * 248**2, 0], [9 * 255**2, 9 * 49]]

@@ -167,10 +167,7 @@ CHANGES = {
     "widths": (network_of(matrices=[30, 99]), "counts of dtype"),
     "no widths": (network_of(matrices=[]), "layers must lie"),
     "range": (lambda d, a: d.update(input_range=[1, 0]), "low <= high"),
-    "range type": (
-        lambda d, a: d.update(input_range=["a", 0]),
-        "must be a number",
-    ),
+    "range type": (lambda d, a: d.update(input_range=["a", 0]), "must be a number"),
     "labels": (lambda d, a: a.update(classes=a["classes"][::-1]), "not sorted"),
     "same": (lambda d, a: a.update(classes=a["classes"] * 0), "not different"),
     "few": (lambda d, a: a.update(classes=a["classes"][:2]), "counts of dtype"),

@@ -99,8 +99,7 @@ def equals_reference(level: str, kernel: str, case: dict[str, Any]) -> None:
 
 
 PROPERTY = settings(
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 # Every level times every kernel: few examples of each are many.
 test_equals_reference = settings(PROPERTY, max_examples=12)(given(case=cases())(equals_reference))

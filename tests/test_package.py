@@ -45,8 +45,8 @@ def test_import_loads_numpy_and_the_core_only() -> None:
     ):  # fmt: skip
         assert heavy not in loaded
     for lazy in (
-        "randprop.measure.evaluate", "randprop.datasets", "randprop.reference", "randprop.measure.sweep",
-        "randprop.theory", "randprop.study",
+        "randprop.measure.evaluate", "randprop.measure.sweep", "randprop.datasets",
+        "randprop.reference", "randprop.theory", "randprop.study",
     ):  # fmt: skip
         assert lazy not in loaded
 
@@ -72,9 +72,10 @@ def test_doctests(name: str) -> None:
 def test_there_are_doctests() -> None:
     finder = doctest.DocTestFinder()
     for module, least in (
-        ("randprop.bits", 5), ("randprop.readouts", 6), ("randprop.readouts.neighbors", 6),
-        ("randprop.network", 5), ("randprop.estimators", 4), ("randprop.model.files", 5),
-        ("randprop.model.export_c", 4), ("randprop.model.export_onnx", 4), ("randprop.measure.parallel", 6),
+        ("randprop.bits", 5), ("randprop.readouts.centroids", 6), ("randprop.measure.parallel", 6),
+        ("randprop.readouts.neighbors", 6), ("randprop.network.step_network", 5),
+        ("randprop.estimators.step_classifier", 4), ("randprop.model.files", 5),
+        ("randprop.model.export_c", 4), ("randprop.model.export_onnx", 4),
     ):  # fmt: skip
         found = finder.find(importlib.import_module(module))
         assert sum(len(test.examples) for test in found) >= least
@@ -83,7 +84,7 @@ def test_there_are_doctests() -> None:
 def test_package_data() -> None:
     root = Path(randprop.__file__).parent
     for name in (
-        "py.typed", "_core.pyi", "_report.css", "_report.js",
+        "py.typed", "_core.pyi", "study/report.css", "study/report.js", "study/report.html",
         "data/mnist/train-images-idx3-ubyte.gz",
     ):  # fmt: skip
         assert (root / name).is_file()
@@ -143,7 +144,7 @@ LONG_CALLS = {
 
 
 def test_ctrl_c_stops_every_long_call() -> None:
-    """Soon: in CPU time, against that of the whole call; objects in use give the same afterwards."""
+    """Soon, by CPU time against that of the whole call; objects in use give the same after."""
     code = """
     import os, signal, threading, time
     import numpy as np, randprop

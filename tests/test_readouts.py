@@ -192,12 +192,7 @@ def test_core_refuses_impossible_counts() -> None:
             _core.centroid_distances_bits(words, 1, np.array([[counts]]), np.array([n]), 1)
     with pytest.raises(ValueError, match=r"codes\[0\] must lie in \[0, 1\), got 1"):
         _core.add_class_counts_bits(
-            words,
-            1,
-            np.array([1], np.int32),
-            np.zeros((1, 1), np.int64),
-            np.zeros(1, np.int64),
-            1,
+            words, 1, np.array([1], np.int32), np.zeros((1, 1), np.int64), np.zeros(1, np.int64), 1
         )
     with pytest.raises(ValueError, match="codes must have shape"):
         _core.add_class_counts_bits(

@@ -15,10 +15,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-import randprop
 from helpers import HANG, random_bytes
 from randprop import evaluate, sweep
-from randprop.measure import progress, store as cells
+from randprop.measure import progress
+from randprop.measure import store as cell_store
+from randprop.measure.sweep import _Chain
 
 
 def blobs(n_train=120, n_test=40, n_features=30, seed=0):
@@ -101,12 +102,8 @@ def test_resumes_from_the_store(tmp_path, monkeypatch):
     whole = sweep([0, 1, 2], dataset=data, seeds=3)
     sweep([0, 2], dataset=data, seeds=2, store=store)
     computed = []
-    run = randprop.measure.sweep._run_chain
-    monkeypatch.setattr(
-        randprop.measure.sweep,
-        "_run_chain",
-        lambda cells, *rest: computed.extend(cells) or run(cells, *rest),
-    )
+    run = _Chain.run
+    monkeypatch.setattr(_Chain, "run", lambda task: computed.extend(task.cells) or run(task))
     resumed = sweep([0, 1, 2], dataset=data, seeds=3, store=store)
     assert without_seconds(resumed) == without_seconds(whole)
     assert len(computed) == 5  # depth 1 of two seeds, three depths of the third
@@ -125,7 +122,7 @@ def test_store_refuses_what_does_not_mix(tmp_path, monkeypatch):
     before = store.read_bytes()
     with pytest.raises(ValueError, match="holds results of another arrays"):
         sweep(0, dataset=blobs(seed=1), seeds=1, store=store)
-    monkeypatch.setattr(_store, "DEFINITION", "2")
+    monkeypatch.setattr(cell_store, "DEFINITION", "2")
     with pytest.raises(ValueError, match="results of definition 1, this is definition 2"):
         sweep(0, dataset=data, seeds=1, store=store)
     monkeypatch.undo()
@@ -333,7 +330,7 @@ def test_progress_shows_rate_and_time_on_a_terminal(monkeypatch):
     monkeypatch.setattr(sys, "stderr", stream)
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("COLUMNS", "120")
-    with _progress.track("cells", 4) as advance:
+    with progress.track("cells", 4) as advance:
         for _ in range(4):
             advance(1)
     assert "cells" in stream.getvalue()
@@ -341,7 +338,7 @@ def test_progress_shows_rate_and_time_on_a_terminal(monkeypatch):
     assert "/s" in stream.getvalue()
     stream.truncate(0)
     stream.seek(0)
-    with _progress.track("cells", 4, show=False) as advance:
+    with progress.track("cells", 4, show=False) as advance:
         advance(4)
     assert stream.getvalue() == ""
 

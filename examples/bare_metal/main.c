@@ -16,7 +16,9 @@ int main(void) {
     const rp_status status =
         rp_classify_bytes(&model, self_test_images + (uint32_t)i * MODEL_N_FEATURES, buffer,
                           sizeof buffer, scores, &label, NULL);
-    if (status != RP_OK) return (int)status;
+    if (status != RP_OK) {
+      return (int)status;
+    }
     board_report('l', label);
   }
   board_exit(0);

@@ -30,8 +30,12 @@ static uint32_t take(bytes* from, uint8_t n) {
 static void* table(bytes* from, size_t size) {
   uint8_t* result = malloc(size + (size == 0));
   size_t i;
-  if (result == NULL) abort();
-  for (i = 0; i < size; ++i) result[i] = (uint8_t)take(from, 1);
+  if (result == NULL) {
+    abort();
+  }
+  for (i = 0; i < size; ++i) {
+    result[i] = (uint8_t)take(from, 1);
+  }
   return result;
 }
 
@@ -42,7 +46,9 @@ typedef struct image {
 
 static uint8_t read_input(void* context, uint16_t index) {
   image* from = context;
-  if (index >= from->n) abort();
+  if (index >= from->n) {
+    abort();
+  }
   return from->values.left == 0 ? (uint8_t)(index * 37u)
                                 : from->values.next[index % from->values.left];
 }
@@ -69,19 +75,27 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   model.code_bits = (uint8_t)(take(&from, 1) % 10u);
   model.multiplier = (uint16_t)take(&from, 2);
   model.offset = (uint16_t)take(&from, 1);
-  for (m = 0; m < 4; ++m) widths[m] = (uint16_t)take(&from, (flags & 4u) != 0 ? 2 : 1);
+  for (m = 0; m < 4; ++m) {
+    widths[m] = (uint16_t)take(&from, (flags & 4u) != 0 ? 2 : 1);
+  }
   work = (uint32_t)model.n_features * 40u;
   for (m = 0; m < model.n_matrices && m < 4; ++m) {
     const uint32_t inputs = m == 0 ? model.n_features : widths[m - 1u];
     work += inputs * (widths[m] / 128u + 1u) * model.weight_bits * 100u;
-    if (work > MOST_WORK) return 0;
+    if (work > MOST_WORK) {
+      return 0;
+    }
   }
-  if (model.n_matrices > 4) return 0;
+  if (model.n_matrices > 4) {
+    return 0;
+  }
   {
     const size_t units = model.n_matrices == 0 ? 1 : widths[model.n_matrices - 1u];
     const size_t codes = (size_t)model.n_classes * model.code_bits * row_bytes(units);
     uint16_t* own_widths = malloc(2u * (size_t)model.n_matrices + (model.n_matrices == 0));
-    if (own_widths == NULL) abort();
+    if (own_widths == NULL) {
+      abort();
+    }
     if (codes > 100000u) {
       free(own_widths);
       return 0;
@@ -92,7 +106,9 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     model.bias = table(&from, 4u * (size_t)model.n_classes);
     {
       const size_t needed = rp_buffer_size(&model);
-      if ((rp_check_model(&model, needed) == RP_OK) != (needed != 0)) abort();
+      if ((rp_check_model(&model, needed) == RP_OK) != (needed != 0)) {
+        abort();
+      }
       if (needed != 0) {
         /* Any alignment; not a byte more than was asked for. */
         const size_t shift = flags >> 6;
@@ -101,7 +117,9 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         image input;
         uint16_t label = 0xFFFFu;
         const uint8_t* bits = NULL;
-        if (room == NULL || scores == NULL) abort();
+        if (room == NULL || scores == NULL) {
+          abort();
+        }
         input.values = from;
         input.n = model.n_features;
         if (rp_classify(&model, read_input, &input, room + shift, needed - 1u, scores, &label,
@@ -112,9 +130,15 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
             RP_OK) {
           abort();
         }
-        if (label >= model.n_classes) abort();
-        if (bits < room || bits + row_bytes(units) > room + shift + needed) abort();
-        if (units % 8u != 0 && bits[units / 8u] >> (units % 8u) != 0) abort();
+        if (label >= model.n_classes) {
+          abort();
+        }
+        if (bits < room || bits + row_bytes(units) > room + shift + needed) {
+          abort();
+        }
+        if (units % 8u != 0 && bits[units / 8u] >> (units % 8u) != 0) {
+          abort();
+        }
         free(room);
         free(scores);
       } else if (rp_classify(&model, read_input, NULL, own_widths, 0, NULL, widths, NULL) ==

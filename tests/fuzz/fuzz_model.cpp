@@ -66,8 +66,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     try {
       const auto model = randprop::Model::parse(file.data(), file.size());
       std::size_t work = 0;
-      for (std::size_t m = 0; m < model.network().n_matrices(); ++m) {
-        work += model.network().n_inputs(m) * model.network().spec().widths[m];
+      for (std::size_t m = 0; m < model.network().n_stages(); ++m) {
+        work += model.network().shape(m).n_inputs * model.network().shape(m).n_outputs;
         if (work > 300'000) {
           break;
         }

@@ -26,11 +26,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   FuzzBytes bytes(data, size);
   NetworkSpec spec;
   constexpr unsigned weight_bits[] = {1, 2, 4, 8, 24};
-  spec.weight_bits = weight_bits[bytes.between(0, 4)];
+  const unsigned stage_bits = weight_bits[bytes.between(0, 4)];
   spec.activation = bytes.between(0, 1) == 0 ? Activation::step : Activation::sign;
   spec.n_features = bytes.between(1, 200);
   for (std::size_t m = bytes.between(1, 3); m != 0; --m) {
-    spec.widths.push_back(bytes.between(1, 150));
+    spec.stages.push_back({Dense{bytes.between(1, 150)}, stage_bits});
   }
   for (int i = 0; i < 8; ++i) {
     spec.seed = spec.seed << 8 | bytes.next();
@@ -54,7 +54,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
   }
   std::vector<std::vector<std::vector<bool>>> expected;
-  for (std::size_t m = 0; m < spec.widths.size(); ++m) {
+  for (std::size_t m = 0; m < spec.stages.size(); ++m) {
     expected.push_back(oracle::layer(spec, m, x));
     for (std::size_t s = 0; s < n_samples; ++s) {
       x[s].clear();
@@ -67,17 +67,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (const char* kernel : {"popcount", "dot", "lut"}) {
       setenv("RANDPROP_KERNEL", kernel, 1);
       const Network network(spec);
-      const std::size_t last = spec.widths.size();
+      const std::size_t last = spec.stages.size();
       const std::vector<BitMatrix> found =
-          packed ? network.propagate(bits.view(), 0, last, true, options)
+          packed ? network.propagate(bits.view(), 0, last, Keep::all, options)
                  : network.propagate(ByteView{features.data(), n_samples, spec.n_features}, 0, last,
-                                     true, options);
+                                     Keep::all, options);
       for (std::size_t m = 0; m < last; ++m) {
         if (!oracle::tail_is_zero(found[m])) {
           differs(level, kernel, m);
         }
         for (std::size_t s = 0; s < n_samples; ++s) {
-          for (std::size_t unit = 0; unit < spec.widths[m]; ++unit) {
+          for (std::size_t unit = 0; unit < expected[m][s].size(); ++unit) {
             if (found[m].get(s, unit) != expected[m][s][unit]) {
               differs(level, kernel, m);
             }

@@ -102,11 +102,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     samples[c] += 1;
     std::vector<std::size_t> set;
     for (std::size_t i = 0; i < n_bits; ++i) {
-      if (train.get(s, i)) set.push_back(i);
+      if (train.get(s, i)) {
+        set.push_back(i);
+      }
     }
     for (const std::size_t i : set) {
       counts[c * n_bits + i] += 1;
-      for (const std::size_t j : set) gram[i * n_bits + j] += 1;
+      for (const std::size_t j : set) {
+        gram[i * n_bits + j] += 1;
+      }
     }
   }
   for (std::size_t i = 0; i < coef.size(); ++i) {
@@ -118,17 +122,23 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::vector<std::int64_t> scores(n_queries * n_classes);
   std::vector<std::vector<std::pair<std::int64_t, std::int64_t>>> nearest(n_queries);
   for (std::size_t q = 0; q < n_queries; ++q) {
-    for (std::size_t i = 0; i < n_bits; ++i) popcounts[q] += queries.get(q, i) ? 1 : 0;
+    for (std::size_t i = 0; i < n_bits; ++i) {
+      popcounts[q] += queries.get(q, i) ? 1 : 0;
+    }
     for (std::size_t c = 0; c < n_classes; ++c) {
       std::int64_t score = bias[c];
       for (std::size_t i = 0; i < n_bits; ++i) {
-        if (queries.get(q, i)) score += coef[c * n_bits + i];
+        if (queries.get(q, i)) {
+          score += coef[c * n_bits + i];
+        }
       }
       scores[q * n_classes + c] = score;
     }
     for (std::size_t s = 0; s < n_train; ++s) {
       std::int64_t distance = 0;
-      for (std::size_t i = 0; i < n_bits; ++i) distance += queries.get(q, i) != train.get(s, i);
+      for (std::size_t i = 0; i < n_bits; ++i) {
+        distance += queries.get(q, i) != train.get(s, i);
+      }
       nearest[q].emplace_back(distance, static_cast<std::int64_t>(s));
     }
     std::sort(nearest[q].begin(), nearest[q].end());
@@ -166,8 +176,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
 
     std::vector<std::int64_t> many = counts, many_samples = samples;
-    for (std::int64_t& count : many) count *= times;
-    for (std::int64_t& n : many_samples) n *= times;
+    for (std::int64_t& count : many) {
+      count *= times;
+    }
+    for (std::int64_t& n : many_samples) {
+      n *= times;
+    }
     std::vector<double> d(n_queries * n_classes);
     centroid_distances(queries.view(), many.data(), many_samples.data(), n_classes, d.data(),
                        options);

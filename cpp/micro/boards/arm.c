@@ -22,9 +22,15 @@ static uint32_t semihost(uint32_t operation, const void* argument) {
 __attribute__((optimize("no-tree-loop-distribute-patterns"))) void board_reset(void) {
   const uint32_t* from = board_data_load;
   uint32_t* to;
-  for (to = board_data_start; to < board_data_end; ++to) *to = *from++;
-  for (to = board_bss_start; to < board_bss_end; ++to) *to = 0;
-  for (to = board_bss_end; to < (uint32_t*)__builtin_frame_address(0) - 16; ++to) *to = PAINT;
+  for (to = board_data_start; to < board_data_end; ++to) {
+    *to = *from++;
+  }
+  for (to = board_bss_start; to < board_bss_end; ++to) {
+    *to = 0;
+  }
+  for (to = board_bss_end; to < (uint32_t*)__builtin_frame_address(0) - 16; ++to) {
+    *to = PAINT;
+  }
   board_exit(main());
 }
 
@@ -44,7 +50,9 @@ void board_put(char c) { semihost(0x03u, &c); }
 
 uint32_t board_stack_used(void) {
   const uint32_t* p = board_bss_end;
-  while (*p == PAINT) ++p;
+  while (*p == PAINT) {
+    ++p;
+  }
   return (uint32_t)((const char*)board_stack_top - (const char*)p);
 }
 

@@ -14,7 +14,9 @@ static volatile uint16_t overflows;
 /* Before main, and before its stack is used: .init3 runs with the stack pointer set. */
 __attribute__((naked, used, section(".init3"))) static void paint_stack(void) {
   uint8_t* p = &_end;
-  while (p < (uint8_t*)SP) *p++ = PAINT;
+  while (p < (uint8_t*)SP) {
+    *p++ = PAINT;
+  }
 }
 
 ISR(TIMER1_OVF_vect) { ++overflows; }
@@ -44,7 +46,9 @@ void board_put(char c) {
 
 uint32_t board_stack_used(void) {
   const uint8_t* p = &_end;
-  while (*p == PAINT) ++p;
+  while (*p == PAINT) {
+    ++p;
+  }
   return (uint32_t)(RAMEND - (uint16_t)p + 1u);
 }
 

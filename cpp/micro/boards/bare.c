@@ -31,7 +31,9 @@ int main(void) {
 #else
   {
     uint16_t i;
-    for (i = 0; i < MODEL_N_FEATURES; ++i) image[i] = stroke(i);
+    for (i = 0; i < MODEL_N_FEATURES; ++i) {
+      image[i] = stroke(i);
+    }
   }
   status = (uint8_t)rp_classify_bytes(&model, image, buffer, sizeof buffer, NULL, &label, NULL);
 #endif

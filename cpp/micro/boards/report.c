@@ -36,14 +36,20 @@ int main(void) {
     started = board_ticks();
     status = rp_classify(&model, read_image, table, buffer, sizeof buffer, scores, &label, &bits);
 #else
-    for (i = 0; i < MODEL_N_FEATURES; ++i) image[i] = read_image(table, i);
+    for (i = 0; i < MODEL_N_FEATURES; ++i) {
+      image[i] = read_image(table, i);
+    }
     started = board_ticks();
     status = rp_classify_bytes(&model, image, buffer, sizeof buffer, scores, &label, &bits);
 #endif
     ended = board_ticks();
     board_report('l', label);
-    for (i = 0; i < MODEL_N_CLASSES; ++i) board_report('s', (uint32_t)scores[i]);
-    for (i = 0; i < MODEL_OUTPUT_BYTES; ++i) board_report('b', bits[i]);
+    for (i = 0; i < MODEL_N_CLASSES; ++i) {
+      board_report('s', (uint32_t)scores[i]);
+    }
+    for (i = 0; i < MODEL_OUTPUT_BYTES; ++i) {
+      board_report('b', bits[i]);
+    }
     board_report('c', ended - started);
   }
   if (status != RP_OK) {

@@ -21,8 +21,12 @@ __attribute__((naked, section(".start"), used)) void board_reset(void) {
 
 __attribute__((optimize("no-tree-loop-distribute-patterns"), used)) void board_begin(void) {
   uint32_t* to;
-  for (to = board_bss_start; to < board_bss_end; ++to) *to = 0;
-  for (to = board_bss_end; to < (uint32_t*)__builtin_frame_address(0) - 16; ++to) *to = PAINT;
+  for (to = board_bss_start; to < board_bss_end; ++to) {
+    *to = 0;
+  }
+  for (to = board_bss_end; to < (uint32_t*)__builtin_frame_address(0) - 16; ++to) {
+    *to = PAINT;
+  }
   board_exit(main());
 }
 
@@ -43,7 +47,9 @@ void board_put(char c) { UART = (uint8_t)c; }
 
 uint32_t board_stack_used(void) {
   const uint32_t* p = board_bss_end;
-  while (*p == PAINT) ++p;
+  while (*p == PAINT) {
+    ++p;
+  }
   return (uint32_t)((const char*)board_stack_top - (const char*)p);
 }
 

@@ -231,7 +231,9 @@ static void rp_add(uint32_t* plane, uint8_t* waiting, const uint32_t* mask, uint
       a = mask;
       b = carry;
     } else if (a == NULL) {
-      if (x == 0) return;
+      if (x == 0) {
+        return;
+      }
       continue;
     }
     carry = plane + RP_LANES;
@@ -239,7 +241,9 @@ static void rp_add(uint32_t* plane, uint8_t* waiting, const uint32_t* mask, uint
       *waiting ^= 1u;
       if (*waiting != 0) {
         uint8_t q;
-        for (q = 0; q < RP_LANES; ++q) carry[q] = a[q];
+        for (q = 0; q < RP_LANES; ++q) {
+          carry[q] = a[q];
+        }
         carry = NULL;
         continue;
       }
@@ -281,7 +285,9 @@ static uint8_t rp_planes(const rp_model* model, uint8_t matrix) {
                      (matrix == 0 ? RP_MOST * (uint32_t)RP_N_FEATURES(model)
                                   : rp_width(model, (uint8_t)(matrix - 1u)));
   uint8_t length = 0;
-  for (; largest != 0; largest >>= 1) ++length;
+  for (; largest != 0; largest >>= 1) {
+    ++length;
+  }
   return length;
 }
 
@@ -298,19 +304,27 @@ static void rp_largest(const rp_model* model, uint16_t* widest, uint8_t* planes)
   for (m = 0; m < model->n_matrices; ++m) {
     const uint8_t found = rp_planes(model, m);
     const uint16_t width = rp_width(model, m);
-    if (width > *widest) *widest = width;
-    if (found > *planes) *planes = found;
+    if (width > *widest) {
+      *widest = width;
+    }
+    if (found > *planes) {
+      *planes = found;
+    }
   }
 #endif
 }
 
 /* RP_OK if the values can be run at all, whatever the buffer. */
 static rp_status rp_check_values(const rp_model* model) {
-  if (model == NULL) return RP_ERROR_NULL;
+  if (model == NULL) {
+    return RP_ERROR_NULL;
+  }
 #if defined(RP_FIXED_ID)
   return model->id == RP_FIXED_ID ? RP_OK : RP_ERROR_MODEL;
 #else
-  if (model->widths == NULL || model->codes == NULL || model->bias == NULL) return RP_ERROR_NULL;
+  if (model->widths == NULL || model->codes == NULL || model->bias == NULL) {
+    return RP_ERROR_NULL;
+  }
   {
     const uint8_t b = model->weight_bits;
     uint32_t largest;
@@ -322,17 +336,27 @@ static rp_status rp_check_values(const rp_model* model) {
       return RP_ERROR_MODEL;
     }
     for (m = 0; m < model->n_matrices; ++m) {
-      if (rp_width(model, m) == 0) return RP_ERROR_MODEL;
+      if (rp_width(model, m) == 0) {
+        return RP_ERROR_MODEL;
+      }
     }
-    if (model->n_features > 0xFFFFFFFFu / RP_MOST / ((1u << b) - 1u)) return RP_ERROR_MODEL;
+    if (model->n_features > 0xFFFFFFFFu / RP_MOST / ((1u << b) - 1u)) {
+      return RP_ERROR_MODEL;
+    }
     /* No score may leave 31 bits: |code - offset| is at most the larger of the two. */
     largest = (1u << model->code_bits) - 1u;
-    if (model->offset > largest) return RP_ERROR_MODEL;
+    if (model->offset > largest) {
+      return RP_ERROR_MODEL;
+    }
     largest *= rp_output_width(model);
-    if (model->multiplier != 0 && largest > 0x3FFFFFFFu / model->multiplier) return RP_ERROR_MODEL;
+    if (model->multiplier != 0 && largest > 0x3FFFFFFFu / model->multiplier) {
+      return RP_ERROR_MODEL;
+    }
     for (c = 0; c < model->n_classes; ++c) {
       const int32_t bias = RP_TABLE32(model->bias + c);
-      if (bias > 0x3FFFFFFF || bias < -0x3FFFFFFF) return RP_ERROR_MODEL;
+      if (bias > 0x3FFFFFFF || bias < -0x3FFFFFFF) {
+        return RP_ERROR_MODEL;
+      }
     }
     return RP_OK;
   }
@@ -342,14 +366,18 @@ static rp_status rp_check_values(const rp_model* model) {
 size_t rp_buffer_size(const rp_model* model) {
   uint16_t widest;
   uint8_t planes;
-  if (rp_check_values(model) != RP_OK) return 0;
+  if (rp_check_values(model) != RP_OK) {
+    return 0;
+  }
   rp_largest(model, &widest, &planes);
   return RP_BUFFER_SIZE(widest, planes, RP_N_MATRICES(model));
 }
 
 rp_status rp_check_model(const rp_model* model, size_t buffer_size) {
   const rp_status status = rp_check_values(model);
-  if (status != RP_OK) return status;
+  if (status != RP_OK) {
+    return status;
+  }
   return buffer_size < rp_buffer_size(model) ? RP_ERROR_BUFFER : RP_OK;
 }
 
@@ -392,7 +420,9 @@ static void rp_group(const rp_model* model, uint8_t matrix, uint16_t group, cons
         x = (uint8_t)((uint8_t)(input->bits[k >> 3] >> (k & 7u)) & 1u);
         is_signed = RP_ACTIVATION(model) == RP_SIGN ? 1u : 0u;
       }
-      if (x == 0 && !is_signed) continue;
+      if (x == 0 && !is_signed) {
+        continue;
+      }
       block[0] = start[0] ^ k;
       block[1] = start[1];
       block[2] = start[2];
@@ -407,7 +437,9 @@ static void rp_group(const rp_model* model, uint8_t matrix, uint16_t group, cons
         } else {
           x = 1;
         }
-        for (q = 0; q < RP_LANES; ++q) block[q] = ~block[q];
+        for (q = 0; q < RP_LANES; ++q) {
+          block[q] = ~block[q];
+        }
       }
       threshold += (uint32_t)x << shift;
       rp_add(plane, waiting + shift, block, x);
@@ -421,7 +453,9 @@ static void rp_group(const rp_model* model, uint8_t matrix, uint16_t group, cons
     uint8_t left = sizeof(rp_lane);
     for (;;) {
       *out++ = (uint8_t)word;
-      if (--left == 0) break;
+      if (--left == 0) {
+        break;
+      }
       word = (rp_lane)(word >> 7 >> 1);
     }
   }
@@ -435,8 +469,12 @@ rp_status rp_propagate(const rp_model* model, rp_read read, void* context, void*
   uint16_t widest;
   uint8_t planes, m = 0;
   rp_input input;
-  if (status != RP_OK) return status;
-  if (read == NULL || buffer == NULL || bits == NULL) return RP_ERROR_NULL;
+  if (status != RP_OK) {
+    return status;
+  }
+  if (read == NULL || buffer == NULL || bits == NULL) {
+    return RP_ERROR_NULL;
+  }
   rp_largest(model, &widest, &planes);
   /* Words are aligned: the buffer has three bytes to spare for that. */
   counters = (uint32_t*)(((uintptr_t)buffer + 3u) & ~(uintptr_t)3u);
@@ -452,7 +490,9 @@ rp_status rp_propagate(const rp_model* model, rp_read read, void* context, void*
     input.bits = in;
     for (;; left = (uint16_t)(left - 128u), ++group, row += RP_GROUP_BYTES) {
       rp_group(model, m, group, &input, counters, row);
-      if (left <= 128u) break;
+      if (left <= 128u) {
+        break;
+      }
     }
     /* Units past the last are not there: their bits in the last group become zero. */
     row += left >> 3;
@@ -461,7 +501,9 @@ rp_status rp_propagate(const rp_model* model, rp_read read, void* context, void*
       *row = (uint8_t)(*row & (0xFFu >> (left & 7u)));
       ++row;
     }
-    for (; left >= 8u; left = (uint16_t)(left - 8u)) *row++ = 0;
+    for (; left >= 8u; left = (uint16_t)(left - 8u)) {
+      *row++ = 0;
+    }
     row = in;
     in = out;
     out = row;
@@ -473,7 +515,9 @@ rp_status rp_propagate(const rp_model* model, rp_read read, void* context, void*
 
 static uint8_t rp_count(uint8_t byte) {
   uint8_t count = 0;
-  for (; byte != 0; byte = (uint8_t)(byte & (byte - 1u))) ++count;
+  for (; byte != 0; byte = (uint8_t)(byte & (byte - 1u))) {
+    ++count;
+  }
   return count;
 }
 
@@ -485,13 +529,21 @@ rp_status rp_classify(const rp_model* model, rp_read read, void* context, void* 
   int32_t best = 0;
   uint32_t offset = 0; /* of the whole sum: once a set bit */
   uint16_t c, i, n_bytes;
-  if (label == NULL) return RP_ERROR_NULL;
-  if (bits == NULL) bits = &found;
+  if (label == NULL) {
+    return RP_ERROR_NULL;
+  }
+  if (bits == NULL) {
+    bits = &found;
+  }
   status = rp_propagate(model, read, context, buffer, buffer_size, bits);
-  if (status != RP_OK) return status;
+  if (status != RP_OK) {
+    return status;
+  }
   n_bytes = rp_row_bytes(rp_output_width(model));
   if (RP_GET(model, offset, OFFSET) != 0) {
-    for (i = 0; i < n_bytes; ++i) offset += rp_count((*bits)[i]);
+    for (i = 0; i < n_bytes; ++i) {
+      offset += rp_count((*bits)[i]);
+    }
     offset *= RP_GET(model, offset, OFFSET);
   }
   row = model->codes;
@@ -508,7 +560,9 @@ rp_status rp_classify(const rp_model* model, rp_read read, void* context, void* 
     }
     score = (int32_t)(sum - offset) * RP_GET(model, multiplier, MULTIPLIER) +
             RP_TABLE32(model->bias + c);
-    if (scores != NULL) scores[c] = score;
+    if (scores != NULL) {
+      scores[c] = score;
+    }
     if (c == 0 || score > best) {
       best = score;
       *label = c;
@@ -525,7 +579,9 @@ static uint8_t rp_read_bytes(void* context, uint16_t index) {
 rp_status rp_classify_bytes(const rp_model* model, const uint8_t* image, void* buffer,
                             size_t buffer_size, int32_t* scores, uint16_t* label,
                             const uint8_t** bits) {
-  if (image == NULL) return RP_ERROR_NULL;
+  if (image == NULL) {
+    return RP_ERROR_NULL;
+  }
   return rp_classify(model, rp_read_bytes, &image, buffer, buffer_size, scores, label, bits);
 }
 
@@ -539,7 +595,9 @@ rp_status rp_self_test(const rp_model* model, const rp_expected* expected, void*
   const uint8_t *image, *expected_bits;
   const int32_t* expected_score;
   uint16_t s, i, n_bytes;
-  if (status != RP_OK) return status;
+  if (status != RP_OK) {
+    return status;
+  }
   if (expected == NULL || scores == NULL || expected->images == NULL || expected->bits == NULL ||
       expected->scores == NULL || expected->labels == NULL) {
     return RP_ERROR_NULL;
@@ -552,13 +610,21 @@ rp_status rp_self_test(const rp_model* model, const rp_expected* expected, void*
     const uint8_t* bits;
     uint16_t label;
     status = rp_classify(model, rp_read_table, &image, buffer, buffer_size, scores, &label, &bits);
-    if (status != RP_OK) return status;
-    if (label != RP_TABLE16(expected->labels + s)) return RP_ERROR_SELF_TEST;
+    if (status != RP_OK) {
+      return status;
+    }
+    if (label != RP_TABLE16(expected->labels + s)) {
+      return RP_ERROR_SELF_TEST;
+    }
     for (i = 0; i < n_bytes; ++i) {
-      if (bits[i] != RP_TABLE8(expected_bits++)) return RP_ERROR_SELF_TEST;
+      if (bits[i] != RP_TABLE8(expected_bits++)) {
+        return RP_ERROR_SELF_TEST;
+      }
     }
     for (i = 0; i < RP_N_CLASSES(model); ++i) {
-      if (scores[i] != RP_TABLE32(expected_score++)) return RP_ERROR_SELF_TEST;
+      if (scores[i] != RP_TABLE32(expected_score++)) {
+        return RP_ERROR_SELF_TEST;
+      }
     }
     image += RP_N_FEATURES(model);
   }
