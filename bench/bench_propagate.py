@@ -21,7 +21,7 @@ def kernel_of(weight_bits: int, n_samples: int) -> str:
 
 def layer(network: StepNetwork, bits: BitMatrix, n_threads: int = N_THREADS) -> Callable[[], Any]:
     """Return a call of the second matrix of a network: bits in, bits out."""
-    return lambda: network._apply(bits, 1, n_threads=n_threads)
+    return lambda: network.propagate_stage(1, bits, n_threads=n_threads)
 
 
 def repeated(run: Callable[[], Any], count: int) -> Callable[[], Any]:
@@ -47,7 +47,7 @@ def kernels(bench: Bench, n_samples: int) -> None:
     for weight_bits in (1, 2, 4, 8):
         network = StepNetwork(WIDTH, 1, weight_bits=weight_bits)
         with using("scalar", "popcount"):
-            expected = network._apply(bits[:300], 1)
+            expected = network.propagate_stage(1, bits[:300])
         contestants: dict[str, Any] = {}
         notes: dict[str, str] = {}
         for level in _core.simd_levels_supported():
@@ -56,7 +56,7 @@ def kernels(bench: Bench, n_samples: int) -> None:
                 with using(level, kernel):
                     if kernel_of(weight_bits, n_samples) != kernel:
                         continue
-                    if network._apply(bits[:300], 1) != expected:
+                    if network.propagate_stage(1, bits[:300]) != expected:
                         raise SystemExit(f"{name}: wrong bits")
                     top = peak(level, kernel)
                 with using(level):
@@ -185,7 +185,7 @@ def elsewhere(bench: Bench, n_samples: int) -> None:
     """Time the 8-bit layer against other libraries, bits compared."""
     network = StepNetwork(WIDTH, 1)
     bits = random_bits(n_samples, WIDTH)
-    expected = network._apply(bits[:2000], 1)
+    expected = network.propagate_stage(1, bits[:2000])
     runs: dict[str, Any] = {}
     notes: dict[str, str] = {}
     for level in reversed(_core.simd_levels_supported()):
@@ -275,7 +275,7 @@ def scaling(bench: Bench) -> None:
     def wide(width: int) -> Callable[[], Any]:
         made = StepNetwork(width, 1, width=width)
         bits = random_bits(n_fixed, width)
-        return lambda: made._apply(bits, 1)
+        return lambda: made.propagate_stage(1, bits)
 
     measure(
         f"Cost against width ({n_fixed:,} samples, 8-bit; at 16,384 the weights are made anew in "

@@ -305,12 +305,12 @@ def test_data_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["fashion_mnist", "kmnist", "cifar10"])
 def test_published_sums_are_whole(name: str) -> None:
-    source = getattr(sources, name.upper())
+    source = sources.SOURCES[name]
     sums = list(source.sha256.values()) + list(source.content_sha256.values())
     assert all(len(value) == 64 and set(value) <= set("0123456789abcdef") for value in sums)
     assert len(set(sums)) == len(sums)
     assert source.mirrors
-    assert name in datasets.LOADERS
+    assert name in datasets.DATASETS
 
 
 def test_unknown_name() -> None:

@@ -173,7 +173,8 @@ def test_random_state():
     [
         ({"layers": -1}, "'layers' parameter of StepClassifier must be"),
         ({"weight_bits": 3}, "weight_bits must be one of 1, 2, 4, 8, 24, got 3"),
-        ({"readout": "svm"}, "'readout' parameter of StepClassifier must be"),
+        ({"readout": "svm"}, "readout must be one of 'centroid'"),
+        ({"readout": 3}, "'readout' parameter of StepClassifier must be"),
         ({"metric": "cosine", "readout": "ridge"}, "metric 'cosine' is for readout 'centroid'"),
         ({"n_jobs": 0}, "n_jobs must be -1, None or at least 1, got 0"),
         ({"input_range": (3, 2)}, "input_range must have low <= high"),

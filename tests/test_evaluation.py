@@ -176,7 +176,7 @@ def test_bad_arguments(
 ) -> None:
     """Nothing is computed first: the data are not even read."""
     monkeypatch.setattr(datasets, "load_mnist", lambda: pytest.fail("data were read"))
-    monkeypatch.setitem(datasets.LOADERS, "mnist", datasets.load_mnist)
+    monkeypatch.setitem(datasets.DATASETS, "mnist", datasets.NamedSet(datasets.load_mnist))
     with pytest.raises(error, match=message):
         evaluate(**arguments)
 

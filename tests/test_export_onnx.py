@@ -139,7 +139,7 @@ def test_same_bytes_again(tmp_path):
 def test_refuses(tmp_path):
     network = StepNetwork(20, width=60)
     path = tmp_path / "model.onnx"
-    with pytest.raises(TypeError, match="is a HammingNeighbors, which is its training data"):
+    with pytest.raises(TypeError, match="is a HammingNeighbors, which has no form in ONNX"):
         export_onnx(fitted(network, HammingNeighbors()), path)
     with pytest.raises(TypeError, match="model must be a randprop.Model or a fitted .* got int"):
         export_onnx(3, path)

@@ -132,7 +132,7 @@ def test_no_overflow_of_bits(level: str, kernel: str, weight_bits: int) -> None:
         w = reference.weights(40_000, 3, layer=1, weight_bits=weight_bits, seed=4)
         x = bits.astype(np.int64) if activation == "step" else 2 * bits.astype(np.int64) - 1
         expected = (reference.preactivations(x, w) > 0).astype(np.uint8)
-        found = network._apply(BitMatrix.from_array(bits), 1)
+        found = network.propagate_stage(1, BitMatrix.from_array(bits))
         np.testing.assert_array_equal(found.to_array(), expected)
 
 
@@ -281,7 +281,11 @@ def test_bad_arguments(arguments: dict[str, Any], error: type[Exception], messag
     [
         (np.zeros((2, 783), np.uint8), ValueError, "X has 783 features, the network expects 784"),
         (np.zeros(784, np.uint8), ValueError, "X must have 2 dimensions"),
-        (np.zeros((2, 784)), TypeError, "X must be a uint8 array .* got an array of float64"),
+        (
+            np.zeros((2, 784)),
+            TypeError,
+            "X must be a BitMatrix or a uint8 array .* got an array of float64",
+        ),
         (np.zeros((2, 784), bool), TypeError, "got an array of bool"),
         (np.zeros((2, 13), np.uint64), TypeError, "got an array of uint64"),
         ([[0] * 784], TypeError, "got list"),

@@ -257,7 +257,9 @@ def test_neighbors_bad_arguments() -> None:
         fitted.kneighbors(bits, 6)
     with pytest.raises(ValueError, match="bits has 9 bits, the readout was fitted on 10"):
         fitted.kneighbors(BitMatrix.from_array(random_bits(1, 5, 9)))
-    with pytest.raises(TypeError, match="bits must be a BitMatrix, got ndarray"):
+    with pytest.raises(
+        TypeError, match="bits must be a BitMatrix or a uint8 array .* got an array of float64"
+    ):
         fitted.kneighbors(np.zeros((1, 10)))
     with pytest.raises(ValueError, match="queries must be packed words"):
         _core.neighbors_bits(bits.words, np.zeros((1, 2), np.uint64), 10, 1, 1)

@@ -106,7 +106,7 @@ def test_bad_input():
         with pytest.raises(NotFittedError, match="not fitted yet"):
             ask()
     with pytest.raises(TypeError, match="bits must be a BitMatrix"):
-        readout.fit(bits.to_array(), [0] * 6)
+        readout.fit(bits.to_array().astype(bool), [0] * 6)
     with pytest.raises(ValueError, match="5 labels for 6 samples"):
         readout.fit(bits, [0] * 5)
     with pytest.raises(ValueError, match="at least one sample"):
