@@ -18,7 +18,7 @@ X_train, y_train, X_test, y_test = datasets.load_digits()
 one = randprop.evaluate(layers=3, dataset="digits", width=128)
 assert_type(one, Evaluation)
 assert_type(one.accuracy, float)
-assert_type(randprop.evaluate(layers=[0, 1], dataset="digits"), list[Evaluation])
+assert_type(randprop.evaluate(layers=[0, 1], dataset="digits"), Evaluations)
 
 network = randprop.StepNetwork(64, layers=1, width=100, seed=1)
 bits = network.propagate(X_train)
