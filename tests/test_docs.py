@@ -16,7 +16,7 @@ from randprop import cli
 ROOT = Path(__file__).parent.parent
 PAGES = {path.name: path.read_text(encoding="utf-8") for path in sorted(ROOT.glob("docs/*.md"))}
 BLOCK = re.compile(r"^```(\S*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-# Run elsewhere: .ci/cpp-package configures, builds and installs the C++ library, and builds
+# Run elsewhere: nox -s cpp_package configures, builds and installs the C++ library, and builds
 # examples/cpp, whose CMakeLists.txt holds the lines of the page.
 ELSEWHERE = {"cmake -S", "cmake --build"}
 EXAMPLE = (ROOT / "examples" / "cpp" / "CMakeLists.txt").read_text()

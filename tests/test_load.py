@@ -1,6 +1,6 @@
 """Many calls from many threads, forks in mid-use, interrupts between calls, other interpreters.
 
-attacks/soak.py does the first of these for minutes.
+tests/slow/soak.py does the first of these for minutes.
 """
 
 from __future__ import annotations

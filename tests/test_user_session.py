@@ -52,7 +52,7 @@ def test_onnx_runtime_predicts(session):
 
 
 def test_cpp_predicts(session):
-    """With examples/cpp, where RANDPROP_REQUIRE_CLASSIFY names it: .ci/cpp-package builds it."""
+    """With examples/cpp, where RANDPROP_REQUIRE_CLASSIFY names it: nox -s cpp_package builds it."""
     program = os.environ.get("RANDPROP_REQUIRE_CLASSIFY")
     if not program:
         pytest.skip("RANDPROP_REQUIRE_CLASSIFY is not set; .ci/run sets it")

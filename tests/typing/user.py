@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from typing_extensions import assert_type
 
 import randprop
-from randprop import Evaluation, Model, StepClassifier, datasets
+from randprop import Evaluation, Evaluations, Model, StepClassifier, datasets
 
 X_train, y_train, X_test, y_test = datasets.load_digits()
 
