@@ -100,11 +100,6 @@ class BitMatrix:
         Returns
         -------
         BitMatrix
-
-        Raises
-        ------
-        ValueError
-            If `A` has not 2 dimensions or holds another number.
         """
         refuse_masked("A", A)
         array = as_array("A", A)

@@ -195,8 +195,12 @@ def _add_readout(verb: argparse.ArgumentParser, read: Callable[[str], Any] = str
     verb.add_argument("--alpha", type=float, default=1.0, help="of ridge (default 1)")
 
 
-def _readout(arguments: argparse.Namespace) -> dict[str, Any]:
-    return {name: getattr(arguments, name) for name in ("readout", "n_neighbors", "alpha")}
+def _given(arguments: argparse.Namespace, *names: str) -> dict[str, Any]:
+    return {name: getattr(arguments, name) for name in names}
+
+
+_NETWORK = ("width", "weight_bits", "activation", "seed")
+_READOUT = ("readout", "n_neighbors", "alpha")
 
 
 def _export(arguments: argparse.Namespace) -> None:
@@ -204,23 +208,14 @@ def _export(arguments: argparse.Namespace) -> None:
     from randprop.model.model import fit_model
 
     target = EXPORTS[arguments.format]
-    empty = make_readout(**_readout(arguments))
+    empty = make_readout(**_given(arguments, *_READOUT))
     if arguments.bits is not None:
         check_int("--bits", arguments.bits, empty.least_bits, 8)
     named = DATASETS.choose("--dataset", arguments.dataset)
     X_train, y_train, X_test, y_test = named.load()
     images = X_test[: check_int("--self-test", arguments.self_test, 1, len(X_test))]
-    model = fit_model(
-        X_train,
-        y_train,
-        layers=arguments.layers,
-        width=arguments.width,
-        weight_bits=arguments.weight_bits,
-        activation=arguments.activation,
-        seed=arguments.seed,
-        input_shape=named.image_shape,
-        readout=empty,
-    )
+    options = _given(arguments, "layers", *_NETWORK)
+    model = fit_model(X_train, y_train, input_shape=named.image_shape, readout=empty, **options)
     if arguments.bits is not None:
         model = model.quantize(**{model.readout.bits_keyword: arguments.bits})
     elif target.quantized:
@@ -230,23 +225,18 @@ def _export(arguments: argparse.Namespace) -> None:
     print(f"{arguments.out}: {model.score(X_test, y_test):.4f} of the test samples{more}")
 
 
+def _check_folder(flag: str, path: Path | None) -> None:
+    if path is not None and not path.absolute().parent.is_dir():
+        raise FileNotFoundError(f"{flag}: the folder of {path} does not exist")
+
+
 def _sweep(arguments: argparse.Namespace) -> None:
     from randprop.measure.sweep import sweep
 
-    if arguments.csv is not None and not arguments.csv.absolute().parent.is_dir():
-        raise FileNotFoundError(f"--csv: the folder of {arguments.csv} does not exist")
+    _check_folder("--csv", arguments.csv)
+    axes = ("layers", "dataset", "width", "weight_bits", "weights", "activation", "seeds")
     result = sweep(
-        arguments.layers,
-        dataset=arguments.dataset,
-        width=arguments.width,
-        weight_bits=arguments.weight_bits,
-        weights=arguments.weights,
-        activation=arguments.activation,
-        **_readout(arguments),
-        seeds=arguments.seeds,
-        n_train=arguments.n_train,
-        n_test=arguments.n_test,
-        store=arguments.store,
+        **_given(arguments, *axes, *_READOUT, "n_train", "n_test", "store"),
         progress=not arguments.no_progress,
         n_jobs=arguments.jobs,
         n_threads=arguments.threads,
@@ -274,24 +264,15 @@ def _study(arguments: argparse.Namespace) -> None:
 def _evaluate(arguments: argparse.Namespace) -> None:
     from randprop.measure.evaluate import evaluate
 
-    if arguments.json is not None and not arguments.json.absolute().parent.is_dir():
-        raise FileNotFoundError(f"--json: the folder of {arguments.json} does not exist")
-    result = evaluate(
-        arguments.layers,
-        dataset=arguments.dataset,
-        width=arguments.width,
-        weight_bits=arguments.weight_bits,
-        activation=arguments.activation,
-        seed=arguments.seed,
-        **_readout(arguments),
-        n_threads=arguments.threads,
-    )
+    _check_folder("--json", arguments.json)
+    options = _given(arguments, "layers", "dataset", *_NETWORK, *_READOUT)
+    result: Any = evaluate(**options, n_threads=arguments.threads)
     print(result)
     if arguments.json is not None:
-        content = (
-            [one.to_dict() for one in result] if isinstance(result, list) else result.to_dict()
+        several = isinstance(result, list)
+        _write_json(
+            arguments.json, [one.to_dict() for one in result] if several else result.to_dict()
         )
-        _write_json(arguments.json, content)
 
 
 def _write_json(path: Path, content: Any) -> None:

@@ -58,9 +58,8 @@ def show_config(mode: str = "stdout") -> dict[str, Any] | None:
 
     Raises
     ------
-    TypeError, ValueError
-        If `mode` is neither, or ``RANDPROP_SIMD`` or ``RANDPROP_NUM_THREADS`` names what is not
-        there.
+    ValueError
+        If ``RANDPROP_SIMD`` or ``RANDPROP_NUM_THREADS`` names what is not there.
     """
     check_choice("mode", mode, ("stdout", "dict"))
     config = _config()

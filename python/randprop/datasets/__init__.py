@@ -48,11 +48,6 @@ def load_mnist() -> Dataset:
     -------
     Dataset
         784 features, labels 0 to 9.
-
-    Raises
-    ------
-    ValueError
-        If a file of the installation is damaged.
     """
     folder = Path(__file__).parent.parent / "data" / "mnist"
     return _load_pairs(
@@ -81,8 +76,8 @@ def load_fashion_mnist(data_home: str | PathLike[str] | None = None) -> Dataset:
     ------
     OSError
         If no mirror could be reached; the message says how to supply the files by hand.
-    TypeError, ValueError
-        If `data_home` is no path, or a file is damaged.
+    ValueError
+        If a file is damaged.
     """
     return _load_published(sources.SOURCES["fashion_mnist"], data_home)
 
@@ -102,11 +97,6 @@ def load_kmnist(data_home: str | PathLike[str] | None = None) -> Dataset:
     -------
     Dataset
         784 features, labels 0 to 9.
-
-    Raises
-    ------
-    OSError
-        As `load_fashion_mnist`.
     """
     return _load_published(sources.SOURCES["kmnist"], data_home)
 
@@ -126,11 +116,6 @@ def load_cifar10(data_home: str | PathLike[str] | None = None) -> Dataset:
     -------
     Dataset
         3,072 features (channel, y, x: the order of the files), labels 0 to 9.
-
-    Raises
-    ------
-    OSError
-        As `load_fashion_mnist`.
     """
     source = sources.SOURCES["cifar10"]
     path = fetch.locate(source, "cifar-10-binary.tar.gz", data_home)

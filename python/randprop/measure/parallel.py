@@ -200,11 +200,6 @@ def bit_chunks(A: Any, y: ArrayLike, chunk_size: int = 4096) -> Iterator[tuple[B
     (BitMatrix, ndarray)
         Packed rows and their labels.
 
-    Raises
-    ------
-    TypeError, ValueError
-        If `A` does not hold 0 and 1 (see `BitMatrix.from_array`) or `y` is of another length.
-
     Examples
     --------
     >>> import numpy as np

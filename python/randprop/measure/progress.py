@@ -18,25 +18,18 @@ def track(what: str, total: int, *, show: bool = True) -> Iterator[Callable[[int
     progress = None
     if show and total and sys.stderr.isatty():
         try:
+            from rich import progress as parts
             from rich.console import Console
-            from rich.progress import (
-                BarColumn,
-                MofNCompleteColumn,
-                Progress,
-                TextColumn,
-                TimeElapsedColumn,
-                TimeRemainingColumn,
-            )
         except ImportError:
             pass
         else:
-            progress = Progress(
-                TextColumn("{task.description}"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TextColumn("{task.fields[rate]}"),
-                TimeElapsedColumn(),
-                TimeRemainingColumn(),
+            progress = parts.Progress(
+                parts.TextColumn("{task.description}"),
+                parts.BarColumn(),
+                parts.MofNCompleteColumn(),
+                parts.TextColumn("{task.fields[rate]}"),
+                parts.TimeElapsedColumn(),
+                parts.TimeRemainingColumn(),
                 console=Console(stderr=True),
             )
     if progress is None:

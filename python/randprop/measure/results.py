@@ -125,11 +125,6 @@ class Evaluation:
         pandas.DataFrame
             True classes (rows) and predicted classes (columns), by their labels; everything else
             is in its ``attrs``.
-
-        Raises
-        ------
-        ImportError
-            If pandas is not installed: ``pip install 'randprop[frame]'``.
         """
         values = self.to_dict()
         del values["confusion_matrix"]
@@ -140,15 +135,8 @@ class Evaluation:
 
     def _repr_html_(self) -> str:
         caption, *rest = self._head()
-        numbers = [
-            ["quantity", "value"],
-            ["accuracy", f"{self.accuracy:.4f}"],
-            ["class means of the features (no network)", f"{self.baseline_accuracy:.4f}"],
-            ["variance over units", f"{self.variance_units:.4e}"],
-            ["variance over samples", f"{self.variance_samples:.4e}"],
-            ["variance between class means", f"{self.variance_class_means:.4e}"],
-            ["seconds of propagation", f"{self.seconds['propagate']:.3f}"],
-        ]
+        numbers = [["quantity", "value"], *map(list, self._numbers())]
+        numbers.append(["seconds of propagation", f"{self.seconds['propagate']:.3f}"])
         parts = [html_table(caption + "; " + "; ".join(rest), numbers)]
         if len(self.classes) <= 20:
             accuracies = [f"{value:.3f}" for value in self.class_accuracy.tolist()]
@@ -162,11 +150,7 @@ class Evaluation:
         lines = [
             *self._head(),
             "",
-            f"accuracy                      {self.accuracy:.4f}",
-            f"class means of the features   {self.baseline_accuracy:.4f}   (no network at all)",
-            f"variance over units           {self.variance_units:.4e}",
-            f"variance over samples         {self.variance_samples:.4e}",
-            f"variance between class means  {self.variance_class_means:.4e}",
+            *(f"{name:<28}  {value}" for name, value in self._numbers()),
             "",
             f"seconds: {seconds}",
             f"held: {held}",
@@ -182,6 +166,15 @@ class Evaluation:
                 "accuracy " + "".join(value.rjust(width) for value in accuracies),
             ]
         return "\n".join(lines)
+
+    def _numbers(self) -> list[tuple[str, str]]:
+        return [
+            ("accuracy", f"{self.accuracy:.4f}"),
+            ("class means of the features", f"{self.baseline_accuracy:.4f}   (no network at all)"),
+            ("variance over units", f"{self.variance_units:.4e}"),
+            ("variance over samples", f"{self.variance_samples:.4e}"),
+            ("variance between class means", f"{self.variance_class_means:.4e}"),
+        ]
 
     def _head(self) -> list[str]:
         widths = self.widths
@@ -211,11 +204,6 @@ class Evaluations(list[Evaluation]):
         -------
         pandas.DataFrame
             Everything of `Evaluation` that is one number or name.
-
-        Raises
-        ------
-        ImportError
-            If pandas is not installed: ``pip install 'randprop[frame]'``.
         """
         rows = [
             {name: v for name, v in r.to_dict().items() if not isinstance(v, (list, dict))}
@@ -237,11 +225,6 @@ class Evaluations(list[Evaluation]):
         Returns
         -------
         matplotlib.axes.Axes
-
-        Raises
-        ------
-        ImportError
-            If matplotlib is not installed: ``pip install 'randprop[plot]'``.
         """
         check_choice("metric", metric, _OF_A_DEPTH[1:])
         ax = axes(ax)

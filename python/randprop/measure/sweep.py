@@ -123,9 +123,8 @@ def sweep(
 
     Raises
     ------
-    TypeError, ValueError
-        If an argument is not what is listed above, before anything is computed; if the store is of
-        another version, definition or data.
+    ValueError
+        If the store is of another version, definition or data.
     OSError
         If a data set by name cannot be had, or the store not be opened or written. It keeps every
         cell that was finished.
@@ -344,22 +343,20 @@ def _seeds(seeds: int | Iterable[int]) -> list[int]:
 def _grid(**axes: list[Any]) -> list[Cell]:
     cells = [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
     for cell in cells:
-        told = cell["width"]
-        if smooth(cell["activation"]) and (
-            cell["weights"] != UNIFORM or cell["readout"] != "centroid"
-        ):
+        others = f"got weights {cell['weights']!r}"
+        real, shaped = smooth(cell["activation"]), cell["weights"] != UNIFORM
+        if real and (shaped or cell["readout"] != "centroid"):
             raise ValueError(
                 f"activation {cell['activation']!r} takes weights 'uniform' and readout "
                 f"'centroid', got {cell['weights']!r} and {cell['readout']!r}"
             )
-        if cell["weights"] != UNIFORM and cell["weight_bits"] != 8:
+        if shaped and cell["weight_bits"] != 8:
             raise ValueError(
-                f"weight_bits {cell['weight_bits']} is for weights 'uniform', "
-                f"got weights {cell['weights']!r}"
+                f"weight_bits {cell['weight_bits']} is for weights 'uniform', {others}"
             )
-        if isinstance(told, str) and (cell["weights"] != UNIFORM or smooth(cell["activation"])):
+        if isinstance(cell["width"], str) and (shaped or real):
             raise ValueError(
-                f"width {told} is for weights 'uniform' and bits, "
-                f"got weights {cell['weights']!r} and activation {cell['activation']!r}"
+                f"width {cell['width']} is for weights 'uniform' and bits, "
+                f"{others} and activation {cell['activation']!r}"
             )
     return cells

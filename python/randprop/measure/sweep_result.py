@@ -76,11 +76,6 @@ class SweepResult:
         Returns
         -------
         pandas.DataFrame
-
-        Raises
-        ------
-        ImportError
-            If pandas is not installed: ``pip install 'randprop[frame]'``.
         """
         return data_frame(self.rows, columns=list(PARAMETERS + METRICS))
 
@@ -152,11 +147,6 @@ class SweepResult:
         -------
         matplotlib.axes.Axes
             Bands are the 95 % confidence intervals of the means.
-
-        Raises
-        ------
-        ImportError
-            If matplotlib is not installed: ``pip install 'randprop[plot]'``.
         """
         ax = axes(ax)
         rows = self.summary(metric)

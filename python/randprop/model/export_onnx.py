@@ -57,8 +57,6 @@ def export_onnx(
     ------
     ValueError
         If counts or sums do not fit exact arithmetic.
-    ImportError
-        If onnx is not installed: ``pip install 'randprop[onnx]'``.
     OSError
         If the file cannot be written.
 
