@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import zlib
 from pathlib import Path
+from string import Template
 from typing import Any, cast
 
 import numpy as np
@@ -12,7 +13,6 @@ from numpy.typing import NDArray
 
 from randprop._files import source_folder, write_texts
 from randprop._validation import check_int, check_path, refuse_masked
-from randprop.model.export_c_text import example_c, readme
 from randprop.model.model import HasModel, Model, as_model
 from randprop.network.stages import Dense
 from randprop.network.step_network import StepNetwork
@@ -89,15 +89,9 @@ def export_c(
     _check_readout(quantized)
     images = _self_test_images(self_test, network.n_features)
 
-    layout = Layout(network, quantized, fitted.input_range)
+    layout = _Layout(network, quantized, fitted.input_range)
     runtime = source_folder("cpp/micro", "_micro", "randprop_micro.h")
-    files = {
-        "randprop_config.h": _config_h(layout),
-        "model.h": _model_h(layout),
-        "self_test.h": _self_test_h(layout, images),
-        "example.c": example_c(),
-        "README.md": readme(layout, len(images)),
-    }
+    files = _written(layout, images)
     for name in ("randprop_micro.h", "randprop_micro.c"):
         files[name] = (runtime / name).read_text(encoding="utf-8")
     folder.mkdir(parents=True, exist_ok=True)
@@ -105,7 +99,7 @@ def export_c(
     return folder
 
 
-class Layout:
+class _Layout:
     """The numbers of an exported model, each under the name it has in C."""
 
     def __init__(
@@ -217,94 +211,74 @@ def _table(ctype: str, name: str, values: NDArray[Any], cells: str) -> str:
     return f"static const {ctype} {name}[{len(spelled)}] RP_TABLE = {{\n    {body}}};\n"
 
 
-def _config_h(layout: Layout) -> str:
-    widths = layout.network.widths
-    lines = [
-        "/* What the runtime is compiled for: the model of model.h alone. Written by randprop. */",
-        "#ifndef RANDPROP_CONFIG_H",
-        "#define RANDPROP_CONFIG_H",
-        "",
-        f"#define RP_FIXED_ID 0x{layout.id:08X}u",
-    ]
-    for name, (ctype, value) in layout.scalars.items():
-        spelled = f"0x{value:08X}u" if ctype == "uint32_t" else f"{value}u"
-        lines.append(f"#define RP_FIXED_{name.upper()} (({ctype}){spelled})")
-    lines += [
-        f"#define RP_FIXED_WIDEST ((uint16_t){layout.widest}u)",
-        f"#define RP_FIXED_PLANES ((uint8_t){layout.planes}u)",
-    ]
-    if len(set(widths)) == 1:
-        lines.append(f"#define RP_FIXED_WIDTH ((uint16_t){layout.widest}u)")
-    return "\n".join([*lines, "", "#endif", ""])
-
-
-def _model_h(layout: Layout) -> str:
+def _written(layout: _Layout, images: NDArray[np.uint8]) -> dict[str, str]:
+    """Fill in the files of c_folder."""
     network, quantized = layout.network, layout.quantized
-    names = ", ".join(_c_string(str(label)) for label in quantized.classes_.tolist())
-    scalars = ", ".join(
-        f"0x{value:08X}u" if ctype == "uint32_t" else f"{value}u"
-        for ctype, value in layout.scalars.values()
-    )
-    return "\n".join(
-        [
-            f"/* {_description(network)}, readout of {quantized.bits}-bit codes.",
-            " * Written by randprop; include it in one file. */",
-            "#ifndef MODEL_H",
-            "#define MODEL_H",
-            "",
-            '#include "randprop_micro.h"',
-            "",
-            f"#define MODEL_N_FEATURES {network.n_features}u",
-            f"#define MODEL_N_CLASSES {len(quantized.classes_)}u",
-            f"#define MODEL_OUTPUT_BYTES {layout.row_bytes}u /* of the output bits */",
-            f"#define MODEL_BUFFER_SIZE {layout.buffer_size}u",
-            "/* By label, for an array of strings. */",
-            f"#define MODEL_CLASS_NAMES {{{names}}}",
-            "",
-            _table("uint16_t", "model_widths", np.array(network.widths), "{}"),
-            "/* For each class, for each bit of a code, highest first, one bit a unit. */",
-            _table("uint8_t", "model_codes", layout.codes, "0x{:02X}"),
-            _table("int32_t", "model_bias", quantized.bias_, "{}"),
-            "static const rp_model model = {",
-            f"    0x{layout.id:08X}u, {scalars},",
-            "    model_widths, model_codes, model_bias};",
-            "",
-            "#endif",
-            "",
-        ]
+    n_classes, n_tests = len(quantized.classes_), len(images)
+    bits = network.propagate(images)
+    scores = quantized.decision_function(bits)
+    spelled = {
+        name: f"0x{value:08X}u" if ctype == "uint32_t" else f"{value}u"
+        for name, (ctype, value) in layout.scalars.items()
+    }
+    fixed = {name: f"(({layout.scalars[name][0]}){spelled[name]})" for name in spelled}
+    fixed |= {"widest": f"((uint16_t){layout.widest}u)", "planes": f"((uint8_t){layout.planes}u)"}
+    if len(set(network.widths)) == 1:
+        fixed["width"] = fixed["widest"]
+    test_bytes = n_tests * (network.n_features + layout.row_bytes + 4 * n_classes + 2)
+    values = {
+        "description": _description(network),
+        "sizes": _sizes(network),
+        "weight_bits": network.weight_bits,
+        "seed": network.seed,
+        "activation": network.activation,
+        "code_bits": quantized.bits,
+        "n_features": network.n_features,
+        "n_classes": n_classes,
+        "n_tests": n_tests,
+        "row_bytes": layout.row_bytes,
+        "buffer_size": layout.buffer_size,
+        "id": f"0x{layout.id:08X}u",
+        "scalars": ", ".join(spelled.values()),
+        "defines": "\n".join(f"#define RP_FIXED_{n.upper()} {value}" for n, value in fixed.items()),
+        "names": ", ".join(_c_string(str(label)) for label in quantized.classes_.tolist()),
+        "widths": _table("uint16_t", "model_widths", np.array(network.widths), "{}"),
+        "codes": _table("uint8_t", "model_codes", layout.codes, "0x{:02X}"),
+        "bias": _table("int32_t", "model_bias", quantized.bias_, "{}"),
+        "images": _table("uint8_t", "self_test_images", images, "{}"),
+        "bits": _table("uint8_t", "self_test_bits", bits.to_packbits(), "0x{:02X}"),
+        "scores": _table("int32_t", "self_test_scores", scores, "{}"),
+        "labels": _table("uint16_t", "self_test_labels", scores.argmax(axis=1), "{}"),
+        "table_bytes": f"{layout.table_bytes:,}",
+        "buffer_bytes": f"{layout.buffer_size:,}",
+        "score_bytes": f"{4 * n_classes:,}",
+        "input_bytes": f"{network.n_features:,}",
+        "test_bytes": f"{test_bytes:,}",
+        "inputs": _inputs(*layout.input_range),
+    }
+    return {
+        file.name: Template(file.read_text(encoding="utf-8")).substitute(values)
+        for file in sorted((Path(__file__).parent / "c_folder").iterdir())
+    }
+
+
+def _inputs(low: float, high: float) -> str:
+    if (low, high) == (0.0, 255.0):
+        return "The inputs are the features as they come: integers from 0 to 255."
+    return (
+        "The inputs are features mapped to bytes, which is for you to do on the device: x becomes "
+        f"the integer\nnearest to 255 (x - ({low!r})) / ({high!r} - ({low!r})), those outside "
+        "become 0 or 255."
     )
 
 
-def _self_test_h(layout: Layout, images: NDArray[np.uint8]) -> str:
-    bits = layout.network.propagate(images)
-    scores = layout.quantized.decision_function(bits)
-    return "\n".join(
-        [
-            "/* Inputs, and what the model must make of them. Written by randprop. */",
-            "#ifndef SELF_TEST_H",
-            "#define SELF_TEST_H",
-            "",
-            '#include "randprop_micro.h"',
-            "",
-            f"#define SELF_TEST_SAMPLES {len(images)}u",
-            "",
-            _table("uint8_t", "self_test_images", images, "{}"),
-            _table("uint8_t", "self_test_bits", bits.to_packbits(), "0x{:02X}"),
-            _table("int32_t", "self_test_scores", scores, "{}"),
-            _table("uint16_t", "self_test_labels", scores.argmax(axis=1), "{}"),
-            "static const rp_expected self_test = {SELF_TEST_SAMPLES, self_test_images,",
-            "                                      self_test_bits, self_test_scores,",
-            "                                      self_test_labels};",
-            "",
-            "#endif",
-            "",
-        ]
-    )
+def _sizes(network: StepNetwork) -> str:
+    return " -> ".join(map(str, (network.n_features, *network.widths)))
 
 
 def _description(network: StepNetwork) -> str:
-    sizes = " -> ".join(map(str, (network.n_features, *network.widths)))
-    return f"{sizes}, {network.weight_bits}-bit weights, {network.activation}, seed {network.seed}"
+    rest = f"{network.activation}, seed {network.seed}"
+    return f"{_sizes(network)}, {network.weight_bits}-bit weights, {rest}"
 
 
 def _c_string(text: str) -> str:

@@ -1,6 +1,6 @@
 /* Checks that this device computes what the desktop did, then classifies one image.
  *
- *   cc -std=c99 -Os example.c randprop_micro.c && ./a.out; echo $?
+ *   cc -std=c99 -Os example.c randprop_micro.c && ./a.out; echo $$?
  *
  * ends with 0 if all is well.
  */
