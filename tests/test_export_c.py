@@ -197,7 +197,7 @@ def with_readout(**options):
     ("model", "options", "error", "text"),
     [
         (conv_model, {}, ValueError, "has convolutions"),
-        (knn_model, {}, TypeError, "HammingNeighbors readout is its training vectors"),
+        (knn_model, {}, TypeError, "HammingNeighbors readout has no form in few bits"),
         (lambda: make_model(weight_bits=24), {}, ValueError, "1, 2, 4 or 8 weight bits"),
         (lambda: with_readout(bits=9), {}, ValueError, "at most 8 bits .* got 9"),
         (

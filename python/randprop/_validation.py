@@ -197,26 +197,24 @@ def as_integers(name: str, values: ArrayLike, shape: tuple[int | str, ...]) -> N
 
 def as_reals(name: str, values: ArrayLike) -> NDArray[np.float64]:
     """Return an array of finite real numbers as float64."""
-    refuse_masked(name, values)
-    array = as_array(name, values)
-    if array.dtype.kind not in "buif":
-        raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}")
-    array = np.asarray(array, dtype=np.float64)
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name} must not contain NaN or infinity")
-    return array
+    return np.asarray(_real(name, values), dtype=np.float64)
 
 
 def as_table(name: str, X: ArrayLike) -> NDArray[Any]:
     """Return features as a 2-dimensional array of finite real numbers, neither axis empty."""
-    refuse_masked(name, X)
-    array = as_array(name, X)
-    if array.dtype.kind not in "buif":
-        raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}")
+    array = _real(name, X)
     if array.ndim != 2 or array.size == 0:
         raise ValueError(
             f"{name} must have shape (n_samples, n_features), neither 0, got {array.shape}"
         )
+    return array
+
+
+def _real(name: str, values: ArrayLike) -> NDArray[Any]:
+    refuse_masked(name, values)
+    array = as_array(name, values)
+    if array.dtype.kind not in "buif":
+        raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}")
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise ValueError(f"{name} must not contain NaN or infinity")
     return array

@@ -12,7 +12,7 @@ import randprop._core as _core
 from randprop._validation import as_array, check_int, refuse_masked
 
 __all__ = [
-    "BitMatrix", "Features", "as_features", "check_columns", "n_features_of", "stack",
+    "BitMatrix", "Features", "as_features", "check_columns", "stack",
     "trusted_bits",
 ]  # fmt: skip
 
@@ -274,11 +274,6 @@ def check_columns(X: Features, n_inputs: int) -> None:
     """Refuse features of another number than a network reads."""
     if X.shape[1] != n_inputs:
         raise ValueError(f"X has {X.shape[1]} features, the network expects {n_inputs}")
-
-
-def n_features_of(features: Features) -> int:
-    """Bits or bytes of a row."""
-    return int(features.shape[1])
 
 
 def stack(parts: Sequence[Features]) -> Features:

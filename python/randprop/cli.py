@@ -50,13 +50,6 @@ def _widths(text: str) -> int | Stage | list[int | Stage]:
     return widths if len(widths) > 1 or text.rstrip().endswith(",") else widths[0]
 
 
-def _numbers(text: str) -> list[int]:
-    try:
-        return [int(part) for part in text.split(",")]
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"expected numbers such as 1,8, got {text!r}") from None
-
-
 def _names(text: str) -> list[str]:
     return text.split(",")
 
@@ -101,7 +94,7 @@ def _fill_sweep(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--layers", type=_layers, default="0-15", help="default 0-15")
     _add_data(verb, _names)
     verb.add_argument("--width", type=_widths, help=f"units of every matrix, or {_stage_help()}")
-    verb.add_argument("--weight-bits", type=_numbers, default="8")
+    verb.add_argument("--weight-bits", type=_layers, default="8")
     verb.add_argument("--weights", type=_names, default="uniform", help=WEIGHTS.listed())
     verb.add_argument("--activation", type=_names, default="step", help=ACTIVATIONS.listed())
     _add_readout(verb, _names)
@@ -356,17 +349,9 @@ _VERBS = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command.
+    """Run the command, with the arguments of the process unless others are given.
 
-    Parameters
-    ----------
-    argv : sequence of str, optional
-        Arguments after the program's name. Default: those of the process.
-
-    Returns
-    -------
-    int
-        Exit status: 0, 1 on an error that the message explains, 130 on Ctrl-C.
+    Returns the exit status: 0, 1 on an error that the message explains, 130 on Ctrl-C.
     """
     given = sys.argv[1:] if argv is None else argv
     arguments = _parser(given).parse_args(given)

@@ -77,13 +77,6 @@ class StepClassifier(ClassifierMixin, StepNetworkEstimator):
     network_ : StepNetwork
     readout_ : Readout
     input_range_ : (float, float)
-    n_features_in_ : int
-    feature_names_in_ : ndarray of str
-        Only where the training data had names.
-
-    References
-    ----------
-    Itoh (2024), arXiv:2409.03760.
 
     Examples
     --------

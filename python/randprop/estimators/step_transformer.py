@@ -44,9 +44,6 @@ class StepTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, StepNet
     ----------
     network_ : StepNetwork
     input_range_ : (float, float)
-    n_features_in_ : int
-    feature_names_in_ : ndarray of str
-        Only where the training data had names.
 
     Examples
     --------

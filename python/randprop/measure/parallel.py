@@ -20,8 +20,8 @@ from randprop._validation import as_array, as_codes, as_labels, check_int, refus
 from randprop.bits import BitMatrix
 from randprop.measure.metrics import accuracy_of, confusion_of
 from randprop.measure.workers import check_workers, run_tasks
-from randprop.model.model import Model, propagate_features
-from randprop.model.scaling import check_features, check_range
+from randprop.model.model import Model
+from randprop.model.scaling import as_input, check_features, check_range
 from randprop.network.step_network import StepNetwork
 from randprop.readouts.base import Readout
 from randprop.readouts.registry import make_readout
@@ -231,14 +231,14 @@ def _fit_part(
 ) -> tuple[int, Readout]:
     X, y = _computed(X), _computed(y)
     # One thread: the parts are what runs side by side.
-    bits = propagate_features(_here(network), X, input_range, n_threads=1)
+    bits = _here(network).propagate(as_input(X, input_range), n_threads=1)
     return number, empty.fresh().partial_fit(bits, y)
 
 
 def _count_part(model: Model, X: Any, y: Any) -> NDArray[np.int64]:
     network, readout = _here(model.network), copy(model.readout)
     readout.n_threads = 1
-    bits = propagate_features(network, _computed(X), model.input_range, n_threads=1)
+    bits = network.propagate(as_input(_computed(X), model.input_range), n_threads=1)
     predicted = readout.predict(bits)
     labels = as_labels("y", _computed(y), len(predicted), "X")
     classes = model.classes_

@@ -12,7 +12,7 @@ from randprop._validation import told
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["axes", "data_frame", "draw"]
+__all__ = ["axes", "data_frame", "draw", "pyplot"]
 
 
 def data_frame(*arguments: Any, **options: Any) -> pandas.DataFrame:
@@ -32,13 +32,18 @@ def axes(ax: Any) -> Any:
         if not hasattr(ax, "fill_between"):
             raise TypeError(f"ax must be matplotlib axes, got {told(ax)}")
         return ax
+    return pyplot("plot").subplots()[1]
+
+
+def pyplot(what: str) -> Any:
+    """Return matplotlib.pyplot, or say what needs it and how to install it."""
     try:
         import matplotlib.pyplot as plt
     except ImportError as error:
         raise ImportError(
-            "plot needs matplotlib; install it: pip install 'randprop[plot]'"
+            f"{what} needs matplotlib; install it: pip install 'randprop[plot]'"
         ) from error
-    return plt.subplots()[1]
+    return plt
 
 
 def draw(ax: Any, rows: Sequence[dict[str, Any]], metric: str, label: str | None) -> None:

@@ -51,15 +51,10 @@ def load_split(
     n_test: int | None = None,
     digest: bool = False,
 ) -> Split:
-    """Load data and make them what everything measured starts from.
+    """Load data, and make of them what everything that is measured starts from.
 
-    Parameters
-    ----------
-    dataset : str or (X_train, y_train, X_test, y_test)
-    n_train, n_test : int, optional
-        Use so many samples, evenly spread over the data. Default: all.
-    digest : bool, default=False
-        Whether to compute the sum that tells data sets apart.
+    `n_train` and `n_test` take so many samples, evenly spread; `digest` asks for the sum that tells
+    data sets apart. Raises ValueError where a test label is no training label.
     """
     name, arrays, input_range = _load(dataset)
     X_train, y_train, X_test, y_test = arrays

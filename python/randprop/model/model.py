@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from randprop._validation import as_labels, check_int, told
 from randprop.bits import BitMatrix
-from randprop.model.scaling import check_features, check_range, map_to_bytes
+from randprop.model.scaling import as_input, check_range
 from randprop.network.stages import Width
 from randprop.network.step_network import StepNetwork
 from randprop.readouts.base import Readout
@@ -18,7 +18,7 @@ from randprop.readouts.centroids import Centroids
 from randprop.readouts.quantized import QuantizedReadout
 from randprop.readouts.registry import make_readout
 
-__all__ = ["HasModel", "Model", "as_model", "fit_model", "propagate_features"]
+__all__ = ["HasModel", "Model", "as_model", "fit_model"]
 
 
 class Model:
@@ -101,7 +101,7 @@ class Model:
         -------
         BitMatrix of shape (n_samples, n_bits)
         """
-        return propagate_features(self.network, X, self.input_range, n_threads=n_threads)
+        return self.network.propagate(as_input(X, self.input_range), n_threads=n_threads)
 
     def predict(self, X: ArrayLike | BitMatrix) -> NDArray[Any]:
         """Label of each sample.
@@ -169,20 +169,6 @@ class Model:
         mapped = self.input_range != (0.0, 255.0)
         span = f", input_range={self.input_range}" if mapped else ""
         return f"Model({self.network!r}, {self.readout!r}{span})"
-
-
-def propagate_features(
-    network: StepNetwork,
-    X: ArrayLike | BitMatrix,
-    input_range: tuple[float, float],
-    *,
-    n_threads: int | None = None,
-) -> BitMatrix:
-    """Map features to bytes and send them through a network: see `Model.propagate`."""
-    if isinstance(X, BitMatrix):
-        return network.propagate(X, n_threads=n_threads)
-    bytes_ = map_to_bytes(check_features("X", X), input_range)
-    return network.propagate(bytes_, n_threads=n_threads)
 
 
 class HasModel(Protocol):

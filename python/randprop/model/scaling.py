@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from randprop._validation import as_table, check_number, told
-from randprop.bits import BitMatrix
+from randprop.bits import BitMatrix, Features
 
-__all__ = ["check_features", "check_range", "fits_bytes", "map_to_bytes", "to_bytes"]
+__all__ = ["as_input", "check_features", "check_range", "fits_bytes", "map_to_bytes", "to_bytes"]
 
 
 def check_features(name: str, X: ArrayLike) -> NDArray[Any]:
@@ -41,6 +41,11 @@ def map_to_bytes(X: NDArray[Any], input_range: tuple[float, float]) -> NDArray[n
         part = (X[start : start + 4096].astype(np.float64) - low) * (255.0 / span)
         out[start : start + 4096] = np.rint(np.clip(part, 0.0, 255.0)).astype(np.uint8)
     return out
+
+
+def as_input(X: ArrayLike | BitMatrix, input_range: tuple[float, float]) -> Features:
+    """Return what a network reads: bits as they are, features mapped to bytes."""
+    return X if isinstance(X, BitMatrix) else map_to_bytes(check_features("X", X), input_range)
 
 
 def to_bytes(

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from randprop._registry import Registry
 from randprop._validation import told
-from randprop.bits import BitMatrix, Features, n_features_of, stack
+from randprop.bits import BitMatrix, Features, stack
 from randprop.network.own_weights import apply_weights
 
 __all__ = ["UNIFORM", "WEIGHTS", "ShapedNetwork", "check_weights", "draw_weights"]
@@ -75,7 +75,7 @@ class ShapedNetwork:
         self, m: int, train: Features, test: Features, *, n_threads: int | None = None
     ) -> tuple[BitMatrix, BitMatrix]:
         """Send the inputs of a stage through it: see `randprop.network.chain`."""
-        W = draw_weights(self.weights, n_features_of(train), self.width, layer=m, seed=self.seed)
+        W = draw_weights(self.weights, train.shape[1], self.width, layer=m, seed=self.seed)
         # Together, so that the weights are laid out once.
         both = stack([train, test])
         bits = apply_weights(both, W, activation=self.activation, n_threads=n_threads)

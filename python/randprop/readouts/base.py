@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 import randprop._core as _core
 from randprop._validation import as_classes, as_codes, as_labels, check_threads
-from randprop.bits import BitMatrix, Features, as_features, n_features_of
+from randprop.bits import BitMatrix, Features, as_features
 
 if TYPE_CHECKING:
     from randprop.readouts.quantized import QuantizedReadout
@@ -149,7 +149,8 @@ class Readout:
     def quantize(self, bits: int = 8) -> QuantizedReadout:
         """Round to integers of few bits, where the readout has such a form."""
         raise TypeError(
-            f"a {type(self).__name__} readout cannot be quantized; use Centroids or RidgeReadout"
+            f"a {type(self).__name__} readout has no form in few bits; "
+            "use Centroids or RidgeReadout"
         )
 
     def fresh(self: Self) -> Self:
@@ -186,9 +187,9 @@ class Readout:
             raise TypeError(
                 f"{name} holds {kinds[is_bits]}, the readout was fitted on {kinds[not is_bits]}"
             )
-        if n_features_of(found) != n_features:
+        if found.shape[1] != n_features:
             raise ValueError(
-                f"{name} has {n_features_of(found)} {'bits' if is_bits else 'features'}, "
+                f"{name} has {found.shape[1]} {'bits' if is_bits else 'features'}, "
                 f"the readout was fitted on {n_features}"
             )
         return found
@@ -227,7 +228,7 @@ class SummingReadout(Readout):
         self.check_takes_samples()
         features = self.check_features("bits", bits)
         labels = as_labels("y", y, len(features), "bits")
-        sums = self._spread(known_labels(labels, classes), n_features_of(features))
+        sums = self._spread(known_labels(labels, classes), features.shape[1])
         from_core(
             "add_class_counts", features, as_codes(labels, sums["classes_"]), sums["counts_"],
             sums["n_samples_"], threads,

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 import randprop._core as _core
 from randprop._validation import as_codes, as_labels, check_int, check_threads
-from randprop.bits import BitMatrix, Features, n_features_of, stack
+from randprop.bits import BitMatrix, Features, stack
 from randprop.readouts.base import (
     Arrays,
     NotFittedError,
@@ -20,7 +20,6 @@ from randprop.readouts.base import (
     narrow,
     unite,
 )
-from randprop.readouts.quantized import QuantizedReadout
 
 __all__ = ["HammingNeighbors"]
 
@@ -145,12 +144,6 @@ class HammingNeighbors(Readout):
     def scores(self, bits: Features) -> NDArray[np.float64]:  # noqa: D102
         return self.shares(self.kneighbors(bits)[1])
 
-    def quantize(self, bits: int = 8) -> QuantizedReadout:  # noqa: D102
-        raise TypeError(
-            "a HammingNeighbors readout is its training vectors and cannot be quantized; "
-            "use Centroids or RidgeReadout"
-        )
-
     def shares(self, indices: NDArray[np.int64]) -> NDArray[np.float64]:
         """Share of each class among training vectors, given by rows as `kneighbors` gives them."""
         self._check_labelled("predict")
@@ -167,7 +160,7 @@ class HammingNeighbors(Readout):
     @property
     def n_features(self) -> int | None:
         """Bits or bytes of a vector; None before it was fitted."""
-        return None if self._features is None else n_features_of(self._features)
+        return None if self._features is None else self._features.shape[1]
 
     def arrays(self) -> tuple[Arrays, dict[str, Any]]:  # noqa: D102
         kept = self._kept()

@@ -49,18 +49,10 @@ def make_readout(
     n_threads: int | None = None,
     argument: str = "readout",
 ) -> Readout:
-    """Return an unfitted readout.
+    """Return an unfitted readout: of a name of `READOUTS`, ``"knn_3"`` and the like, or as given.
 
-    Parameters
-    ----------
-    readout : str or Readout
-        A name of `READOUTS`; ``"knn_3"``, ``"knn_5"``, ...: ``"knn"`` with so many neighbours; or
-        a readout, whose parameters are taken and nothing that it was fitted to.
-    metric, n_neighbors, alpha
-        Of the readouts that have it; others do not look at it.
-    n_threads : int, optional
-    argument : str
-        What errors call `readout`.
+    Of a given one the parameters are taken, and nothing that it was fitted to. Options that a
+    readout does not have it does not look at. `argument` is what errors call `readout`.
     """
     if isinstance(readout, Readout):
         made = readout.fresh()

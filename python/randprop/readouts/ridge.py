@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from randprop._validation import check_int, check_number
-from randprop.bits import BitMatrix, Features, n_features_of
+from randprop.bits import BitMatrix, Features
 from randprop.readouts.base import Arrays, NotFittedError, SummingReadout, Take, from_core
 from randprop.readouts.quantized import QuantizedReadout
 
@@ -104,7 +104,7 @@ class RidgeReadout(SummingReadout):
         return _MAX_SAMPLES
 
     def more_sums(self, features: Features, threads: int) -> dict[str, Any]:  # noqa: D102
-        n = n_features_of(features)
+        n = features.shape[1]
         if n > _MAX_BITS:
             raise ValueError(
                 f"bits must have at most {_MAX_BITS} bits, whose Gram matrix takes 8.6 GB, got {n}"

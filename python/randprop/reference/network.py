@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,8 @@ __all__ = [
     "convolve", "float_preactivations", "float_propagate", "philox4x32_10", "preactivations",
     "propagate", "weights",
 ]  # fmt: skip
+
+Sums = Callable[[NDArray[Any], NDArray[np.int64]], NDArray[Any]]
 
 
 @njit(cache=True)
@@ -186,15 +188,18 @@ def propagate(
     """
     widths = _check_chain(X, widths, activation, seed)
     check_int("weight_bits", weight_bits, 1, 32)
-    outputs = []
-    x = X.astype(np.int64)
+    return _bits_behind_each(X, widths, activation, preactivations, weight_bits, seed)
+
+
+def _bits_behind_each(
+    x: NDArray[Any], widths: list[int], activation: str, sums: Sums, weight_bits: int, seed: int
+) -> list[NDArray[np.uint8]]:
+    outputs: list[NDArray[np.uint8]] = []
     for m, width in enumerate(widths):
         w = weights(x.shape[1], width, layer=m, weight_bits=weight_bits, seed=seed)
-        bits = (preactivations(x, w) > 0).astype(np.uint8)
+        bits = (sums(x, w) > 0).astype(np.uint8)
         outputs.append(bits)
-        x = bits.astype(np.int64)
-        if activation == "sign":
-            x = 2 * x - 1
+        x = 2 * bits.astype(np.int8) - 1 if activation == "sign" else bits
     return outputs
 
 
@@ -309,13 +314,4 @@ def float_propagate(
         Bits as 0 and 1; they differ from the exact ones where rounding crosses 0.
     """
     widths = _check_chain(X, widths, activation, seed)
-    outputs = []
-    x: NDArray[Any] = X
-    for m, width in enumerate(widths):
-        w = weights(x.shape[1], width, layer=m, weight_bits=24, seed=seed)
-        bits = (float_preactivations(x, w) > 0).astype(np.uint8)
-        outputs.append(bits)
-        x = bits
-        if activation == "sign":
-            x = 2 * bits.astype(np.int8) - 1
-    return outputs
+    return _bits_behind_each(X, widths, activation, float_preactivations, 24, seed)

@@ -14,6 +14,7 @@ from typing import Any
 
 from randprop._registry import Registry
 from randprop._validation import check_choice, check_int, check_threads
+from randprop.measure.plots import pyplot
 from randprop.study import report
 from randprop.study.accuracy import EXPERIMENT as ACCURACY
 from randprop.study.activations import EXPERIMENT as ACTIVATIONS
@@ -122,7 +123,7 @@ def run_study(
     OSError
         If the folder cannot be written.
     """
-    report.require_matplotlib()
+    pyplot("the study")
     _select(only, full)
     check_int("seeds", seeds, 1, 100_000)
     folder = Path(out)

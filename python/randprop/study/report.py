@@ -22,20 +22,10 @@ from randprop._files import write_text
 from randprop.study.drawing import INK, MUTED
 from randprop.study.parts import Experiment, Figure, Section, Table
 
-__all__ = ["require_matplotlib", "write"]
+__all__ = ["write"]
 
 # What belongs at the top: what the study found, in two pictures.
 _TOP = (("width", "collapse"), ("width", "half_depth"))
-
-
-def require_matplotlib() -> None:
-    """Raise ImportError, with what to install, where matplotlib is missing."""
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError as error:
-        raise ImportError(
-            "the study draws with matplotlib; install it: pip install 'randprop[plot]'"
-        ) from error
 
 
 def write(
