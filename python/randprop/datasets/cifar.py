@@ -19,7 +19,10 @@ _TEST = f"{_FOLDER}/test_batch.bin"
 
 
 def parse_batch(data: bytes, name: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Return features (n, 3072) and labels (n,) of a batch: one label byte, then the pixels."""
+    """Return features (n, 3072) and labels (n,) of a batch: one label byte, then the pixels.
+
+    Raises ValueError where the length is no whole number of records, or a label is not below 10.
+    """
     if not data or len(data) % _RECORD:
         raise ValueError(
             f"{name}: {len(data)} bytes are not a whole number of {_RECORD}-byte records "
@@ -36,7 +39,10 @@ def parse_batch(data: bytes, name: str) -> tuple[NDArray[np.uint8], NDArray[np.u
 def read_archive(
     data: bytes, name: str
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
-    """Return X_train, y_train, X_test, y_test of cifar-10-binary.tar.gz."""
+    """Return X_train, y_train, X_test, y_test of cifar-10-binary.tar.gz.
+
+    Raises ValueError where a batch is missing or not of 10,000 records.
+    """
     import tarfile
 
     batches: dict[str, tuple[NDArray[np.uint8], NDArray[np.uint8]]] = {}

@@ -35,10 +35,7 @@ class SweepResult:
     Parameters
     ----------
     rows : list of dict
-
-    Attributes
-    ----------
-    rows : list of dict
+        Kept under the same name.
     """
 
     def __init__(self, rows: list[Cell]) -> None:

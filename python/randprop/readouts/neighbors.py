@@ -1,4 +1,4 @@
-"""Nearest training vectors: by Hamming distance on packed bits, by the sum of |x - y| on bytes."""
+"""Nearest training vectors: by Hamming distance on bits, by absolute differences on bytes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["HammingNeighbors"]
 
 
 class HammingNeighbors(Readout):
-    """Nearest training vectors by Hamming distance, or of bytes by the sum of |x - y|.
+    """Nearest training vectors by Hamming distance, or of bytes by the sum of ``|x - y|``.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ class HammingNeighbors(Readout):
         Returns
         -------
         distances : ndarray of shape (n_queries, n_neighbors), dtype int64
-            Hamming distances in bits; of bytes sums of |x - y|.
+            Hamming distances in bits; of bytes sums of ``|x - y|``.
         indices : ndarray of shape (n_queries, n_neighbors), dtype int64
             Rows of the training vectors.
         """
