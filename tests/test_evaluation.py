@@ -157,7 +157,7 @@ def test_dataset_by_name_equals_arrays() -> None:
     [
         ({"layers": -1}, ValueError, "layers must lie in"),
         ({"layers": 1.5}, TypeError, "layers must be an integer, got float 1.5"),
-        ({"layers": []}, ValueError, "layers must name at least one depth"),
+        ({"layers": []}, ValueError, "layers must name at least one"),
         ({"layers": [0, "a"]}, TypeError, r"layers\[1\] must be an integer"),
         ({"layers": "3"}, TypeError, "layers must be an integer, got str"),
         ({"dataset": "nist"}, ValueError, "dataset must be one of"),

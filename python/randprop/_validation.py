@@ -6,7 +6,7 @@ import operator
 import os
 import reprlib
 import sys
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "as_array", "as_classes", "as_codes", "as_integers", "as_labels", "as_reals", "as_table",
     "check_array", "check_choice", "check_flag", "check_int", "check_integers", "check_ints",
-    "check_number", "check_path", "check_threads", "refuse_masked", "told",
+    "check_number", "check_path", "check_threads", "refuse_masked", "several", "told",
 ]  # fmt: skip
 
 
@@ -69,6 +69,16 @@ def check_ints(name: str, values: object, low: int, high: int) -> list[int]:
     if isinstance(values, (str, bytes, dict)) or not isinstance(values, Iterable):
         raise TypeError(f"{name} must be a sequence of integers, got {told(values)}")
     return [check_int(f"{name}[{i}]", value, low, high) for i, value in enumerate(values)]
+
+
+def several(name: str, values: Any, check: Callable[[str, Any], Any]) -> list[Any]:
+    """Check one value, or each of several, by a function of its name and itself."""
+    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
+        return [check(name, values)]
+    checked = [check(f"{name}[{i}]", value) for i, value in enumerate(values)]
+    if not checked:
+        raise ValueError(f"{name} must name at least one, got none")
+    return checked
 
 
 def check_number(name: str, value: object) -> float:

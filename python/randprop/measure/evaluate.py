@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 import randprop._core as _core
-from randprop._validation import check_int, check_threads
+from randprop._validation import check_int, check_threads, several
 from randprop.datasets import DATASETS
 from randprop.measure.metrics import Metrics, baseline, metrics
 from randprop.measure.results import Evaluation, Evaluations
@@ -225,11 +225,4 @@ def without_shapes(width: Width) -> Any:
 
 def check_depths(layers: int | Iterable[int]) -> list[int]:
     """Return the hidden layers that `layers` asks for."""
-    if isinstance(layers, Iterable) and not isinstance(layers, (str, bytes)):
-        depths = [
-            check_int(f"layers[{i}]", depth, 0, _MAX_LAYERS) for i, depth in enumerate(layers)
-        ]
-        if not depths:
-            raise ValueError("layers must name at least one depth, got none")
-        return depths
-    return [check_int("layers", layers, 0, _MAX_LAYERS)]
+    return several("layers", layers, lambda name, depth: check_int(name, depth, 0, _MAX_LAYERS))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from os import PathLike
@@ -19,8 +19,10 @@ from randprop._validation import (
     check_ints,
     check_path,
     check_threads,
+    several,
 )
 from randprop.datasets import DATASETS
+from randprop.measure.evaluate import check_depths
 from randprop.measure.metrics import baseline, metrics
 from randprop.measure.progress import track
 from randprop.measure.split import ARRAYS, Split, load_split
@@ -141,25 +143,25 @@ def sweep(
     256 5 0.28 2
     """
     shape = None if input_shape is None else tuple(check_ints("input_shape", input_shape, 1, 2**28))
-    depths = _several("layers", layers, lambda name, v: check_int(name, v, 0, 100_000))
+    depths = check_depths(layers)
     named: dict[str, Any] = {"metric": metric, "n_neighbors": n_neighbors, "alpha": alpha}
     readouts = {
         label_of(made): made
-        for made in _several(
+        for made in several(
             "readout", readout, lambda name, v: make_readout(v, argument=name, **named)
         )
     }
-    widths = dict(_several("width", width, lambda name, v: _width(name, v, max(depths) + 1)))
+    widths = dict(several("width", width, lambda name, v: _width(name, v, max(depths) + 1)))
     cells = _grid(
         dataset=_datasets(dataset),
         n_train=[_count("n_train", n_train)],
         n_test=[_count("n_test", n_test)],
         width=list(widths),
-        weight_bits=_several(
+        weight_bits=several(
             "weight_bits", weight_bits, lambda name, v: check_choice(name, v, WEIGHT_BITS)
         ),
-        weights=_several("weights", weights, lambda name, v: check_weights(v)),
-        activation=_several(
+        weights=several("weights", weights, lambda name, v: check_weights(v)),
+        activation=several(
             "activation", activation, lambda name, v: check_choice(name, v, tuple(ACTIVATIONS))
         ),
         readout=list(readouts),
@@ -305,7 +307,7 @@ def _is_names(dataset: Any) -> bool:
 def _datasets(dataset: Any) -> list[str]:
     if not _is_names(dataset):
         return [ARRAYS]
-    return _several("dataset", dataset, lambda name, v: check_choice(name, v, tuple(DATASETS)))
+    return several("dataset", dataset, lambda name, v: check_choice(name, v, tuple(DATASETS)))
 
 
 def _width(name: str, value: Any, n_stages: int) -> tuple[Any, Any]:
@@ -325,18 +327,9 @@ def _count(name: str, value: Any) -> int | None:
     return None if value is None else check_int(name, value, 1, 1 << 31)
 
 
-def _several(name: str, values: Any, check: Callable[[str, Any], Any]) -> list[Any]:
-    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
-        return [check(name, values)]
-    checked = [check(f"{name}[{i}]", value) for i, value in enumerate(values)]
-    if not checked:
-        raise ValueError(f"{name} must name at least one, got none")
-    return checked
-
-
 def _seeds(seeds: int | Iterable[int]) -> list[int]:
     if isinstance(seeds, Iterable):
-        return _several("seeds", seeds, lambda name, v: check_int(name, v, 0, 2**63 - 1))
+        return several("seeds", seeds, lambda name, v: check_int(name, v, 0, 2**63 - 1))
     return list(range(check_int("seeds", seeds, 1, 1_000_000)))
 
 

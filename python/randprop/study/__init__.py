@@ -124,13 +124,13 @@ def run_study(
         If the folder cannot be written.
     """
     pyplot("the study")
-    _select(only, full)
+    keys = _select(only, full)  # an iterator is asked once
     check_int("seeds", seeds, 1, 100_000)
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     found = measure(
         seeds,
-        only=only,
+        only=keys,
         full=full,
         store=folder / "cells.sqlite",
         progress=progress,
@@ -142,14 +142,7 @@ def run_study(
         command += " --only " + ",".join(found["numbers"])
     if full:
         command += " --full"
-    return report.write(
-        folder,
-        found["numbers"],
-        EXPERIMENTS,
-        seeds=seeds,
-        command=command,
-        seconds=found["seconds"],
-    )
+    return report.write(folder, experiments=EXPERIMENTS, seeds=seeds, command=command, **found)
 
 
 def _select(only: Iterable[str] | None, full: bool) -> tuple[str, ...]:
