@@ -45,8 +45,10 @@ NOT_ASKED = {
     "HammingNeighbors.quantize", "QuantizedReadout.fit", "QuantizedReadout.merge",
     "QuantizedReadout.partial_fit",
 }  # fmt: skip
-# The rule for all: a wrong argument raises one of these. "Raises" names what else can happen.
+# The rule for all: a wrong argument raises one of these, and a path that cannot be read or written
+# the third. "Raises" names what else can happen.
 ALWAYS = {"TypeError", "ValueError"}
+OF_PATHS = {"OSError"}
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,8 @@ def _entry(name: str, function: Any, doc: str | None) -> Entry:
             documented[parameter.lstrip("*")] = kind
     raises = [part.strip() for line in _section(doc, "Raises") for part in line.split(",")]
     signature = tuple(p for p in inspect.signature(function).parameters if p != "self")
-    return Entry(name, documented, signature, frozenset(raises) | ALWAYS)
+    of_paths = OF_PATHS if any("path-like" in kind for kind in documented.values()) else set()
+    return Entry(name, documented, signature, frozenset(raises) | ALWAYS | of_paths)
 
 
 def _members(name: str, owner: Any) -> dict[str, Entry]:

@@ -225,3 +225,40 @@ def test_in_a_notebook_and_as_a_frame() -> None:
     assert page.count("<tr>") == 1 + 4
     assert "<th>width</th>" in page
     assert "without cells" in swept.where(width=7)._repr_html_()
+
+
+def test_several_depths_show_themselves(small: tuple[Any, ...]) -> None:
+    import matplotlib
+
+    matplotlib.use("agg")
+    several = evaluate([2, 0], dataset=small, seed=5)
+    assert isinstance(several, list)
+    lines = str(several).splitlines()
+    assert repr(several) == str(several)
+    assert [line.split()[0] for line in lines[4:]] == ["2", "0"]
+    assert f"{several[0].accuracy:.4f}" in lines[4]
+    assert several._repr_html_().count("<tr>") == 3
+    frame = several.to_pandas()
+    assert frame["layers"].tolist() == [2, 0]
+    assert frame["accuracy"].tolist() == [r.accuracy for r in several]
+    assert frame["width"].tolist() == [40, 40]
+    ax = several.plot()
+    x, y = ax.lines[0].get_data()
+    assert list(x) == [0, 2]
+    assert list(y) == [several[1].accuracy, several[0].accuracy]
+    with pytest.raises(ValueError, match="metric must be one of 'accuracy'"):
+        several.plot("speed")
+    assert str(type(several)()) == "[]"
+
+
+def test_readouts_by_name_and_given(small: tuple[Any, ...]) -> None:
+    for name, options, given in (
+        ("knn", {"n_neighbors": 3}, randprop.HammingNeighbors(3)),
+        ("knn_3", {}, randprop.HammingNeighbors(3)),
+        ("ridge", {"alpha": 0.5}, randprop.RidgeReadout(0.5)),
+        ("centroid", {"metric": "cosine"}, "cosine"),
+    ):
+        by_name = evaluate(0, dataset=small, readout=name, **options)
+        by_object = evaluate(0, dataset=small, readout=given)
+        assert by_name.readout == by_object.readout
+        np.testing.assert_array_equal(by_name.confusion_matrix, by_object.confusion_matrix)

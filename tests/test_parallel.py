@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 
 import joblib
@@ -26,7 +26,7 @@ from randprop import (
     sweep,
 )
 from randprop.datasets import load_digits, load_mnist
-from randprop.measure.parallel import run_tasks
+from randprop.measure.workers import run_tasks
 
 X_TRAIN, Y_TRAIN, X_TEST, Y_TEST = load_digits()
 NETWORK = StepNetwork(64, 1, width=[70, 130], seed=4)
@@ -297,3 +297,25 @@ def test_refuses(whole):
         lambda: Centroids().fit(BitMatrix.from_array(np.eye(2, dtype=int))), TypeError,
         "y must be given, unless bits is an iterable",
     )  # fmt: skip
+
+
+def test_neighbors_are_kept_in_the_order_of_the_data(tmp_path):
+    """Whatever part is finished first: ties go to the lowest index."""
+    whole = fit_parallel(NETWORK, X_TRAIN, Y_TRAIN, readout="knn", chunk_size=10_000)
+
+    class Backwards(Executor):
+        """Nothing is done before everything is there; then the last comes first."""
+
+        def submit(self, function, *arguments):
+            waiting.append((future := Future(), function, arguments))
+            if len(waiting) == 8:
+                for late, call, given in reversed(waiting):
+                    late.set_result(call(*given))
+            return future
+
+    waiting = []
+    parts = fit_parallel(
+        NETWORK, X_TRAIN, Y_TRAIN, readout="knn", chunk_size=180, executor=Backwards()
+    )
+    assert len(waiting) == 8
+    assert file_of(parts, tmp_path) == file_of(whole, tmp_path)
