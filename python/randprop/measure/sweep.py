@@ -191,31 +191,14 @@ def sweep(
             cell["width"] = split.n_features if told is None else told
             given[cell["width"]] = meant
         cells = list({tuple(cell[name] for name in PARAMETERS): cell for cell in cells}.values())
-        chains: dict[tuple[Any, ...], list[Cell]] = {}
-        for cell in cells:
-            if kept.find(cell) is None:
-                shared = tuple(cell[name] for name in PARAMETERS if name not in _OF_A_CHAIN)
-                chains.setdefault(shared, []).append(cell)
-        tasks = [
-            _Chain(
-                found,
-                _network(found, given[found[0]["width"]], data[found[0]["dataset"]]),
-                readouts,
-                data[found[0]["dataset"]],
-                threads,
-            )
-            for found in chains.values()
-        ]
-        with track("cells", sum(map(len, chains.values())), show=progress) as advance:
+        tasks = _open_chains(cells, kept, given, readouts, data, threads)
+        with track("cells", sum(len(t.cells) for t in tasks), show=progress) as advance:
             for done in _run(tasks, executor, n_jobs):
                 kept.add(done)
                 advance(len(done))
         return SweepResult([{**cell, **(kept.find(cell) or {})} for cell in cells])
     finally:
         kept.close()
-
-
-_OF_A_CHAIN = ("layers", "readout")
 
 
 @dataclass(frozen=True, eq=False)
@@ -244,6 +227,23 @@ def _network(cells: list[Cell], width: Any, data: _Loaded) -> Chain:
     return make_network(
         data.split.n_features, n_stages, width=width, input_shape=data.input_shape, **options
     )
+
+
+def _open_chains(
+    cells: list[Cell], kept: CellStore, widths: Any, readouts: Any, data: Any, threads: int
+) -> list[_Chain]:
+    """Return the networks of which cells are not finished."""
+    chains: dict[tuple[Any, ...], list[Cell]] = {}
+    for cell in cells:
+        if kept.find(cell) is None:
+            shared = tuple(cell[name] for name in PARAMETERS if name not in ("layers", "readout"))
+            chains.setdefault(shared, []).append(cell)
+    tasks = []
+    for found in chains.values():
+        loaded = data[found[0]["dataset"]]
+        network = _network(found, widths[found[0]["width"]], loaded)
+        tasks.append(_Chain(found, network, readouts, loaded, threads))
+    return tasks
 
 
 @dataclass(frozen=True, eq=False)
