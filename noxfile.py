@@ -287,7 +287,7 @@ def sanitize(session: nox.Session) -> None:
         "ASAN_OPTIONS": "detect_leaks=0",
         "CFLAGS": "-fsanitize=address -g",
     }
-    modules = ["bits", "readouts", "ridge", "golden_models", "network", "micro"]
+    modules = ["bits", "bytes", "readouts", "ridge", "golden_models", "network", "micro"]
     files = [f"tests/test_{name}.py" for name in modules]
     session.run("python", "-m", "pytest", "-q", *files, *session.posargs, env=strict)
 
