@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from functools import partial
 
 import numpy as np
 import pytest
@@ -238,6 +239,26 @@ def test_two_processes_may_share_a_store(tmp_path, start):
     with start(store, 6) as one, start(store, 6) as other:
         assert (one.wait(HANG), other.wait(HANG)) == (0, 0)
     assert len(cells_of(store)) == 72
+
+
+def test_a_store_waits_for_who_writes_it(tmp_path, monkeypatch):
+    """SQLite turns its log on only where nobody writes, and does not wait for that by itself."""
+    path = tmp_path / "cells.sqlite"
+    told = []
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+
+        class Watched(sqlite3.Connection):
+            def execute(self, statement, *rest):
+                told.append(statement)
+                if statement == "BEGIN IMMEDIATE" and other.in_transaction:
+                    other.execute("ROLLBACK")
+                return super().execute(statement, *rest)
+
+        connect = partial(sqlite3.connect, factory=Watched)
+        monkeypatch.setattr(cell_store.sqlite3, "connect", connect)
+        cell_store.CellStore(path).close()
+    assert told[:2] == ["PRAGMA journal_mode = WAL", "BEGIN IMMEDIATE"]
 
 
 def test_summary_is_student_t():

@@ -61,7 +61,15 @@ class CellStore:
         expected = {"definition": DEFINITION, "schema": _SCHEMA, "randprop": _core.__version__}
         # A commit appends to a log beside the file and waits for no disk; the log is folded in when
         # the last process closes the file, or by the next one that opens it.
-        self._db.execute("PRAGMA journal_mode = WAL")
+        try:
+            self._db.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error):
+                raise
+            # Refused at once where another process writes; a transaction waits for it.
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.execute("ROLLBACK")
+            return self._open()
         self._db.execute("PRAGMA synchronous = NORMAL")
         with self._db:
             # Taken at once: of two processes that make the same store, one waits.
