@@ -109,7 +109,7 @@ def test_whole_networks(bits: int, activation: str) -> None:
 @pytest.mark.parametrize("activation", ["step", "sign"])
 def test_large_networks_in_float64(bits: int, activation: str) -> None:
     """float64 holds these sums exactly: 255 * 2^24 * 784 < 2^53."""
-    X = datasets.load_mnist().X_test[:3000]
+    X = datasets.load_mnist().X_test[:1000]
     network = StepNetwork(784, 2, weight_bits=bits, activation=activation, seed=bits)
     x = X.astype(np.float64)
     for m, found in enumerate(network.propagate_all(X)):

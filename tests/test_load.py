@@ -37,7 +37,9 @@ def python(code: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("n_threads", [1, 4, 32])
+@pytest.mark.parametrize(
+    "n_threads", [4, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 32))]
+)
 def test_single_images_from_many_threads(n_threads: int) -> None:
     """60,000 calls: the same labels every time, and memory that does not grow."""
     needs(STATUS.is_file(), "/proc, where memory is read from", "MEMORY")

@@ -32,6 +32,7 @@ def test_gram_equals_reference(level, n_samples, n_bits):
     )
 
 
+@pytest.mark.slow
 def test_gram_beyond_one_load_of_samples():
     # 8,192 bits leave room for 32,768 samples in a layout: this takes two loads.
     packed = np.random.default_rng(0).integers(0, 256, (33_000, 1024), dtype=np.uint8)

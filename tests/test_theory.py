@@ -77,12 +77,15 @@ def test_statistics_count_every_pair():
 
 @pytest.fixture(scope="module")
 def mnist_statistics():
-    return theory.cosine_statistics(*datasets.load_mnist())
+    X_train, y_train, X_test, y_test = datasets.load_mnist()
+    return theory.cosine_statistics(X_train, y_train, X_test[::5], y_test[::5])
 
 
-def test_predicts_mnist_at_every_depth(mnist_statistics):
+@pytest.mark.slow
+def test_predicts_mnist_at_every_depth():
     measured = randprop.sweep(range(16), seeds=10)
-    predicted = theory.predict(mnist_statistics, range(16), 784)
+    statistics = theory.cosine_statistics(*datasets.load_mnist())
+    predicted = theory.predict(statistics, range(16), 784)
     accuracy = [row["accuracy"] for row in measured.summary()]
     variance = [row["variance_class_means"] for row in measured.summary("variance_class_means")]
     samples = measured.summary("variance_samples")
@@ -98,7 +101,7 @@ def test_predicts_mnist_at_every_depth(mnist_statistics):
 def test_predicts_other_widths_and_sign(mnist_statistics):
     for width, activation in ((256, "step"), (784, "sign")):
         measured = randprop.sweep(
-            [0, 2, 4, 8], width=width, activation=activation, weight_bits=1, seeds=6
+            [0, 2, 4, 8], width=width, activation=activation, weight_bits=1, seeds=6, n_test=2000
         )
         predicted = theory.predict(mnist_statistics, [0, 2, 4, 8], width, activation=activation)
         accuracy = [row["accuracy"] for row in measured.summary()]
