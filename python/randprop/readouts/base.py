@@ -48,6 +48,7 @@ class Readout:
     least_bits: ClassVar[int] = 1  # that `quantize` takes
 
     n_threads: int | None
+    reads_bits: bool = True  # whether it was fitted to bits rather than bytes
     classes_: NDArray[Any]
 
     def fit(
@@ -160,11 +161,6 @@ class Readout:
         return make(**given, n_threads=self.n_threads)
 
     @property
-    def reads_bits(self) -> bool:
-        """Whether it was fitted to bits rather than bytes."""
-        return True
-
-    @property
     def n_features(self) -> int | None:
         """Bits or bytes of a vector; None before it was fitted."""
         raise NotImplementedError
@@ -219,7 +215,6 @@ class SummingReadout(Readout):
 
     counts_: NDArray[np.int64]
     n_samples_: NDArray[np.int64]
-    _of_bits: bool = True
 
     def partial_fit(  # noqa: D102
         self: Sums, bits: Features, y: ArrayLike, classes: ArrayLike | None = None
@@ -245,11 +240,11 @@ class SummingReadout(Readout):
             readout.check_takes_samples()
         other.check_fitted()
         n_features, ours = other.counts_.shape[1], self.n_features
-        if ours is not None and (ours != n_features or self._of_bits != other._of_bits):
+        if ours is not None and (ours != n_features or self.reads_bits != other.reads_bits):
             kinds = ("bytes", "bits")
             raise ValueError(
-                f"other was fitted on {n_features} {kinds[other._of_bits]}, "
-                f"this readout on {ours} {kinds[self._of_bits]}"
+                f"other was fitted on {n_features} {kinds[other.reads_bits]}, "
+                f"this readout on {ours} {kinds[self.reads_bits]}"
             )
         sums = self._spread([other.classes_], n_features)
         rows = as_codes(other.classes_, sums["classes_"])
@@ -257,13 +252,8 @@ class SummingReadout(Readout):
         sums["n_samples_"][rows] += other.n_samples_
         self._check_total(sums["n_samples_"])
         sums |= self.merged_sums(other)
-        self._take_over(sums, other._of_bits)
+        self._take_over(sums, other.reads_bits)
         return self
-
-    @property
-    def reads_bits(self) -> bool:
-        """Whether it was fitted to bits rather than bytes."""
-        return self._of_bits
 
     @property
     def n_features(self) -> int | None:
@@ -294,7 +284,7 @@ class SummingReadout(Readout):
 
     def _take_over(self, sums: dict[str, Any], of_bits: bool) -> None:
         # One step: an interrupt leaves the readout as it was or as it is to be.
-        self.__dict__ = {**self.__dict__, **sums, "_of_bits": of_bits}
+        self.__dict__ = {**self.__dict__, **sums, "reads_bits": of_bits}
 
     def _check_total(self, n_samples: NDArray[np.int64]) -> None:
         if n_samples.size and int(n_samples.max()) > MAX_CLASS_SAMPLES:

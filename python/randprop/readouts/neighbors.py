@@ -84,6 +84,7 @@ class HammingNeighbors(Readout):
         fitted = self.fresh()
         if y is None and isinstance(bits, (BitMatrix, np.ndarray)):
             fitted._features = fitted.check_features("bits", bits)
+            fitted.reads_bits = isinstance(bits, BitMatrix)
         else:
             super(HammingNeighbors, fitted).fit(bits, y)
         kept = fitted._kept()
@@ -153,11 +154,6 @@ class HammingNeighbors(Readout):
         return np.asarray(votes / indices.shape[1])
 
     @property
-    def reads_bits(self) -> bool:
-        """Whether it was fitted to bits rather than bytes."""
-        return isinstance(self._features, BitMatrix)
-
-    @property
     def n_features(self) -> int | None:
         """Bits or bytes of a vector; None before it was fitted."""
         return None if self._features is None else self._features.shape[1]
@@ -201,6 +197,7 @@ class HammingNeighbors(Readout):
         if kept is not None:
             codes = np.concatenate([as_codes(self.classes_, all_classes)[self._codes], codes])
             features = stack([kept, features])
+        of_bits = isinstance(features, BitMatrix)
         grown = {"classes_": all_classes, "_codes": codes, "_features": features}
-        self.__dict__ = {**self.__dict__, **grown}
+        self.__dict__ = {**self.__dict__, **grown, "reads_bits": of_bits}
         return self

@@ -88,7 +88,7 @@ class QuantizedReadout(Readout):
         self.offset = check_int("offset", offset, 0, 2**self.bits - 1)
         self.multiplier = check_int("multiplier", multiplier, 1, 65535)
         self.scale = check_number("scale", scale)
-        self._of_bytes = check_flag("of_bytes", of_bytes)
+        self.reads_bits = not check_flag("of_bytes", of_bytes)
         self.n_threads = n_threads
         self.classes_ = as_classes("classes", classes)
         n_classes = len(self.classes_)
@@ -110,11 +110,6 @@ class QuantizedReadout(Readout):
     def n_features(self) -> int:
         """Bits or bytes of a vector."""
         return int(self.codes_.shape[1])
-
-    @property
-    def reads_bits(self) -> bool:
-        """Whether vectors are bits rather than bytes."""
-        return not self._of_bytes
 
     def scores(self, bits: Features) -> NDArray[np.int64]:  # noqa: D102
         features = self.check_features("bits", bits)
