@@ -309,6 +309,13 @@ def soak(session: nox.Session) -> None:
 
 
 @nox.session
+def storm(session: nox.Session) -> None:
+    """Threads beside a changing environment, forks and exits, so many minutes: ``-- 10``."""
+    install(session, "")
+    session.run("python", "tests/slow/storm.py", *session.posargs)
+
+
+@nox.session
 def audit(session: nox.Session) -> None:
     """Known vulnerabilities of what CI installs. Needs a connection to pypi.org."""
     session.install("pip-audit")
