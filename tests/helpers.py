@@ -127,6 +127,24 @@ def needs(present: object, what: str, required_by: str) -> None:
         pytest.skip(f"needs {what}")
 
 
+def threads_of_a_prediction(estimator: Any, X: NDArray[Any], y: NDArray[Any]) -> int:
+    """Return how many threads an estimator's prediction asks for: a scorer, for workers."""
+    from unittest import mock
+
+    from randprop.network import step_network
+
+    asked: list[int] = []
+    check = step_network.check_threads
+
+    def noted(n_threads: object) -> int:
+        asked.append(check(n_threads))
+        return asked[-1]
+
+    with mock.patch.object(step_network, "check_threads", noted):
+        estimator.predict(X)
+    return max(asked)
+
+
 def random_bits(seed: int, n_samples: int, n_bits: int) -> NDArray[np.uint8]:
     return np.random.default_rng(seed).integers(0, 2, (n_samples, n_bits), dtype=np.uint8)
 

@@ -168,7 +168,7 @@ def test_dataset_by_name_equals_arrays() -> None:
         ({"activation": "gelu"}, ValueError, "activation must be one of"),
         ({"seed": -3}, ValueError, "seed must lie in"),
         ({"width": [3, 3]}, ValueError, "width must name 4 widths"),
-        ({"n_threads": 0}, ValueError, "n_threads must lie in"),
+        ({"n_threads": 0}, ValueError, "n_threads must be at least 1"),
     ],
 )
 def test_bad_arguments(

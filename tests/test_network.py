@@ -303,7 +303,7 @@ def test_bad_bits_and_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match="X has 9 features, the network expects 10"):
         network.propagate(BitMatrix.from_array(np.zeros((1, 9), dtype=bool)))
     X = np.zeros((1, 10), dtype=np.uint8)
-    with pytest.raises(ValueError, match=r"n_threads must lie in \[1, 4096\], got 0"):
+    with pytest.raises(ValueError, match="n_threads must be at least 1, or negative .* got 0"):
         network.propagate(X, n_threads=0)
     monkeypatch.setenv("RANDPROP_NUM_THREADS", "two")
     with pytest.raises(ValueError, match="RANDPROP_NUM_THREADS must be an integer.*'two'"):

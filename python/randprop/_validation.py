@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import operator
 import os
+import re
 import reprlib
 import sys
+import threading
 from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "as_array", "as_classes", "as_codes", "as_integers", "as_labels", "as_reals", "as_table",
     "check_array", "check_choice", "check_flag", "check_int", "check_integers", "check_ints",
-    "check_number", "check_path", "check_threads", "refuse_masked", "several", "told",
+    "check_jobs", "check_number", "check_path", "check_threads", "refuse_masked", "several", "told",
 ]  # fmt: skip
 
 
@@ -116,26 +118,72 @@ def check_path(name: str, value: object) -> Path:
     return Path(text)
 
 
+def check_jobs(name: str, value: object) -> int | None:
+    """Return a number of threads or tasks: None, at least 1, or negative to count back from all."""
+    number = None if value is None else check_int(name, value, -4096, 4096)
+    if number == 0:
+        raise ValueError(
+            f"{name} must be at least 1, or negative to count back from all (-1: all, -2: all but "
+            "one), got 0"
+        )
+    return number
+
+
 def check_threads(n_threads: object) -> int:
     """Return how many threads to use.
 
-    `None` means ``RANDPROP_NUM_THREADS`` if it is set, else every CPU that the process may use.
+    None means ``RANDPROP_NUM_THREADS`` if it is set, else every CPU that the process may use, or in
+    a worker of a pool its share of them. A negative number counts back from all: -1 are all.
     """
-    if n_threads is not None:
-        return check_int("n_threads", n_threads, 1, 4096)
+    number = check_jobs("n_threads", n_threads)
+    if number is not None and number > 0:
+        return number
     text = os.environ.get("RANDPROP_NUM_THREADS", "")
-    if not text:
-        # Here, since the reference, which checks its arguments too, is independent of the core.
-        import randprop._core as _core
+    if text:
+        return _counted_back(_named_threads(text), number)
+    # Here, since the reference, which checks its arguments too, is independent of the core.
+    import randprop._core as _core
 
-        return _core.available_cpus()
+    cpus = _core.available_cpus()
+    if number is None:
+        return min(_share_of_worker() or cpus, cpus)
+    return _counted_back(cpus, number)
+
+
+def _named_threads(text: str) -> int:
     try:
         number = int(text)
     except ValueError:
         raise ValueError(
-            f"RANDPROP_NUM_THREADS must be an integer from 1 to 4096, got {text!r}"
+            "RANDPROP_NUM_THREADS must be an integer from 1 to 4096, got " + reprlib.repr(text)
         ) from None
     return check_int("RANDPROP_NUM_THREADS", number, 1, 4096)
+
+
+def _counted_back(most: int, number: int | None) -> int:
+    return most if number is None else max(1, most + 1 + number)
+
+
+def _share_of_worker() -> int | None:
+    """Return how many threads are a worker's own; None outside of workers.
+
+    A worker is a process that multiprocessing or loky started, or a task of joblib or dask. joblib
+    shares the CPUs out among its processes and tells each by ``OMP_NUM_THREADS``; who is told
+    nothing, or works in a thread beside others, has one. Asked of modules that are loaded already:
+    in a worker they are.
+    """
+    modules = sys.modules
+    processes, joblib = modules.get("multiprocessing.process"), modules.get("joblib.parallel")
+    dask = modules.get("distributed.worker")
+    if not (
+        (processes is not None and processes.parent_process() is not None)
+        or (joblib is not None and joblib.get_active_backend()[0].nesting_level)
+        or (dask is not None and hasattr(dask.thread_state, "execution_state"))
+    ):
+        return None
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    in_main = threading.current_thread() is threading.main_thread()
+    return max(1, int(told)) if in_main and re.fullmatch("[0-9]{1,4}", told) else 1
 
 
 def as_labels(name: str, y: ArrayLike, n_samples: int, of: str) -> NDArray[Any]:

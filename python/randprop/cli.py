@@ -24,6 +24,7 @@ BENCHES = ("propagate", "convolve", "centroids", "hamming", "ridge", "evaluate",
 # Each with a page of its own, and run only when it is named: emulated microcontrollers, which need
 # cross compilers, and many workers.
 OTHER_BENCHES = ("micro", "parallel")
+_THREADS = "default: every CPU the process may use; -2: all but one"
 
 
 def _layers(text: str) -> int | list[int]:
@@ -84,7 +85,7 @@ def _fill_evaluate(verb: argparse.ArgumentParser) -> None:
     _add_data(verb)
     _add_network(verb, weight_bits=8)
     _add_readout(verb)
-    verb.add_argument("--threads", type=int, help="default: every CPU the process may use")
+    verb.add_argument("--threads", type=int, help=_THREADS)
     verb.add_argument("--json", type=Path, metavar="FILE", help="also write the result there")
 
 
@@ -103,8 +104,8 @@ def _fill_sweep(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--n-test", type=int, help="use so many test samples, evenly spread")
     verb.add_argument("--store", type=Path, metavar="FILE", help="keep finished cells there")
     verb.add_argument("--csv", type=Path, metavar="FILE", help="write the rows there")
-    verb.add_argument("--jobs", type=int, help="networks at a time (default 1)")
-    verb.add_argument("--threads", type=int, help="default: every CPU the process may use")
+    verb.add_argument("--jobs", type=int, help="networks at a time, -1: one a CPU (default 1)")
+    verb.add_argument("--threads", type=int, help=_THREADS)
     verb.add_argument("--no-progress", action="store_true")
 
 
@@ -122,7 +123,7 @@ def _fill_study(verb: argparse.ArgumentParser) -> None:
         action="store_true",
         help="also other data, 8,192 units, 30 layers: some 20 minutes",
     )
-    verb.add_argument("--threads", type=int, help="default: every CPU the process may use")
+    verb.add_argument("--threads", type=int, help=_THREADS)
     verb.add_argument("--no-progress", action="store_true")
 
 

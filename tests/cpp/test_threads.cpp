@@ -3,11 +3,16 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
+#include <fstream>
 #include <memory>
 #include <stdexcept>
+#include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
+#include "bits/cgroup.hpp"
 #include "oracle.hpp"
 #include "randprop/network.hpp"
 #include "randprop/threads.hpp"
@@ -136,3 +141,83 @@ TEST_CASE("threads that share a network prepare it at once") {
 }
 
 TEST_CASE("there is a CPU") { CHECK(available_cpus() >= 1); }
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// Files by their paths, in a folder that goes away.
+class FakeSystem {
+ public:
+  explicit FakeSystem(const std::vector<std::pair<std::string, std::string>>& files)
+      : root_(fs::temp_directory_path() /
+              ("randprop-cgroup-" +
+               std::to_string(std::chrono::steady_clock::now().time_since_epoch().count()))) {
+    for (const auto& [path, text] : files) {
+      fs::create_directories((root_ / path).parent_path());
+      std::ofstream(root_ / path) << text;
+    }
+  }
+  ~FakeSystem() { fs::remove_all(root_); }
+  FakeSystem(const FakeSystem&) = delete;
+  FakeSystem& operator=(const FakeSystem&) = delete;
+
+  int cpus() const { return cgroup_cpus((root_ / "self").string(), (root_ / "fs").string()); }
+
+ private:
+  fs::path root_;
+};
+
+int cpus_of(const std::vector<std::pair<std::string, std::string>>& files) {
+  return FakeSystem(files).cpus();
+}
+
+}  // namespace
+
+TEST_CASE("a control group's quota is the least of all groups above, rounded up") {
+  const std::string own = "0::/a/b\n";
+  CHECK(cpus_of({{"self", own}, {"fs/a/b/cpu.max", "400000 100000\n"}}) == 4);
+  CHECK(cpus_of({{"self", own}, {"fs/a/b/cpu.max", "150000 100000\n"}}) == 2);
+  CHECK(cpus_of({{"self", own}, {"fs/a/b/cpu.max", "1000 100000\n"}}) == 1);
+  CHECK(cpus_of({{"self", own}, {"fs/a/b/cpu.max", "max 100000\n"}}) == 0);
+  CHECK(cpus_of({{"self", own},
+                 {"fs/a/b/cpu.max", "max 100000\n"},
+                 {"fs/a/cpu.max", "300000 100000\n"},
+                 {"fs/cpu.max", "800000 100000\n"}}) == 3);
+  CHECK(cpus_of({{"self", own}, {"fs/unified/a/cpu.max", "200000 100000\n"}}) == 2);
+  // A container that sees the host's path, or one outside of what is mounted.
+  CHECK(cpus_of({{"self", "0::/docker/0123\n"}, {"fs/cpu.max", "200000 100000\n"}}) == 2);
+  CHECK(cpus_of({{"self", "0::/../x\n"}, {"x/cpu.max", "1 1\n"}, {"fs/cpu.max", "2 1\n"}}) == 2);
+  // Version 1, under the names that its folder has.
+  for (const std::string name : {"cpu", "cpu,cpuacct"}) {
+    const std::string folder = "fs/" + name + "/a/";
+    CHECK(cpus_of({{"self", "7:memory:/m\n4:cpu,cpuacct:/a\n"},
+                   {folder + "cpu.cfs_quota_us", "250000\n"},
+                   {folder + "cpu.cfs_period_us", "100000\n"}}) == 3);
+    CHECK(cpus_of({{"self", "4:cpu,cpuacct:/a\n"},
+                   {folder + "cpu.cfs_quota_us", "-1\n"},
+                   {folder + "cpu.cfs_period_us", "100000\n"}}) == 0);
+  }
+  // The controllers cpuset and cpuacct are others.
+  CHECK(cpus_of({{"self", "4:cpuset:/a\n5:cpuacct:/a\n"},
+                 {"fs/cpu/a/cpu.cfs_quota_us", "250000\n"},
+                 {"fs/cpu/a/cpu.cfs_period_us", "100000\n"}}) == 0);
+}
+
+TEST_CASE("absent and strange files of control groups are no quota") {
+  CHECK(cpus_of({}) == 0);
+  CHECK(cpus_of({{"self", "0::/a\n"}}) == 0);
+  for (const std::string text :
+       {"", "\n", " ", "max", "100000", "0 100000", "100000 0", "-5 100000", "1e5 100000",
+        "100000 100000 1", "99999999999999999999 1", "x y"}) {
+    CHECK(cpus_of({{"self", "0::/a\n"}, {"fs/a/cpu.max", text}}) == 0);
+  }
+  CHECK(cpus_of({{"self", "0::/a\n"}, {"fs/a/cpu.max", "999999999999999999 1"}}) == 2147483647);
+  CHECK(cpus_of({{"self", "0::/a\n"}, {"fs/a/cpu.max", std::string(100000, '1')}}) == 0);
+  for (const std::string text : {"", "\n\n", "0", "0:", "0::", "0::a", ":::", "::/", "/"}) {
+    CHECK(cpus_of({{"self", text}, {"fs/a/cpu.max", "1 1\n"}}) == 0);
+  }
+  CHECK(cpus_of({{"self", std::string(1000000, '0')}, {"fs/cpu.max", "1 1\n"}}) == 0);
+  // A folder in place of a file.
+  CHECK(cpus_of({{"self", "0::/a\n"}, {"fs/a/cpu.max/x", "1 1\n"}}) == 0);
+}

@@ -19,13 +19,14 @@ class Interrupted : public std::runtime_error {
 };
 
 struct RunOptions {
-  // 0: as many as the process may run on (sched_getaffinity).
+  // 0: available_cpus().
   int n_threads = 0;
   // Asked on the calling thread, at most every 50 ms; true ends the call with Interrupted.
   std::function<bool()> interrupted;
 };
 
-// CPUs that this process may use, at least 1.
+// CPUs that this process may use, at least 1: those it may run on (sched_getaffinity), or fewer
+// where its control groups have a quota, rounded up and read once.
 int available_cpus();
 
 // Calls body(chunk, worker) once for every chunk in [0, n_chunks), worker in [0, workers used).

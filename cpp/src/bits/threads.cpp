@@ -11,12 +11,16 @@
 
 #if defined(__linux__)
 #include <sched.h>
+
+#include "bits/cgroup.hpp"
 #endif
 
 namespace randprop {
 
 int available_cpus() {
 #if defined(__linux__)
+  // Read once: it is files, and it is asked for in every call. Affinity is one call of the kernel.
+  static const int quota = cgroup_cpus("/proc/self/cgroup", "/sys/fs/cgroup");
   // A fixed cpu_set_t holds 1,024 CPUs; larger machines need the dynamic form.
   for (int capacity = 1024; capacity <= 1 << 20; capacity *= 4) {
     cpu_set_t* set = CPU_ALLOC(static_cast<std::size_t>(capacity));
@@ -28,7 +32,7 @@ int available_cpus() {
     const int count = ok ? CPU_COUNT_S(bytes, set) : 0;
     CPU_FREE(set);
     if (ok) {
-      return std::max(count, 1);
+      return std::max(quota > 0 ? std::min(count, quota) : count, 1);
     }
   }
 #endif

@@ -14,7 +14,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import validate_data
 
-from randprop._validation import refuse_masked
+from randprop._validation import check_jobs, refuse_masked
 from randprop.bits import BitMatrix, Features, stack
 from randprop.model.scaling import check_range, fits_bytes, map_to_bytes
 from randprop.network.stages import Stage
@@ -83,12 +83,8 @@ class StepNetworkEstimator(BaseEstimator):
         return bits
 
     def _threads(self) -> int | None:
-        """Return how many threads; None, all that the process may use, for None and -1."""
-        if self.n_jobs is None or self.n_jobs == -1:
-            return None
-        if not 1 <= self.n_jobs <= 4096:
-            raise ValueError(f"n_jobs must be -1, None or at least 1, got {self.n_jobs}")
-        return int(self.n_jobs)
+        """Return `n_jobs`, checked; a readout that is fitted here asks where it runs later."""
+        return check_jobs("n_jobs", self.n_jobs)
 
     @contextmanager
     def _unchanged_by_failure(self) -> Iterator[None]:

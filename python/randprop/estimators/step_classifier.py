@@ -69,7 +69,8 @@ class StepClassifier(ClassifierMixin, StepNetworkEstimator):
     random_state : int, RandomState instance or None, default=0
         An int is the network's seed.
     n_jobs : int, optional
-        Threads; None and -1: all, or ``RANDPROP_NUM_THREADS``. Does not change the result.
+        Threads. Default: ``RANDPROP_NUM_THREADS``, else every CPU that the process may use, in a
+        worker of a pool its share of them; -1: all, -2: all but one. Does not change the result.
 
     Attributes
     ----------

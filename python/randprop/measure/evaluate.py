@@ -99,8 +99,8 @@ def evaluate(
         Default: that of the named data set. CIFAR-10 has its channels one after the other, not in
         the order that a convolution reads, and so no default.
     n_threads : int, optional
-        Default: ``RANDPROP_NUM_THREADS``, else every CPU that the process may use. Does not
-        change the result.
+        Default: ``RANDPROP_NUM_THREADS``, else every CPU that the process may use, in a worker of a
+        pool its share of them; -1: all, -2: all but one. Does not change the result.
 
     Returns
     -------

@@ -116,7 +116,8 @@ def sweep(
         ``"ray"``), else one at a time, on all threads.
     n_threads : int, optional
         Threads of each network. Default: ``RANDPROP_NUM_THREADS``, else every CPU that the process
-        may use, shared among the jobs.
+        may use, in a worker of a pool its share of them, divided by the jobs; -1: all, -2: all but
+        one.
 
     Returns
     -------

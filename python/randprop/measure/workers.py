@@ -9,7 +9,7 @@ from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
 
-from randprop._validation import check_int
+from randprop._validation import check_jobs
 
 __all__ = ["check_workers", "run_tasks", "side_by_side"]
 
@@ -62,8 +62,7 @@ def run_tasks(
 
 def check_workers(executor: object, n_jobs: object) -> None:
     """Raise TypeError or ValueError for what cannot run tasks."""
-    if n_jobs is not None and check_int("n_jobs", n_jobs, -4096, 4096) == 0:
-        raise ValueError("n_jobs must be at least 1, or negative as joblib counts, got 0")
+    check_jobs("n_jobs", n_jobs)
     if executor is not None and not isinstance(executor, Executor):
         raise TypeError(
             f"executor must be a concurrent.futures.Executor, got {type(executor).__name__}"

@@ -203,8 +203,8 @@ class StepNetwork:
         X : ndarray of shape (n_samples, n_features), dtype uint8, or BitMatrix
             Features 0 to 255, or bits read as 0 and 1.
         n_threads : int, optional
-            Default: ``RANDPROP_NUM_THREADS``, else every CPU that the process may use. Does not
-            change the result.
+            Default: ``RANDPROP_NUM_THREADS``, else every CPU that the process may use, in a worker
+            of a pool its share of them; -1: all, -2: all but one. Does not change the result.
 
         Returns
         -------

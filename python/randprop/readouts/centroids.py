@@ -37,7 +37,8 @@ class Centroids(SummingReadout):
         Hamming distance to the mean rounded to bits, the majority of the class in each bit (for
         bits alone).
     n_threads : int, optional
-        Default: ``RANDPROP_NUM_THREADS``, else every CPU that the process may use.
+        Default: ``RANDPROP_NUM_THREADS``, else every CPU that the process may use, in a worker of a
+        pool its share of them; -1: all, -2: all but one.
 
     Attributes
     ----------

@@ -32,7 +32,8 @@ class HammingNeighbors(Readout):
     n_neighbors : int, default=1
         In [1, 1000].
     n_threads : int, optional
-        Default: ``RANDPROP_NUM_THREADS``, else every CPU that the process may use.
+        Default: ``RANDPROP_NUM_THREADS``, else every CPU that the process may use, in a worker of a
+        pool its share of them; -1: all, -2: all but one.
 
     Attributes
     ----------

@@ -36,7 +36,8 @@ class RidgeReadout(SummingReadout):
     alpha : float, default=1.0
         Weight of the L2 term, above 0.
     n_threads : int, optional
-        Default: ``RANDPROP_NUM_THREADS``, else every CPU that the process may use.
+        Default: ``RANDPROP_NUM_THREADS``, else every CPU that the process may use, in a worker of a
+        pool its share of them; -1: all, -2: all but one.
 
     Attributes
     ----------
