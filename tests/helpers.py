@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from randprop import Centroids, Model, StepNetwork
 
+_PATCHING = threading.Lock()
+
 # Seconds after which a wait is a hang, on any machine.
 HANG = 600
 
@@ -131,16 +133,16 @@ def threads_of_a_prediction(estimator: Any, X: NDArray[Any], y: NDArray[Any]) ->
     """Return how many threads an estimator's prediction asks for: a scorer, for workers."""
     from unittest import mock
 
+    from randprop._validation import check_threads
     from randprop.network import step_network
 
     asked: list[int] = []
-    check = step_network.check_threads
 
     def noted(n_threads: object) -> int:
-        asked.append(check(n_threads))
+        asked.append(check_threads(n_threads))
         return asked[-1]
 
-    with mock.patch.object(step_network, "check_threads", noted):
+    with _PATCHING, mock.patch.object(step_network, "check_threads", noted):
         estimator.predict(X)
     return max(asked)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
+import types
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 
@@ -12,19 +14,22 @@ import joblib
 import numpy as np
 import pytest
 
-from helpers import wait_until
+from helpers import threads_of_a_prediction, wait_until
 from randprop import (
     BitMatrix,
     Centroids,
     Model,
     RidgeReadout,
+    StepClassifier,
     StepNetwork,
+    _core,
     bit_chunks,
     evaluate_parallel,
     fit_parallel,
     save,
     sweep,
 )
+from randprop._validation import check_threads
 from randprop.datasets import load_digits, load_mnist
 from randprop.measure.workers import run_tasks
 
@@ -344,7 +349,7 @@ def test_workers_share_the_cpus(monkeypatch, backend):
 def test_processes_of_a_pool_use_one_thread_unless_told(monkeypatch):
     monkeypatch.delenv("RANDPROP_NUM_THREADS", raising=False)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as executor:
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as executor:
         assert executor.submit(check_threads, None).result() == 1
         assert executor.submit(check_threads, -1).result() == _core.available_cpus()
         assert executor.submit(check_threads, 3).result() == 3
@@ -367,10 +372,11 @@ def test_numbers_of_threads(monkeypatch):
     asked = {None: 6, 1: 1, 4096: 4096, -1: 6, -2: 5, -6: 1, -4096: 1}
     assert {n: check_threads(n) for n in asked} == asked
     monkeypatch.setenv("RANDPROP_NUM_THREADS", "3")
-    assert {n: check_threads(n) for n in (None, 5, -1, -2, -9)} == {None: 3, 5: 5, -1: 3, -2: 2, -9: 1}
+    asked = {None: 3, 5: 5, -1: 3, -2: 2, -9: 1}
+    assert {n: check_threads(n) for n in asked} == asked
     network = StepNetwork(5, width=4)
-    for wrong, error in ((0, ValueError), (4097, ValueError), (-4097, ValueError), (True, TypeError),
-                         (2.0, TypeError), ("2", TypeError)):  # fmt: skip
+    of_range = [(n, ValueError) for n in (0, 4097, -4097)]
+    for wrong, error in [*of_range, (True, TypeError), (2.0, TypeError), ("2", TypeError)]:
         for call in (
             lambda n: check_threads(n),
             lambda n: StepClassifier(n_jobs=n).fit(X_TRAIN, Y_TRAIN),
