@@ -37,10 +37,10 @@ def make_model(widths=(200,), *, readout="centroid", n_features=50, classes=(0, 
     return Model(network, empty.fit(bits, np.array(classes)[np.arange(90) % len(classes)]))
 
 
-def compile_c(folder: Path, output: Path, *extra: str, source="example.c") -> Path:
+def compile_c(folder: Path, output: Path, *extra: str, source="example.c", prefix="") -> Path:
+    sources = [*([source] if source else []), f"{prefix}randprop_micro.c"]
     subprocess.run(
-        [C_COMPILER, "-std=c99", "-Os", *C_WARNINGS, *C_TRAPS, *extra, source, "randprop_micro.c",
-         "-o", str(output)],
+        [C_COMPILER, "-std=c99", "-Os", *C_WARNINGS, *C_TRAPS, *extra, *sources, "-o", str(output)],
         cwd=folder, check=True,
     )  # fmt: skip
     return output
@@ -136,7 +136,7 @@ def test_the_example_sketch_holds_what_is_exported_now(tmp_path):
 
 
 def test_labels_are_spelled_for_c(tmp_path):
-    names = ['a"b', "back\\slash", "é1", "??/"]
+    names = ['a"b', "back\\slash", "é1", "??/", "*/", "%s", "\t\x7f\x1b1", "$p ${p}"]
     folder = export_c(make_model(classes=names), tmp_path / "out")
     (folder / "names.c").write_text(
         '#include <stdio.h>\n#include "model.h"\n'
@@ -147,6 +147,115 @@ def test_labels_are_spelled_for_c(tmp_path):
     built = compile_c(folder, tmp_path / "names", source="names.c")
     said = subprocess.run([built], check=True, capture_output=True).stdout.decode()
     assert said.split("\n")[:-1] == sorted(names)
+
+
+TWO = """
+#include "{a}model.h"
+#include "{b}model.h"
+#include "{a}self_test.h"
+#include "{b}self_test.h"
+int main(void) {{
+  static uint8_t buffer[{A}MODEL_BUFFER_SIZE + {B}MODEL_BUFFER_SIZE];
+  static int32_t scores[{A}MODEL_N_CLASSES + {B}MODEL_N_CLASSES];
+  const unsigned size = sizeof buffer;
+  if ({a}rp_self_test(&{a}model, &{a}self_test, buffer, size, scores) != {A}RP_OK) return 1;
+  if ({b}rp_self_test(&{b}model, &{b}self_test, buffer, size, scores) != {B}RP_OK) return 2;
+  return {b}rp_self_test(&{b}model, &{b}self_test, buffer, 1, scores) != {B}RP_ERROR_BUFFER;
+}}
+"""
+
+
+@pytest.mark.parametrize("names", [("digits", "gestures"), (None, "x9_rp_model"), ("int", "Int2")])
+def test_two_models_in_one_program(tmp_path, names):
+    models = make_model(seed=1), make_model((130, 20), readout="ridge", seed=2, classes=(3, 4))
+    prefixes = ["" if name is None else f"{name}_" for name in names]
+    objects = []
+    for model, name, prefix in zip(models, names, prefixes, strict=True):
+        folder = export_c(model, tmp_path / f"of_{name}", name=name)
+        own = {file if file in ("README.md", "example.c") else prefix + file for file in FILES}
+        assert {file.name for file in folder.iterdir()} == own
+        objects.append(
+            compile_c(folder, tmp_path / f"{prefix}.o", "-c", source=None, prefix=prefix)
+        )
+        built = compile_c(folder, tmp_path / "one", prefix=prefix)
+        assert subprocess.run([built], check=False).returncode == 0
+    (a, b), include = prefixes, [f"-I{tmp_path / f'of_{name}'}" for name in names]
+    (tmp_path / "two.c").write_text(TWO.format(a=a, A=a.upper(), b=b, B=b.upper()))
+    subprocess.run(
+        [C_COMPILER, "-std=c99", *C_WARNINGS, *C_TRAPS, *include, "two.c", *map(str, objects), "-o",
+         "two"], cwd=tmp_path, check=True,
+    )  # fmt: skip
+    assert subprocess.run([tmp_path / "two"], check=False).returncode == 0
+    # Every name of the runtime begins with the model's.
+    found = subprocess.run(["nm", "-g", objects[1]], check=True, capture_output=True, text=True)
+    defined = [line.split()[2] for line in found.stdout.splitlines() if " T " in line]
+    assert len(defined) == 6
+    assert all(name.startswith(f"{b}rp_") for name in defined)
+
+
+@pytest.mark.parametrize("name", [None, "digits"])
+def test_two_models_of_one_name_do_not_compile(tmp_path, name):
+    prefix = "" if name is None else f"{name}_"
+    for seed, folder in ((1, "first"), (2, "second")):
+        export_c(make_model(seed=seed), tmp_path / folder, name=name)
+    source = "".join(
+        f'#include "{tmp_path}/{folder}/{prefix}{part}.h"\n'
+        for part in ("model", "self_test") for folder in ("first", "second")
+    )  # fmt: skip
+
+    def errors(source):
+        (tmp_path / "both.c").write_text(source)
+        compiler = [C_COMPILER, "-fsyntax-only", str(tmp_path / "both.c")]
+        return subprocess.run(compiler, capture_output=True, text=True, check=False).stderr
+
+    assert "two models of one name in one file" in errors(source)
+    assert "self-tests of two models" in errors(source)
+    # The same model twice is one, and labels are a part of it.
+    assert errors(source.replace("second", "first")) == ""
+    export_c(make_model(seed=1, classes=("0", "1", "x")), tmp_path / "second", name=name)
+    assert "two models of one name in one file" in errors(source)
+
+
+def test_example_leaves_main_to_an_arduino_sketch(tmp_path):
+    folder = export_c(make_model(), tmp_path / "out")
+    (folder / "sketch.c").write_text("int main(void) { return 7; }\n")
+    built = compile_c(folder, tmp_path / "sketch", "-DARDUINO=10819", "sketch.c")
+    assert subprocess.run([built], check=False).returncode == 7
+
+
+def test_arduino_library(tmp_path):
+    folder = export_c(make_model(), tmp_path / "out", name="Zoo_2", arduino=True)
+    assert {str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()} == {
+        "README.md", "library.properties", "examples/Zoo_2/Zoo_2.ino",
+        *(f"src/Zoo_2_{name}" for name in FILES - {"README.md", "example.c"}),
+    }  # fmt: skip
+    lines = (folder / "library.properties").read_text().splitlines()
+    fields = dict(line.split("=", 1) for line in lines)
+    assert set(fields) == {
+        "name", "version", "author", "maintainer", "sentence", "paragraph", "category", "url",
+        "architectures", "includes",
+    }  # fmt: skip
+    assert all(fields.values())
+    assert fields["name"] == "Zoo_2"
+    assert all((folder / "src" / name).is_file() for name in fields["includes"].split(","))
+
+
+def test_a_file_that_is_not_an_exports_is_not_replaced(tmp_path):
+    for name, text in (("README.md", "My randprop project"), ("model.h", "int mine;")):
+        out = tmp_path / name.lower()
+        out.mkdir()
+        (out / name).write_text(text)
+        with pytest.raises(FileExistsError, match=f"{name} is there and is no file of an export"):
+            export_c(make_model(), out)
+        assert [(file.name, file.read_text()) for file in out.iterdir()] == [(name, text)]
+    for options in ({}, {"name": "zoo", "arduino": True}):
+        out = export_c(make_model(seed=1), tmp_path / f"out{len(options)}", **options)
+        (out / "mine.c").write_text("int mine;")
+        config = next(out.rglob("*randprop_config.h"))
+        config.write_text("")
+        assert export_c(make_model(seed=2), out, **options) == out
+        assert config.read_text() != ""
+        assert (out / "mine.c").read_text() == "int mine;"
 
 
 def test_buffer_size_is_the_runtimes(tmp_path):
@@ -171,6 +280,15 @@ def test_export_verb(tmp_path, capsys):
     assert main([*call, "--out", str(out)]) == 0
     assert "of the test samples" in capsys.readouterr().out
     assert (out / "model.h").is_file()
+    library = tmp_path / "library"
+    assert main([*call, "--name", "digits", "--arduino", "--out", str(library)]) == 0
+    assert (library / "examples" / "digits" / "digits.ino").is_file()
+    assert main([*call, "--arduino", "--out", str(library)]) == 1
+    assert main(["export", "model", *call[2:], "--name", "x", "--out", str(tmp_path / "m")]) == 1
+    said = capsys.readouterr().err
+    assert "arduino=True needs a name" in said
+    assert "--name is for c, not for model" in said
+    assert not (tmp_path / "m").exists()
     assert main([*call, "--bits", "1", "--out", str(out)]) == 1
     assert "--bits must lie in [2, 8], got 1" in capsys.readouterr().err
 
@@ -186,11 +304,17 @@ def knn_model():
     return Model(network, readout)
 
 
-def with_readout(**options):
-    network = StepNetwork(16, width=8)
-    codes = np.ones((2, 8), dtype=np.int64)
-    bias = options.pop("bias", np.zeros(2, dtype=np.int64))
-    return Model(network, QuantizedReadout(codes, bias, np.arange(2), **options))
+def with_readout(*, n_classes=2, width=8, **options):
+    network = StepNetwork(16, width=width)
+    codes = np.ones((n_classes, width), dtype=np.int64)
+    bias = options.pop("bias", np.zeros(n_classes, dtype=np.int64))
+    return Model(network, QuantizedReadout(codes, bias, np.arange(n_classes), **options))
+
+
+def changed_after_construction(name, value):
+    model = with_readout(bits=4)
+    setattr(model.readout, name, value)
+    return model
 
 
 @pytest.mark.parametrize(
@@ -204,8 +328,69 @@ def with_readout(**options):
             lambda: with_readout(bits=8, bias=np.array([0, 2**30])),
             {},
             ValueError,
-            "leave 32 bits .* bias 1073741824",
+            "leave 32 bits .* the bias of class 1 is 1073741824, allowed is 1073741823",
         ),
+        (
+            lambda: with_readout(bits=8, bias=np.array([-(2**61), 0])),
+            {},
+            ValueError,
+            "the bias of class 0 is -2305843009213693952",
+        ),
+        (
+            lambda: changed_after_construction("bias_", np.array([0, -(2**63)])),
+            {},
+            ValueError,
+            "the bias of class 1 is -9223372036854775808",
+        ),
+        (
+            lambda: with_readout(bits=8, multiplier=65535, width=70),
+            {},
+            ValueError,
+            "the largest sum is 1169799750, allowed",
+        ),
+        (
+            lambda: changed_after_construction("multiplier", 65_536),
+            {},
+            ValueError,
+            "the exported multiplier holds 65536, which does not fit uint16_t",
+        ),
+        (lambda: changed_after_construction("offset", -1), {}, ValueError, "the exported offset"),
+        (
+            lambda: with_readout(bits=8, n_classes=2100, width=8192),
+            {},
+            ValueError,
+            "at most 16,777,216 bytes of tables for a microcontroller, got 17,211,600",
+        ),
+        (
+            lambda: make_model(n_features=600),
+            {"self_test": np.zeros((30_000, 600), dtype=np.uint8)},
+            ValueError,
+            "self_test must take at most 16,777,216 bytes, got 30000 inputs",
+        ),
+        (lambda: make_model(classes=["a\0b", "c"]), {}, ValueError, "label 'a.x00b' holds a NUL"),
+        (lambda: make_model(classes=["\ud800", "c"]), {}, ValueError, "label '.ud800' holds half"),
+        (make_model, {"name": 3}, TypeError, "name must be a str, got int"),
+        *(
+            (make_model, {"name": name}, ValueError, "name must be a name in C")
+            for name in (
+                "",
+                "a b",
+                "2a",
+                "_a",
+                "a_",
+                "a__b",
+                "../a",
+                "a/b",
+                "a.h",
+                "é",
+                "a\n",
+                "a*/",
+                41 * "a",
+            )
+        ),
+        (make_model, {"arduino": True}, ValueError, "arduino=True needs a name"),
+        (make_model, {"arduino": 1}, TypeError, "arduino must be True or False"),
+        (make_model, {"arduino": True, "name": "ArduinoX"}, ValueError, "not begin with Arduino"),
         (
             lambda: make_model((1,), n_features=61_923),
             {},

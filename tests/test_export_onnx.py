@@ -136,7 +136,7 @@ def test_same_bytes_again(tmp_path):
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
-def test_refuses(tmp_path):
+def test_refuses(tmp_path, monkeypatch):
     network = StepNetwork(20, width=60)
     path = tmp_path / "model.onnx"
     with pytest.raises(TypeError, match="is a HammingNeighbors, which has no form in ONNX"):
@@ -152,4 +152,13 @@ def test_refuses(tmp_path):
     model.readout.n_samples_ *= 10**6
     with pytest.raises(ValueError, match="do not fit exact arithmetic"):
         export_onnx(model, path)
+    codes = np.ones((2, 8), dtype=np.int64)
+    quantized = QuantizedReadout(codes, [0, 1], np.arange(2), bits=2)
+    for bias in (2**53, -(2**63)):  # the least integer has no absolute value of its own
+        quantized.bias_ = np.array([0, bias])
+        with pytest.raises(ValueError, match=f"scores of up to {abs(bias) + 8} do not fit exact"):
+            export_onnx(Model(StepNetwork(4, width=8), quantized), path)
+    monkeypatch.setattr("randprop.model.export_onnx._MAX_BYTES", 100)
+    with pytest.raises(ValueError, match="take more than 100 bytes, which one ONNX file does not"):
+        export_onnx(fitted(network, Centroids()), path)
     assert not path.exists()

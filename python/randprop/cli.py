@@ -143,6 +143,10 @@ def _fill_export(verb: argparse.ArgumentParser) -> None:
         help="round class means or ridge coefficients to so many bits (c: default 4 or 8)",
     )
     verb.add_argument("--self-test", type=int, default=4, help="inputs of the self-test of c")
+    verb.add_argument("--name", help="of c: in front of all files, functions and macros")
+    verb.add_argument(
+        "--arduino", action="store_true", help="of c: a library for Arduino, with the --name"
+    )
 
 
 def _fill_bench(verb: argparse.ArgumentParser) -> None:
@@ -202,6 +206,11 @@ def _export(arguments: argparse.Namespace) -> None:
     from randprop.model.model import fit_model
 
     target = EXPORTS[arguments.format]
+    given = {name: value for name in ("name", "arduino") if (value := getattr(arguments, name))}
+    for name in given:
+        if name not in target.options:
+            takers = ", ".join(key for key, other in EXPORTS.items() if name in other.options)
+            raise ValueError(f"--{name} is for {takers}, not for {arguments.format}")
     empty = make_readout(**_given(arguments, *_READOUT))
     if arguments.bits is not None:
         check_int("--bits", arguments.bits, empty.least_bits, 8)
@@ -214,7 +223,7 @@ def _export(arguments: argparse.Namespace) -> None:
         model = model.quantize(**{model.readout.bits_keyword: arguments.bits})
     elif target.quantized:
         model = model.quantize()
-    target.write(model, arguments.out, images)
+    target.write(model, arguments.out, images, **given)
     more = f" ({target.about})" if target.quantized else ""
     print(f"{arguments.out}: {model.score(X_test, y_test):.4f} of the test samples{more}")
 

@@ -1,9 +1,16 @@
 /* 64 -> 128, 1-bit weights, step, seed 0, readout of 2-bit codes.
  * Written by randprop; include it in one file. */
+#if defined(MODEL_H) && MODEL_H != 0x6E723ACFu
+#error "two models of one name in one file: export each with a name of its own"
+#endif
 #ifndef MODEL_H
-#define MODEL_H
+#define MODEL_H 0x6E723ACFu
 
 #include "randprop_micro.h"
+
+#if defined(__AVR__) && 362 > 32767
+#error "an AVR reads tables of at most 32,767 bytes: export fewer bits, classes or units"
+#endif
 
 #define MODEL_N_FEATURES 64u
 #define MODEL_N_CLASSES 10u

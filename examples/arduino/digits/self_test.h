@@ -1,8 +1,16 @@
 /* Inputs, and what the model must make of them. Written by randprop. */
+#if defined(SELF_TEST_H) && SELF_TEST_H != 0xF955401Du
+#error "self-tests of two models of one name in one file: export each with a name of its own"
+#endif
 #ifndef SELF_TEST_H
-#define SELF_TEST_H
+#define SELF_TEST_H 0xF955401Du
 
 #include "randprop_micro.h"
+
+/* Its instructions reach 64 KB of flash, from the start of which tables are laid. */
+#if defined(__AVR__) && 362 + 488 > 65000
+#error "an AVR reads tables of at most 65,000 bytes: export a smaller self-test"
+#endif
 
 #define SELF_TEST_SAMPLES 4u
 

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from randprop._files import source_folder, write_texts
-from randprop._validation import check_int, check_path, refuse_masked
+from randprop._validation import check_flag, check_int, check_path, refuse_masked
+from randprop.model.c_text import Names, c_number, c_string
 from randprop.model.model import HasModel, Model, as_model
 from randprop.network.stages import Dense
 from randprop.network.step_network import StepNetwork
@@ -25,6 +26,8 @@ _MAX_MATRICES = 255
 _MAX_SCORE = 2**30 - 1
 # RP_MOST of randprop_micro.c: what one input may add to a counter.
 _MOST = 272
+# No microcontroller has more flash; the text of a table is six times as long.
+_MAX_TABLE_BYTES = 2**24
 
 
 def export_c(
@@ -34,6 +37,8 @@ def export_c(
     centroid_bits: int = 4,
     ridge_bits: int = 8,
     self_test: int | NDArray[np.uint8] = 4,
+    name: str | None = None,
+    arduino: bool = False,
 ) -> Path:
     """Write a model as C for a microcontroller: one folder that compiles by itself.
 
@@ -49,13 +54,21 @@ def export_c(
         Fitted. A fully connected network of 1, 2, 4 or 8 weight bits, of at most 65,535 inputs and
         units, and a `Centroids`, `RidgeReadout` or `QuantizedReadout`.
     path : path-like
-        Folder to write to; made if it is not there. Files of earlier exports are replaced.
+        Folder to write to; made if it is not there. Files of earlier exports are replaced, all or
+        none; a file of the same name that is none of an export is refused.
     centroid_bits : int, default=4
         Bits of a class mean, 1 to 8, where the readout is `Centroids`.
     ridge_bits : int, default=8
         Bits of a coefficient, 2 to 8, where the readout is `RidgeReadout`.
     self_test : int or ndarray of shape (n, n_features), dtype uint8, default=4
         How many inputs of a fixed pattern to put into the self-test, or the inputs themselves.
+    name : str, optional
+        What stands in front of all files, types, functions, tables and macros: with ``"digits"``
+        ``digits_model.h``, ``digits_rp_classify``, ``DIGITS_MODEL_N_CLASSES``. Models of different
+        names go into one program. At most 40 letters, digits and single underscores. Default: none.
+    arduino : bool, default=False
+        Write a library for Arduino: ``library.properties``, ``src`` and
+        ``examples/NAME/NAME.ino``. Needs a `name`, which is the library's.
 
     Returns
     -------
@@ -64,8 +77,11 @@ def export_c(
 
     Raises
     ------
+    ValueError
+        If the model, its labels or its name have no form in C; nothing is written then.
     OSError
-        If the folder cannot be written.
+        If the folder cannot be written, or holds a file that would be replaced and is none of an
+        export.
 
     Examples
     --------
@@ -79,7 +95,9 @@ def export_c(
     ['README.md', 'example.c', 'model.h', 'randprop_config.h', 'randprop_micro.c', \
 'randprop_micro.h', 'self_test.h']
     """
-    fitted, folder = as_model(model), check_path("path", path)
+    fitted, folder, names = as_model(model), check_path("path", path), Names(name)
+    if check_flag("arduino", arduino):
+        _check_library(name)
     network = fitted.network
     _check_network(network)
     # The runtime reads codes of at most 8 bits.
@@ -90,11 +108,11 @@ def export_c(
     images = _self_test_images(self_test, network.n_features)
 
     layout = _Layout(network, quantized, fitted.input_range)
-    runtime = source_folder("cpp/micro", "_micro", "randprop_micro.h")
-    files = _written(layout, images)
-    for name in ("randprop_micro.h", "randprop_micro.c"):
-        files[name] = (runtime / name).read_text(encoding="utf-8")
-    folder.mkdir(parents=True, exist_ok=True)
+    _check_test_size(layout, len(images))
+    files = _written(layout, images, names, name if arduino else None)
+    _check_replaced(folder, files)
+    for file in files:
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
     write_texts(folder, files)
     return folder
 
@@ -116,7 +134,7 @@ class _Layout:
         # RP_BUFFER_SIZE of randprop_micro.h.
         self.buffer_size = 33 * self.planes + rows * -(-self.widest // 128) * 16 + 3
         self.codes = _code_planes(quantized)
-        self.scalars = {
+        scalars = {
             "seed_low": ("uint32_t", network.seed & 0xFFFFFFFF),
             "seed_high": ("uint32_t", network.seed >> 32),
             "n_features": ("uint16_t", network.n_features),
@@ -128,6 +146,10 @@ class _Layout:
             "multiplier": ("uint16_t", quantized.multiplier),
             "offset": ("uint16_t", quantized.offset),
         }
+        self.scalars = {
+            name: (ctype, c_number(ctype, f"the exported {name}", int(value)))
+            for name, (ctype, value) in scalars.items()
+        }
         definition = repr((sorted(self.scalars.items()), widths)).encode()
         tables = self.codes.tobytes() + quantized.bias_.astype("<i4").tobytes()
         self.id = zlib.crc32(tables, zlib.crc32(definition))
@@ -137,6 +159,11 @@ class _Layout:
         """Bytes of the constant tables: widths, codes, biases."""
         n_classes = len(self.quantized.classes_)
         return 2 * len(self.network.widths) + self.codes.size + 4 * n_classes
+
+    def test_bytes(self, n_tests: int) -> int:
+        """Bytes of a self-test: images, bits, scores, labels."""
+        n_classes = len(self.quantized.classes_)
+        return n_tests * (self.network.n_features + self.row_bytes + 4 * n_classes + 2)
 
 
 def _check_network(network: StepNetwork) -> None:
@@ -171,13 +198,49 @@ def _check_readout(quantized: QuantizedReadout) -> None:
     n_classes, n_bits = quantized.codes_.shape
     if not 1 <= n_classes <= _MAX_UNITS:
         raise ValueError(f"model.readout must have 1 to {_MAX_UNITS} classes, got {n_classes}")
-    most = quantized.multiplier * (2**quantized.bits - 1) * n_bits
-    largest_bias = int(np.abs(quantized.bias_).max())
-    if max(most, largest_bias) > _MAX_SCORE:
+    table_bytes = n_classes * (quantized.bits * ((n_bits + 7) // 8) + 4)
+    if table_bytes > _MAX_TABLE_BYTES:
         raise ValueError(
-            "model.readout has scores that leave 32 bits on a device: the largest sum is "
-            f"{most}, the largest bias {largest_bias}, allowed is {_MAX_SCORE}; use fewer bits"
+            f"model.readout must have at most {_MAX_TABLE_BYTES:,} bytes of tables for a "
+            f"microcontroller, got {table_bytes:,}; use fewer bits, classes or units"
         )
+    too_large = "model.readout has scores that leave 32 bits on a device: {} is {}, allowed is {}"
+    most = int(quantized.multiplier) * (2**quantized.bits - 1) * n_bits
+    if most > _MAX_SCORE:
+        raise ValueError(too_large.format("the largest sum", most, _MAX_SCORE) + "; use fewer bits")
+    for label, bias in zip(quantized.classes_.tolist(), quantized.bias_.tolist(), strict=True):
+        if abs(bias) > _MAX_SCORE:
+            raise ValueError(too_large.format(f"the bias of class {label!r}", bias, _MAX_SCORE))
+        c_string(label)
+
+
+def _check_library(name: str | None) -> None:
+    if name is None:
+        raise ValueError("arduino=True needs a name, which is the library's")
+    if name.lower().startswith("arduino"):
+        raise ValueError(f"name must not begin with Arduino, as its own libraries do, got {name!r}")
+
+
+def _check_test_size(layout: _Layout, n_tests: int) -> None:
+    size = layout.test_bytes(n_tests)
+    if size > _MAX_TABLE_BYTES:
+        raise ValueError(
+            f"self_test must take at most {_MAX_TABLE_BYTES:,} bytes, got {n_tests} inputs of "
+            f"{size:,} bytes in all"
+        )
+
+
+def _check_replaced(folder: Path, files: dict[str, str]) -> None:
+    """Refuse to replace what no export has written; an empty file may stand for the config."""
+    for name in files:
+        path = folder / name
+        if not path.is_file():
+            continue
+        with path.open("rb") as file:
+            held = file.read(4096)
+        mark = b"# A randprop model" if name == "README.md" else b"randprop"
+        if held and mark not in held:
+            raise FileExistsError(f"{path} is there and is no file of an export; move it away")
 
 
 def _self_test_images(self_test: int | NDArray[np.uint8], n_features: int) -> NDArray[np.uint8]:
@@ -203,16 +266,58 @@ def _code_planes(quantized: QuantizedReadout) -> NDArray[np.uint8]:
     return np.packbits(digits.astype(np.uint8), axis=2, bitorder="little")
 
 
-def _table(ctype: str, name: str, values: NDArray[Any], cells: str) -> str:
-    """Return a constant array, 12 numbers a line."""
-    spelled = [cells.format(int(value)) for value in values.ravel()]
-    lines = [", ".join(spelled[i : i + 12]) for i in range(0, len(spelled), 12)]
-    body = ",\n    ".join(lines)
-    return f"static const {ctype} {name}[{len(spelled)}] RP_TABLE = {{\n    {body}}};\n"
+def _written(
+    layout: _Layout, images: NDArray[np.uint8], names: Names, library: str | None
+) -> dict[str, str]:
+    """Fill in the files of a folder, or of a library for Arduino of a name, by their paths."""
+    values = _values(layout, images, names)
+    src = "" if library is None else "src/"
+    values |= {"src": src, **_said(names, library)}
+
+    def filled(folder: str, name: str) -> str:
+        template = (Path(__file__).parent / folder / name).read_text(encoding="utf-8")
+        return Template(template).substitute(values)
+
+    files = {
+        f"{src}{names.lower}{name}": filled("c_folder", name)
+        for name in ("model.h", "randprop_config.h", "self_test.h")
+    }
+    runtime = source_folder("cpp/micro", "_micro", "randprop_micro.h")
+    for name in ("randprop_micro.h", "randprop_micro.c"):
+        text = (runtime / name).read_text(encoding="utf-8")
+        files[f"{src}{names.lower}{name}"] = names.of_runtime(text)
+    files["README.md"] = filled("c_folder", "README.md")
+    if library is None:
+        files["example.c"] = filled("c_folder", "example.c")
+    else:
+        files["library.properties"] = filled("arduino_folder", "library.properties")
+        files[f"examples/{library}/{library}.ino"] = filled("arduino_folder", "example.ino")
+    return files
 
 
-def _written(layout: _Layout, images: NDArray[np.uint8]) -> dict[str, str]:
-    """Fill in the files of c_folder."""
+def _said(names: Names, library: str | None) -> dict[str, str]:
+    """Return what depends on names and on where the files go, for the README."""
+    example = "`example.c`: all of it in use; compiles as it stands."
+    if library is not None:
+        example = (
+            f"`examples/{library}/{library}.ino`: all of it in use. This folder is a library for "
+            "Arduino: put it\n  into the sketchbook's folder `libraries`, then choose "
+            f"File > Examples > {library}."
+        )
+    several = (
+        "For several models in one program export each with a name of its own, which then stands\n"
+        "in front of all its files, types, functions, tables and macros."
+    )
+    if names.lower:
+        several = (
+            f"All names begin with `{names.lower}` or `{names.upper}`, so that models of other\n"
+            "names go into the same program, each with its runtime."
+        )
+    return {"name": library or "", "example": example, "several": several}
+
+
+def _values(layout: _Layout, images: NDArray[np.uint8], names: Names) -> dict[str, Any]:
+    """Return what the files are filled in with."""
     network, quantized = layout.network, layout.quantized
     n_classes, n_tests = len(quantized.classes_), len(images)
     bits = network.propagate(images)
@@ -225,8 +330,18 @@ def _written(layout: _Layout, images: NDArray[np.uint8]) -> dict[str, str]:
     fixed |= {"widest": f"((uint16_t){layout.widest}u)", "planes": f"((uint8_t){layout.planes}u)"}
     if len(set(network.widths)) == 1:
         fixed["width"] = fixed["widest"]
-    test_bytes = n_tests * (network.n_features + layout.row_bytes + 4 * n_classes + 2)
-    values = {
+    defines = (f"#define {names.upper}RP_FIXED_{n.upper()} {value}" for n, value in fixed.items())
+    labels = ", ".join(c_string(label) for label in quantized.classes_.tolist())
+    tests = {
+        "images": names.table("uint8_t", "self_test_images", images, "{}"),
+        "bits": names.table("uint8_t", "self_test_bits", bits.to_packbits(), "0x{:02X}"),
+        "scores": names.table("int32_t", "self_test_scores", scores, "{}"),
+        "labels": names.table("uint16_t", "self_test_labels", scores.argmax(axis=1), "{}"),
+    }
+    test_bytes = layout.test_bytes(n_tests)
+    return tests | {
+        "p": names.lower,
+        "P": names.upper,
         "description": _description(network),
         "sizes": _sizes(network),
         "weight_bits": network.weight_bits,
@@ -239,26 +354,22 @@ def _written(layout: _Layout, images: NDArray[np.uint8]) -> dict[str, str]:
         "row_bytes": layout.row_bytes,
         "buffer_size": layout.buffer_size,
         "id": f"0x{layout.id:08X}u",
+        "mark": f"0x{zlib.crc32(labels.encode(), layout.id):08X}u",
+        "test_mark": f"0x{zlib.crc32(repr(tests).encode(), layout.id):08X}u",
         "scalars": ", ".join(spelled.values()),
-        "defines": "\n".join(f"#define RP_FIXED_{n.upper()} {value}" for n, value in fixed.items()),
-        "names": ", ".join(_c_string(str(label)) for label in quantized.classes_.tolist()),
-        "widths": _table("uint16_t", "model_widths", np.array(network.widths), "{}"),
-        "codes": _table("uint8_t", "model_codes", layout.codes, "0x{:02X}"),
-        "bias": _table("int32_t", "model_bias", quantized.bias_, "{}"),
-        "images": _table("uint8_t", "self_test_images", images, "{}"),
-        "bits": _table("uint8_t", "self_test_bits", bits.to_packbits(), "0x{:02X}"),
-        "scores": _table("int32_t", "self_test_scores", scores, "{}"),
-        "labels": _table("uint16_t", "self_test_labels", scores.argmax(axis=1), "{}"),
+        "defines": "\n".join(defines),
+        "names": labels,
+        "widths": names.table("uint16_t", "model_widths", np.array(network.widths), "{}"),
+        "codes": names.table("uint8_t", "model_codes", layout.codes, "0x{:02X}"),
+        "bias": names.table("int32_t", "model_bias", quantized.bias_, "{}"),
         "table_bytes": f"{layout.table_bytes:,}",
+        "table_number": layout.table_bytes,
         "buffer_bytes": f"{layout.buffer_size:,}",
         "score_bytes": f"{4 * n_classes:,}",
         "input_bytes": f"{network.n_features:,}",
         "test_bytes": f"{test_bytes:,}",
+        "test_number": test_bytes,
         "inputs": _inputs(*layout.input_range),
-    }
-    return {
-        file.name: Template(file.read_text(encoding="utf-8")).substitute(values)
-        for file in sorted((Path(__file__).parent / "c_folder").iterdir())
     }
 
 
@@ -279,15 +390,3 @@ def _sizes(network: StepNetwork) -> str:
 def _description(network: StepNetwork) -> str:
     rest = f"{network.activation}, seed {network.seed}"
     return f"{_sizes(network)}, {network.weight_bits}-bit weights, {rest}"
-
-
-def _c_string(text: str) -> str:
-    """Spell a string in C; octal escapes end after three digits whatever follows."""
-    return (
-        '"'
-        + "".join(
-            chr(byte) if 32 <= byte < 127 and chr(byte) not in '"\\?' else f"\\{byte:03o}"
-            for byte in text.encode()
-        )
-        + '"'
-    )

@@ -26,6 +26,8 @@ _IR_VERSION = 8
 _LARGEST_INT32 = 2**31 - 1
 _EXACT_FLOAT32 = 2**24
 _EXACT_FLOAT64 = 2**53
+# A file is one message of Protocol Buffers, less than 2 GB; a little of it is not constants.
+_MAX_BYTES = 2**31 - 2**20
 
 
 def export_onnx(
@@ -56,7 +58,7 @@ def export_onnx(
     Raises
     ------
     ValueError
-        If counts or sums do not fit exact arithmetic.
+        If counts or sums do not fit exact arithmetic, or weights and tables do not fit 2 GB.
     OSError
         If the file cannot be written.
 
@@ -125,6 +127,7 @@ class _Graph:
     def __init__(self) -> None:
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
+        self._n_bytes = 0
 
     def node(self, op: str, *inputs: str, to: str | None = None, **attributes: Any) -> str:
         from onnx import helper
@@ -137,6 +140,12 @@ class _Graph:
         from onnx import numpy_helper
 
         array = np.asarray(values, dtype=dtype)
+        self._n_bytes += array.nbytes
+        if self._n_bytes > _MAX_BYTES:
+            raise ValueError(
+                f"the model's weights and tables take more than {_MAX_BYTES:,} bytes, which one "
+                "ONNX file does not hold; use fewer or narrower matrices"
+            )
         name = f"c{len(self.constants)}"
         self.constants.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
         return name
@@ -248,7 +257,9 @@ def _set_bits(graph: _Graph, x: str) -> str:
 
 def _quantized_scores(graph: _Graph, readout: QuantizedReadout, bits: str) -> str:
     coefficients = readout.coef_
-    largest = int(np.abs(coefficients).sum(axis=1).max() + np.abs(readout.bias_).max())
+    largest = int(np.abs(coefficients).sum(axis=1).max()) + max(
+        map(abs, readout.bias_.tolist()), default=0
+    )
     if largest >= _EXACT_FLOAT64:
         raise ValueError(f"scores of up to {largest} do not fit exact arithmetic in ONNX")
     x = graph.cast(bits, np.float64)

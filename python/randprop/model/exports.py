@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,18 +23,24 @@ __all__ = ["EXPORTS", "Target"]
 class Target:
     """Where a model goes."""
 
-    write: Callable[[Model, Path, NDArray[np.uint8]], object]  # the bytes are for a self-test
+    write: Callable[..., object]  # model, path, bytes for a self-test, and its options by name
     about: str  # what comes of it, for a person
     quantized: bool = False  # whether the readout is always in integers of few bits
+    options: tuple[str, ...] = ()  # of the `randprop export` verb, that it takes and others do not
+
+
+def _export_c(model: Model, path: Path, images: NDArray[np.uint8], **options: Any) -> Path:
+    return export_c(model, path, self_test=images, **options)
 
 
 EXPORTS: Registry[Target] = Registry()
 EXPORTS.add(
     "c",
     Target(
-        lambda model, path, images: export_c(model, path, self_test=images),
+        _export_c,
         "a folder of C99, no stored weights; see its README.md",
         quantized=True,
+        options=("name", "arduino"),
     ),
 )
 EXPORTS.add(

@@ -20,6 +20,9 @@ from randprop.readouts.base import Arrays, Readout, Take, from_core, narrow
 
 __all__ = ["QuantizedReadout"]
 
+# Beside it 2**28 bits of 16-bit codes times 2**16 stay within 63 bits.
+_MAX_BIAS = 2**61
+
 
 class QuantizedReadout(Readout):
     """Linear readout in integers: the class of the largest score.
@@ -34,6 +37,7 @@ class QuantizedReadout(Readout):
     codes : ndarray of shape (n_classes, n_bits), integer
         In [0, 2**bits).
     bias : ndarray of shape (n_classes,), integer
+        In [-2**61, 2**61].
     classes : ndarray of shape (n_classes,)
         Labels.
     bits : int
@@ -95,6 +99,11 @@ class QuantizedReadout(Readout):
         n_classes = len(self.classes_)
         self.codes_ = as_integers("codes", codes, (n_classes, "n_bits"))
         self.bias_ = as_integers("bias", bias, (n_classes,))
+        for label, value in zip(self.classes_.tolist(), self.bias_.tolist(), strict=True):
+            if abs(value) > _MAX_BIAS:
+                raise ValueError(
+                    f"bias must lie in [-2**61, 2**61], got {value} for class {label!r}"
+                )
         top = 2**self.bits - 1
         if self.codes_.size and (self.codes_.min() < 0 or self.codes_.max() > top):
             raise ValueError(

@@ -158,9 +158,17 @@ class RidgeReadout(SummingReadout):
             key=lambda s: float(np.sum((coef - s * np.clip(np.rint(coef / s), -top, top)) ** 2)),
         )
         half = 2 ** (bits - 1)
+        bias = np.rint(intercept / scale)
+        worst = int(np.abs(bias).argmax())
+        if not abs(bias[worst]) <= 2**61:
+            raise ValueError(
+                f"RidgeReadout cannot be rounded to integers: the intercept of class "
+                f"{self.classes_.tolist()[worst]!r}, {intercept[worst]:.3g}, is too large beside "
+                f"coefficients of at most {largest:.3g}; use a smaller alpha than {self.alpha:g}"
+            )
         return QuantizedReadout(
             np.clip(np.rint(coef / scale), -top, top).astype(np.int64) + half,
-            np.rint(intercept / scale).astype(np.int64),
+            bias.astype(np.int64),
             self.classes_,
             bits=bits,
             offset=half,

@@ -1,23 +1,30 @@
 /* $description, readout of ${code_bits}-bit codes.
  * Written by randprop; include it in one file. */
-#ifndef MODEL_H
-#define MODEL_H
+#if defined(${P}MODEL_H) && ${P}MODEL_H != $mark
+#error "two models of one name in one file: export each with a name of its own"
+#endif
+#ifndef ${P}MODEL_H
+#define ${P}MODEL_H $mark
 
-#include "randprop_micro.h"
+#include "${p}randprop_micro.h"
 
-#define MODEL_N_FEATURES ${n_features}u
-#define MODEL_N_CLASSES ${n_classes}u
-#define MODEL_OUTPUT_BYTES ${row_bytes}u /* of the output bits */
-#define MODEL_BUFFER_SIZE ${buffer_size}u
+#if defined(__AVR__) && $table_number > 32767
+#error "an AVR reads tables of at most 32,767 bytes: export fewer bits, classes or units"
+#endif
+
+#define ${P}MODEL_N_FEATURES ${n_features}u
+#define ${P}MODEL_N_CLASSES ${n_classes}u
+#define ${P}MODEL_OUTPUT_BYTES ${row_bytes}u /* of the output bits */
+#define ${P}MODEL_BUFFER_SIZE ${buffer_size}u
 /* By label, for an array of strings. */
-#define MODEL_CLASS_NAMES {$names}
+#define ${P}MODEL_CLASS_NAMES {$names}
 
 $widths
 /* For each class, for each bit of a code, highest first, one bit a unit. */
 $codes
 $bias
-static const rp_model model = {
+static const ${p}rp_model ${p}model = {
     $id, $scalars,
-    model_widths, model_codes, model_bias};
+    ${p}model_widths, ${p}model_codes, ${p}model_bias};
 
 #endif

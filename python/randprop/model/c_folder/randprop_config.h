@@ -1,8 +1,8 @@
-/* What the runtime is compiled for: the model of model.h alone. Written by randprop. */
-#ifndef RANDPROP_CONFIG_H
-#define RANDPROP_CONFIG_H
+/* What the runtime is compiled for: the model of ${p}model.h alone. Written by randprop. */
+#ifndef ${P}RANDPROP_CONFIG_H
+#define ${P}RANDPROP_CONFIG_H
 
-#define RP_FIXED_ID $id
+#define ${P}RP_FIXED_ID $id
 $defines
 
 #endif

@@ -1,17 +1,25 @@
 /* Inputs, and what the model must make of them. Written by randprop. */
-#ifndef SELF_TEST_H
-#define SELF_TEST_H
+#if defined(${P}SELF_TEST_H) && ${P}SELF_TEST_H != $test_mark
+#error "self-tests of two models of one name in one file: export each with a name of its own"
+#endif
+#ifndef ${P}SELF_TEST_H
+#define ${P}SELF_TEST_H $test_mark
 
-#include "randprop_micro.h"
+#include "${p}randprop_micro.h"
 
-#define SELF_TEST_SAMPLES ${n_tests}u
+/* Its instructions reach 64 KB of flash, from the start of which tables are laid. */
+#if defined(__AVR__) && $table_number + $test_number > 65000
+#error "an AVR reads tables of at most 65,000 bytes: export a smaller self-test"
+#endif
+
+#define ${P}SELF_TEST_SAMPLES ${n_tests}u
 
 $images
 $bits
 $scores
 $labels
-static const rp_expected self_test = {SELF_TEST_SAMPLES, self_test_images,
-                                      self_test_bits, self_test_scores,
-                                      self_test_labels};
+static const ${p}rp_expected ${p}self_test = {${P}SELF_TEST_SAMPLES, ${p}self_test_images,
+                                      ${p}self_test_bits, ${p}self_test_scores,
+                                      ${p}self_test_labels};
 
 #endif
