@@ -399,7 +399,13 @@ CALLS: dict[str, Callable[[Path], Call]] = {
         {"model": _model(), "X": X, "y": Y, "chunk_size": 5, "executor": None, "n_jobs": 1},
     ),
     "export_c": lambda folder: _written(
-        randprop.export_c, model=_model(), centroid_bits=3, ridge_bits=5, self_test=2
+        randprop.export_c,
+        model=_model(),
+        centroid_bits=3,
+        ridge_bits=5,
+        self_test=2,
+        name="x",
+        arduino=True,
     )(folder),
     "export_onnx": lambda folder: _written(randprop.export_onnx, model=_model(), matmul="integer")(
         folder
