@@ -194,6 +194,7 @@ def package(session: nox.Session) -> None:
         # What is no Python module came along too.
         export = ("export", "c", "--dataset", "digits", "--width", "64", "--out", "c")
         session.run("randprop", *export, silent=True)
+        session.run("randprop", *export[:-1], "zoo", "--name", "zoo", "--arduino", silent=True)
 
 
 def fuzz_target(session: nox.Session, source: Path) -> list[str | Path]:

@@ -327,7 +327,18 @@ def test_neighbors_are_kept_in_the_order_of_the_data(tmp_path):
 
 
 @pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing"])
-def test_workers_share_the_cpus(monkeypatch, backend):
+def test_joblib_shares_the_cpus_out(monkeypatch, backend):
+    monkeypatch.delenv("RANDPROP_NUM_THREADS", raising=False)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    share = max(1, _core.available_cpus() // 2) if backend == "loky" else 1
+    tasks = [joblib.delayed(check_threads)(None) for _ in range(4)]
+    assert joblib.Parallel(n_jobs=2, backend=backend)(tasks) == [share] * 4
+
+
+@pytest.mark.parametrize(
+    "backend", ["threading", "multiprocessing", pytest.param("loky", marks=pytest.mark.slow)]
+)
+def test_a_grid_search_starts_no_more_threads_than_cpus(monkeypatch, backend):
     from sklearn.model_selection import GridSearchCV
 
     monkeypatch.delenv("RANDPROP_NUM_THREADS", raising=False)

@@ -20,7 +20,13 @@ namespace randprop {
 int available_cpus() {
 #if defined(__linux__)
   // Read once: it is files, and it is asked for in every call. Affinity is one call of the kernel.
-  static const int quota = cgroup_cpus("/proc/self/cgroup", "/sys/fs/cgroup");
+  // No initialiser of a static variable, whose lock a fork could leave held in the child.
+  static std::atomic<int> known{-1};
+  int quota = known.load(std::memory_order_relaxed);
+  if (quota < 0) {
+    quota = cgroup_cpus("/proc/self/cgroup", "/sys/fs/cgroup");
+    known.store(quota, std::memory_order_relaxed);
+  }
   // A fixed cpu_set_t holds 1,024 CPUs; larger machines need the dynamic form.
   for (int capacity = 1024; capacity <= 1 << 20; capacity *= 4) {
     cpu_set_t* set = CPU_ALLOC(static_cast<std::size_t>(capacity));
