@@ -29,9 +29,10 @@ from randprop import (
     theory,
 )
 
-# Plain records that the library fills in and gives back; nobody constructs them.
+# What the library fills in and gives back, or warns with; nobody constructs them.
 RECORDS = {
-    "Evaluation", "Evaluations", "datasets.Dataset", "theory.CosineStatistics", "theory.Prediction",
+    "Evaluation", "Evaluations", "RandpropDataWarning", "datasets.Dataset",
+    "theory.CosineStatistics", "theory.Prediction",
 }  # fmt: skip
 # What the package's own parts say to each other about readouts and stages.
 PLUMBING = {

@@ -33,6 +33,7 @@ from randprop.readouts import Centroids, HammingNeighbors
 
 if TYPE_CHECKING:
     from randprop import datasets, reference, theory
+    from randprop._warnings import RandpropDataWarning
     from randprop.estimators import StepClassifier, StepTransformer
     from randprop.measure.evaluate import evaluate
     from randprop.measure.parallel import bit_chunks, evaluate_parallel, fit_parallel
@@ -52,6 +53,7 @@ __version__: str = _core.__version__
 _LAZY = {
     name: f"randprop.{module}"
     for module, names in {
+        "_warnings": ["RandpropDataWarning"],
         "datasets": ["datasets"],
         "estimators": ["StepClassifier", "StepTransformer"],
         "measure.evaluate": ["evaluate"],
@@ -73,10 +75,10 @@ _LAZY = {
 
 __all__ = [
     "BitMatrix", "Centroids", "Conv2D", "Dense", "Evaluation", "Evaluations",
-    "HammingNeighbors", "Model", "QuantizedReadout", "RidgeReadout", "StepClassifier",
-    "StepNetwork", "StepTransformer", "SweepResult", "__version__", "apply_weights",
-    "bit_chunks", "datasets", "evaluate", "evaluate_parallel", "export_c", "export_onnx",
-    "fit_parallel", "load", "reference", "save", "show_config", "sweep", "theory",
+    "HammingNeighbors", "Model", "QuantizedReadout", "RandpropDataWarning", "RidgeReadout",
+    "StepClassifier", "StepNetwork", "StepTransformer", "SweepResult", "__version__",
+    "apply_weights", "bit_chunks", "datasets", "evaluate", "evaluate_parallel", "export_c",
+    "export_onnx", "fit_parallel", "load", "reference", "save", "show_config", "sweep", "theory",
 ]  # fmt: skip
 
 
