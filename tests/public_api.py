@@ -273,7 +273,13 @@ CALLS: dict[str, Callable[[Path], Call]] = {
     ),
     "HammingNeighbors.predict": _method(_neighbors, "predict", bits=BITS),
     "HammingNeighbors.scores": _method(_neighbors, "scores", bits=BITS),
-    "Model": _plain(Model, network=NETWORK, readout=_model().readout, input_range=(0.0, 255.0)),
+    "Model": _plain(
+        Model,
+        network=NETWORK,
+        readout=_model().readout,
+        input_range=(0.0, 255.0),
+        feature_names=tuple(f"column {i}" for i in range(20)),
+    ),
     "Model.predict": _method(_model, "predict", X=X),
     "Model.propagate": _method(_model, "propagate", X=X, n_threads=2),
     "Model.quantize": _method(_model, "quantize", centroid_bits=3, ridge_bits=5),
@@ -492,6 +498,7 @@ CALLS: dict[str, Callable[[Path], Call]] = {
             "n_threads": 2,
         },
     ),
+    "to_bytes": _plain(randprop.to_bytes, X=X, input_range=(0.0, 255.0)),
     "theory.cosine_statistics": _plain(
         theory.cosine_statistics, X_train=X, y_train=Y, X_test=X[:6], y_test=Y[:6], max_pairs=50
     ),

@@ -6,8 +6,8 @@ type that no rule knows, fails here until it has.
 
 An outcome is one of three. SAME: another spelling of the same value, which gives the same result.
 ERROR: a documented error that names the parameter. EITHER: the value is as good as another to the
-function, which takes it or refuses it as documented. Nothing crashes, warns, or changes an object
-by a call that fails.
+function, which takes it or refuses it as documented. Nothing crashes, warns of anything but data
+that a network makes little of, or changes an object by a call that fails.
 """
 
 from __future__ import annotations
@@ -205,23 +205,36 @@ def exact_arrays(array: np.ndarray, any_integer: bool) -> Iterator[Case]:
         yield "negative", np.full(array.shape, -1), ERROR
 
 
-def features(array: np.ndarray) -> Iterator[Case]:
-    """For an array-like of real numbers."""
+def features(array: np.ndarray, of: str = "numbers") -> Iterator[Case]:
+    """For an array-like of real numbers, of integers or of bits."""
     import pandas
     import scipy.sparse
 
     yield from layouts(array)
-    yield from shapes(array)
+    for name, value, outcome in shapes(array):
+        # One image: of another size, as a rule.
+        yield name, value, EITHER if name == "a dimension more" else outcome
+    yield "five dimensions", array[None, None, None], ERROR
     yield from no_numbers(array)
     yield "list of lists", array.tolist(), SAME
+    yield "images", array[:, None], ERROR if of == "bits" else SAME
+    yield "images of channels", array[:, None, None].tolist(), ERROR if of == "bits" else SAME
     yield "DataFrame", pandas.DataFrame(array), SAME
+    nullable = pandas.DataFrame(array).astype("Int64")
+    yield "nullable DataFrame", nullable, EITHER if of == "bits" else SAME
+    missing = pandas.DataFrame(array).astype("Int64")
+    missing.iloc[0, 0] = pandas.NA
+    yield "DataFrame with a gap", missing, ERROR
+    yield "DataFrame of texts", pandas.DataFrame(array.astype(str)), ERROR
+    yield "DataFrame of categories", pandas.DataFrame(array).astype("category"), ERROR
+    yield "integers as floats", array.astype(np.float64), SAME if of == "numbers" else ERROR
+    yield "masked rows", [np.ma.masked_array(row, mask=row >= row.max()) for row in array], ERROR
     yield "big-endian", array.astype(">i4"), SAME
-    yield "float64", array.astype(np.float64), EITHER
-    yield "float16", array.astype(np.float16), EITHER
+    yield "float16", array.astype(np.float16), SAME if of == "numbers" else ERROR
     yield "bool array", array.astype(bool), EITHER
     yield "strings", array.astype(str), EITHER
-    yield "negative", np.full(array.shape, -1), EITHER
-    yield "huge", np.full(array.shape, 2**62), EITHER
+    yield "negative", np.full(array.shape, -1), EITHER if of == "numbers" else ERROR
+    yield "huge", np.full(array.shape, 2**62), EITHER if of == "numbers" else ERROR
     yield "huge floats", np.full(array.shape, 1e300), EITHER
     yield "beyond int64", np.full(array.shape, 2**64 - 1, dtype=np.uint64), EITHER
     yield "sparse", scipy.sparse.csr_array(array), EITHER
@@ -370,8 +383,10 @@ def cases(kind: str, good: Any) -> Iterator[Case]:
         return labels(good, optional)
     if kind.startswith("ndarray of shape"):
         return exact_arrays(good, any_integer="dtype" not in kind or "dtype int64" in kind)
-    if "shape (n_samples, n_features)" in kind or "shape (n_samples, n_bits)" in kind:
-        return features(good)
+    if "shape (n_samples, n_features)" in kind:
+        return features(good, "integers" if "of int" in kind else "numbers")
+    if "shape (n_samples, n_bits)" in kind:
+        return features(good, "bits")
     if kind.startswith("array-like"):
         return numbers(np.asarray(good))
     if kind.startswith("list of dict"):
@@ -443,6 +458,7 @@ PARAMETERS = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore::randprop.RandpropDataWarning")
 @pytest.mark.parametrize(("name", "parameter"), PARAMETERS)
 def test_bad_input(name: str, parameter: str, tmp_path: Path) -> None:
     entry = ENTRIES[name]

@@ -11,7 +11,7 @@ import pytest
 import randprop
 from helpers import random_bytes
 from randprop import datasets, evaluate, reference
-from randprop.model.scaling import to_bytes
+from randprop.measure.split import load_split
 
 # Depths and the interval that the accuracy of 8-bit networks must lie in, for any seed.
 PAPER = {0: (0.805, 0.832), 1: (0.780, 0.812), 2: (0.72, 0.76), 15: (0.08, 0.12)}
@@ -125,17 +125,17 @@ def test_float_features_are_mapped_by_the_training_range(small: tuple[Any, ...])
     assert "features mapped to 8 bits from [-1, 2]" in str(result)
     direct = evaluate(1, dataset=small)
     np.testing.assert_array_equal(result.confusion_matrix, direct.confusion_matrix)
-    a, b, found = to_bytes(np.array([[0.0, 10.0]]), np.array([[-5.0, 5.0], [20.0, 9.99]]))
-    assert a.tolist() == [[0, 255]]
-    assert b.tolist() == [[0, 128], [255, 255]]
-    assert found == (0.0, 10.0)
-    assert to_bytes(np.full((2, 2), 3.5), np.full((1, 2), 3.5))[0].tolist() == [[0, 0], [0, 0]]
+    # A test value beyond the range is cut; one between two bytes goes to the nearer.
+    a = np.array([[0.0, 10.0], [0.5, 10.0]])
+    split = load_split((a, [0, 1], np.array([[-5.0, 5.0], [20.0, 9.99]]), [0, 1]))
+    assert split.X_test.tolist() == [[0, 128], [255, 255]]
+    assert split.input_range == (0.0, 10.0)
 
 
 def test_integers_in_range_are_used_as_they_are(small: tuple[Any, ...]) -> None:
     X_train, y_train, X_test, y_test = small
     direct = evaluate(0, dataset=small)
-    for dtype in (np.int64, np.uint16):
+    for dtype in (np.int64, np.uint16, np.float64, np.float32):
         result = evaluate(0, dataset=(X_train.astype(dtype), y_train, X_test.astype(dtype), y_test))
         assert result.input_range is None
         np.testing.assert_array_equal(result.confusion_matrix, direct.confusion_matrix)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.sparse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -280,15 +281,22 @@ def test_bad_arguments(arguments: dict[str, Any], error: type[Exception], messag
     ("X", "error", "message"),
     [
         (np.zeros((2, 783), np.uint8), ValueError, "X has 783 features, the network expects 784"),
-        (np.zeros(784, np.uint8), ValueError, "X must have 2 dimensions"),
         (
-            np.zeros((2, 784)),
-            TypeError,
-            "X must be a BitMatrix or a uint8 array .* got an array of float64",
+            np.zeros((28, 28), np.uint8),
+            ValueError,
+            r"X has 28 features, the network expects 784; one sample is X.reshape\(1, -1\)",
         ),
-        (np.zeros((2, 784), bool), TypeError, "got an array of bool"),
-        (np.zeros((2, 13), np.uint64), TypeError, "got an array of uint64"),
-        ([[0] * 784], TypeError, "got list"),
+        (np.zeros(784, np.uint8), ValueError, r"got \(784,\); one sample is X.reshape\(1, -1\)"),
+        (
+            np.zeros((1, 2, 2, 7, 28), np.uint8),
+            ValueError,
+            r"\(n_samples, height, width, channels\)",
+        ),
+        (np.zeros((2, 784)), TypeError, r"integers .* got float64; randprop.to_bytes\(X\) makes"),
+        (np.full((2, 784), 256), ValueError, "integers from 0 to 255, got values from 256 to 256"),
+        (np.full((2, 784), -1), ValueError, "integers from 0 to 255, got values from -1 to -1"),
+        (np.full((2, 13), 2**63, np.uint64), ValueError, r"packed words are randprop.BitMatrix\("),
+        ([["a"] * 784], TypeError, "X must hold real numbers, got dtype"),
         (None, TypeError, "got NoneType"),
     ],
 )
@@ -296,6 +304,25 @@ def test_bad_input(X: Any, error: type[Exception], message: str) -> None:
     network = StepNetwork(784)
     with pytest.raises(error, match=message):
         network.propagate(X)
+
+
+def test_integers_of_any_type_and_images_are_features() -> None:
+    """Flat or as images and series, in any integer type: the same bytes, and so the same bits."""
+    X = random_bytes(0, 6, 8 * 5 * 3)
+    network = StepNetwork(120, 1, width=70)
+    expected = network.propagate(X)
+    for dtype in ("i2", ">i4", "i8", "u2", "<u8"):
+        assert network.propagate(X.astype(dtype)) == expected
+    for shape in ((6, 8, 15), (6, 8, 5, 3), (6, 120)):
+        assert network.propagate(X.reshape(shape)) == expected
+        assert network.propagate_all(X.reshape(shape).astype(int))[-1] == expected
+    assert network.propagate(X.tolist()) == expected
+    assert network.propagate(scipy.sparse.csr_array(X.astype(np.int64))) == expected
+    bits = X > 99
+    assert network.propagate(bits) == network.propagate(BitMatrix.from_array(bits))
+    assert len(network.propagate(X[:0])) == 0
+    with pytest.raises(ValueError, match="masked entries"):
+        network.propagate(np.ma.masked_greater(X.astype(int), 200))
 
 
 def test_bad_bits_and_threads(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -178,6 +178,74 @@ def test_dask_arrays_and_backends(tmp_path, whole, cluster):
     )
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_dask_blocks_of_unknown_size_and_frames(tmp_path, whole):
+    """Cut by the blocks of the data, which alone know how long they are."""
+    import dask.array
+
+    X = dask.array.from_array(X_TRAIN, chunks=(150, 40))
+    y = dask.array.from_array(Y_TRAIN, chunks=150)
+    kept = Y_TRAIN < 9
+    unknown, labels = X[y < 9], y[y < 9]
+    assert np.isnan(unknown.shape[0])
+    expected = file_of(fit_parallel(NETWORK, X_TRAIN[kept], Y_TRAIN[kept]), tmp_path)
+    assert file_of(fit_parallel(NETWORK, unknown, labels), tmp_path) == expected
+    images = dask.array.from_array(X_TRAIN.reshape(-1, 8, 8), chunks=(150, 8, 8))
+    assert file_of(fit_parallel(NETWORK, images, Y_TRAIN), tmp_path) == whole[1]
+    with pytest.raises(ValueError, match="10 blocks of unknown size: y must be of dask too.*ndarr"):
+        fit_parallel(NETWORK, unknown, Y_TRAIN[kept])
+    with pytest.raises(ValueError, match="in as many blocks, got 5"):
+        fit_parallel(NETWORK, unknown, dask.array.from_array(Y_TRAIN, chunks=300))
+    with pytest.raises(ValueError, match="A has blocks of unknown size"):
+        Centroids().fit(bit_chunks(unknown, Y_TRAIN))
+    masked = dask.array.ma.masked_equal(X, 16)
+    with pytest.raises(ValueError, match="X has masked entries"):
+        fit_parallel(NETWORK, masked, y)
+    with pytest.raises(ValueError, match="A has masked entries"):
+        Centroids().fit(bit_chunks(masked > 5, Y_TRAIN))
+
+    dataframe = pytest.importorskip("dask.dataframe")
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(X_TRAIN).add_prefix("pixel ")
+    parts = dataframe.from_pandas(frame, npartitions=4)
+    series = dataframe.from_pandas(pandas.Series(Y_TRAIN), npartitions=4)
+    for labels in (series, series.to_dask_array()):
+        model = fit_parallel(NETWORK, parts, labels, n_jobs=2)
+        assert model.feature_names == tuple(frame)
+        np.testing.assert_array_equal(model.readout.counts_, whole[0].readout.counts_)
+        found = evaluate_parallel(model, parts, labels)
+        assert found.accuracy == whole[0].score(X_TRAIN, Y_TRAIN)
+    with pytest.raises(ValueError, match="X has its columns in another order"):
+        evaluate_parallel(model, parts[parts.columns[::-1]], labels)
+
+
+@pytest.mark.parametrize("readout", ["centroid", "knn"])
+def test_empty_parts_are_skipped_and_an_empty_whole_is_not(tmp_path, readout):
+    parts = [(X_TRAIN[a:b], Y_TRAIN[a:b]) for a, b in ((0, 0), (0, 70), (70, 70), (70, 200))]
+    model = fit_parallel(NETWORK, parts, readout=readout)
+    expected = fit_parallel(NETWORK, X_TRAIN[:200], Y_TRAIN[:200], readout=readout)
+    assert file_of(model, tmp_path) == file_of(expected, tmp_path)
+    found = evaluate_parallel(model, parts)
+    assert found.n_samples == 200
+    for function, first in ((fit_parallel, NETWORK), (evaluate_parallel, model)):
+        with pytest.raises(ValueError, match="at least one sample"):
+            function(first, [parts[0], parts[2]])
+        with pytest.raises(ValueError, match="y has 3 labels for 0 samples of X"):
+            function(first, [(X_TRAIN[:0], Y_TRAIN[:3])])
+        with pytest.raises(ValueError, match="X"):
+            function(first, X_TRAIN[:0], Y_TRAIN[:0])
+
+
+def test_bits_in_parts(tmp_path, whole):
+    """What `Model.propagate` takes as it is, is taken in parts."""
+    network = StepNetwork(64, width=30)
+    bits = BitMatrix.from_array(X_TRAIN > 7)
+    expected = Model(network, Centroids().fit(network.propagate(bits), Y_TRAIN))
+    parts = [(bits[:700], Y_TRAIN[:700]), (bits[700:], Y_TRAIN[700:])]
+    for model in (fit_parallel(network, parts), fit_parallel(network, bits, Y_TRAIN)):
+        assert file_of(model, tmp_path) == file_of(expected, tmp_path)
+
+
 @pytest.mark.parametrize("moment", ["while parts are handed out", "right after a gather"])
 @pytest.mark.filterwarnings("ignore")
 def test_a_worker_killed_in_mid_run(tmp_path, whole, cluster, monkeypatch, moment):

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from randprop.model.export_onnx import export_onnx
     from randprop.model.files import load, save
     from randprop.model.model import Model
+    from randprop.model.scaling import to_bytes
     from randprop.readouts.quantized import QuantizedReadout
     from randprop.readouts.ridge import RidgeReadout
 
@@ -65,6 +66,7 @@ _LAZY = {
         "model.export_onnx": ["export_onnx"],
         "model.files": ["load", "save"],
         "model.model": ["Model"],
+        "model.scaling": ["to_bytes"],
         "readouts.quantized": ["QuantizedReadout"],
         "readouts.ridge": ["RidgeReadout"],
         "reference": ["reference"],
@@ -79,6 +81,7 @@ __all__ = [
     "StepClassifier", "StepNetwork", "StepTransformer", "SweepResult", "__version__",
     "apply_weights", "bit_chunks", "datasets", "evaluate", "evaluate_parallel", "export_c",
     "export_onnx", "fit_parallel", "load", "reference", "save", "show_config", "sweep", "theory",
+    "to_bytes",
 ]  # fmt: skip
 
 

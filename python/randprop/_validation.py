@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
-    "as_array", "as_classes", "as_codes", "as_integers", "as_labels", "as_reals", "as_table",
+    "as_array", "as_classes", "as_codes", "as_integers", "as_labels", "as_reals",
     "check_array", "check_choice", "check_flag", "check_int", "check_integers", "check_ints",
     "check_jobs", "check_number", "check_path", "check_threads", "refuse_masked", "several", "told",
 ]  # fmt: skip
@@ -212,13 +212,23 @@ def as_classes(name: str, y: ArrayLike) -> NDArray[Any]:
 
 
 def refuse_masked(name: str, values: object) -> None:
-    """Refuse a masked array with masked entries: what stands under a mask is not to be used."""
+    """Refuse masked entries, in lists too: what stands under a mask is not to be used.
+
+    `np.asarray` takes a mask off: whatever may have one comes here first.
+    """
     # Whoever has a masked array has loaded numpy.ma, which is not loaded here for all others.
     ma = sys.modules.get("numpy.ma")
-    if ma is not None and isinstance(values, ma.MaskedArray) and ma.is_masked(values):
+    if ma is not None and _is_masked(values, ma):
         raise ValueError(
             f"{name} has masked entries; leave out those samples, or fill them with `filled`"
         )
+
+
+def _is_masked(values: object, ma: Any) -> bool:
+    if isinstance(values, (list, tuple)):
+        kinds = (list, tuple, ma.MaskedArray)
+        return any(_is_masked(value, ma) for value in values if isinstance(value, kinds))
+    return isinstance(values, ma.MaskedArray) and bool(ma.is_masked(values))
 
 
 def check_array(name: str, values: object, dtype: type, n_dims: int) -> None:
@@ -255,27 +265,13 @@ def as_integers(name: str, values: ArrayLike, shape: tuple[int | str, ...]) -> N
 
 def as_reals(name: str, values: ArrayLike) -> NDArray[np.float64]:
     """Return an array of finite real numbers as float64."""
-    return np.asarray(_real(name, values), dtype=np.float64)
-
-
-def as_table(name: str, X: ArrayLike) -> NDArray[Any]:
-    """Return features as a 2-dimensional array of finite real numbers, neither axis empty."""
-    array = _real(name, X)
-    if array.ndim != 2 or array.size == 0:
-        raise ValueError(
-            f"{name} must have shape (n_samples, n_features), neither 0, got {array.shape}"
-        )
-    return array
-
-
-def _real(name: str, values: ArrayLike) -> NDArray[Any]:
     refuse_masked(name, values)
     array = as_array(name, values)
     if array.dtype.kind not in "buif":
         raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}")
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise ValueError(f"{name} must not contain NaN or infinity")
-    return array
+    return np.asarray(array, dtype=np.float64)
 
 
 def as_array(name: str, values: ArrayLike) -> NDArray[Any]:

@@ -12,8 +12,7 @@ import randprop._core as _core
 from randprop._validation import as_array, check_int, refuse_masked
 
 __all__ = [
-    "BitMatrix", "Features", "as_features", "check_columns", "stack",
-    "trusted_bits",
+    "BitMatrix", "Features", "as_features", "stack", "trusted_bits",
 ]  # fmt: skip
 
 _MAX_BITS = 1 << 28
@@ -268,12 +267,6 @@ def as_features(name: str, features: object) -> Features:
             f"{name} must have 2 dimensions (n_samples, n_features), got shape {features.shape}"
         )
     return np.ascontiguousarray(features)
-
-
-def check_columns(X: Features, n_inputs: int) -> None:
-    """Refuse features of another number than a network reads."""
-    if X.shape[1] != n_inputs:
-        raise ValueError(f"X has {X.shape[1]} features, the network expects {n_inputs}")
 
 
 def stack(parts: Sequence[Features]) -> Features:

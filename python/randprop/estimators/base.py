@@ -8,21 +8,26 @@ from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_array, check_X_y, validate_data
 
+from randprop._features import (
+    as_rows,
+    check_width,
+    computed,
+    is_frame,
+    read_frame,
+    without_duplicates,
+)
 from randprop._validation import check_jobs, refuse_masked
-from randprop.bits import BitMatrix, Features, stack
-from randprop.model.scaling import check_range, fits_bytes, map_to_bytes
+from randprop.bits import BitMatrix
+from randprop.model.scaling import check_range, choose_range, propagate_table, warn_outside
 from randprop.network.stages import Stage
 from randprop.network.step_network import StepNetwork
 
 __all__ = ["StepNetworkEstimator"]
-
-_ROWS = 8192  # samples that are made dense, or bytes, at a time
 
 
 class StepNetworkEstimator(BaseEstimator):
@@ -41,18 +46,11 @@ class StepNetworkEstimator(BaseEstimator):
 
     def _start(self, X: Any) -> None:
         """Make the network for the features of `X`, and the range that maps them to bytes."""
-        if self.input_range is None:
-            values = X.data if sparse.issparse(X) else X
-            if not values.size or fits_bytes(values):  # a sparse matrix may hold zeros alone
-                self.input_range_ = (0.0, 255.0)
-            else:
-                low, high = float(values.min()), float(values.max())
-                # The zeros that a sparse matrix does not store.
-                self.input_range_ = (
-                    (min(low, 0.0), max(high, 0.0)) if sparse.issparse(X) else (low, high)
-                )
-        else:
-            self.input_range_ = check_range("input_range", self.input_range)
+        given = None if self.input_range is None else check_range("input_range", self.input_range)
+        # None: integers of [0, 255] as they come.
+        self._chosen_range = choose_range(X, given)
+        self.input_range_ = check_range("input_range", self._chosen_range)
+        self._told_outside = given is not None  # what is given is meant
         width: Any = self.width
         self.network_ = StepNetwork(
             X.shape[1],
@@ -64,23 +62,41 @@ class StepNetworkEstimator(BaseEstimator):
             input_shape=self.input_shape,
         )
 
-    def _validated(self, X: Any, *, reset: bool) -> Any:
-        """Return features as scikit-learn's contract has them."""
+    def _validated(self, X: Any, y: Any = "no_validation", *, reset: bool) -> Any:
+        """Return features, and labels where there are any, as scikit-learn's contract has them.
+
+        Before it stands what all of this library takes: images, and frames of any numbers.
+        """
+        X = computed(X)
         refuse_masked("X", X)
-        return validate_data(self, X, accept_sparse="csr", dtype="numeric", reset=reset)
+        rules: Any = {"accept_sparse": "csr", "dtype": "numeric"}
+        alone = isinstance(y, str)
+        if is_frame(X):
+            numbers, _ = read_frame("X", X)
+            # Its names are scikit-learn's affair, its columns are read.
+            validate_data(self, X, y, skip_check_array=True, reset=reset)
+            found = check_array(numbers, **rules) if alone else check_X_y(numbers, y, **rules)
+        else:
+            X = as_rows("X", X)
+            if not reset and getattr(X, "ndim", 0) == 2 and X.shape[0] > 1:
+                self._refuse_one_sample(X.shape)
+            found = validate_data(self, X, y, **rules, reset=reset)
+        return without_duplicates(found) if alone else (without_duplicates(found[0]), found[1])
+
+    def _refuse_one_sample(self, shape: tuple[int, ...]) -> None:
+        """Refuse an image in place of images; other widths are left to scikit-learn's words."""
+        n_features = getattr(self, "n_features_in_", 0)
+        if shape[0] * shape[1] == n_features:
+            check_width("X", shape, n_features, type(self).__name__)
 
     def _propagated(self, X: Any) -> BitMatrix:
-        """Return the bits of validated features, some samples at a time: their bytes stay small."""
-        threads = self._threads()
-        parts: list[Features] = []
-        for start in range(0, X.shape[0], _ROWS):
-            part = X[start : start + _ROWS]
-            dense = part.toarray() if sparse.issparse(part) else part
-            bytes_ = map_to_bytes(dense, self.input_range_)
-            parts.append(self.network_.propagate(bytes_, n_threads=threads))
-        bits = stack(parts)
-        assert isinstance(bits, BitMatrix)
-        return bits
+        """Return the bits of validated features."""
+        return propagate_table(self.network_, X, self.input_range_, self._threads())
+
+    def _warn_outside(self, X: Any) -> None:
+        """Warn, once, where a later part does not fit the range that the first one gave."""
+        if not self._told_outside:
+            self._told_outside = warn_outside("X", X, self._chosen_range, "the first part")
 
     def _threads(self) -> int | None:
         """Return `n_jobs`, checked; a readout that is fitted here asks where it runs later."""

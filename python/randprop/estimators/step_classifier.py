@@ -11,8 +11,9 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
+from randprop._features import feature_names
 from randprop._validation import refuse_masked
 from randprop.bits import BitMatrix
 from randprop.estimators.base import StepNetworkEstimator
@@ -62,8 +63,10 @@ class StepClassifier(ClassifierMixin, StepNetworkEstimator):
         Of ``"ridge"``: the weight of the L2 term.
     input_range : (float, float), optional
         What is mapped to 0 and 255. Default: the smallest and the largest feature of the training
-        data (`fit`) or of the first part (`partial_fit`); integers of [0, 255] are left as they
-        are. Give it where parts fitted one by one must make the model of the whole.
+        data (`fit`) or of the first part (`partial_fit`); where all are integers of [0, 255],
+        whatever their type, they are used as they come. Give it where parts fitted one by one must
+        make the model of the whole: a later part that does not fit the range of the first is
+        rounded and cut, with a `RandpropDataWarning`.
     input_shape : (int, int, int), optional
         Height, width and channels of the features, needed where the first matrix is a `Conv2D`.
     random_state : int, RandomState instance or None, default=0
@@ -133,7 +136,7 @@ class StepClassifier(ClassifierMixin, StepNetworkEstimator):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Finite numbers.
+            Finite numbers, as `to_bytes` takes them.
         y : array-like of shape (n_samples,)
             Labels: numbers or strings.
 
@@ -216,7 +219,13 @@ class StepClassifier(ClassifierMixin, StepNetworkEstimator):
     def model_(self) -> Model:
         """The fitted network and readout, for `save`, `export_c` and `export_onnx`."""
         check_is_fitted(self, "readout_")
-        return Model(self.network_, self.readout_, input_range=self.input_range_)
+        names = getattr(self, "feature_names_in_", None)
+        return Model(
+            self.network_,
+            self.readout_,
+            input_range=self.input_range_,
+            feature_names=None if names is None else feature_names(names),
+        )
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -231,9 +240,8 @@ class StepClassifier(ClassifierMixin, StepNetworkEstimator):
     def _fit(self, X: Any, y: Any, classes: ArrayLike | None, *, first: bool) -> StepClassifier:
         with self._unchanged_by_failure():
             self._validate_params()
-            refuse_masked("X", X)
             refuse_masked("y", y)
-            X, y = validate_data(self, X, y, accept_sparse="csr", dtype="numeric", reset=first)
+            X, y = self._validated(X, y, reset=first)
             check_classification_targets(y)
             if first:
                 self._start(X)
@@ -244,6 +252,8 @@ class StepClassifier(ClassifierMixin, StepNetworkEstimator):
                     alpha=self.alpha,
                     n_threads=self._threads(),
                 )
+            else:
+                self._warn_outside(X)
             self.readout_.partial_fit(self._propagated(X), y, classes)
             self.classes_ = self.readout_.classes_
         return self

@@ -32,7 +32,7 @@ class StepTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, StepNet
         0 and 1 as uint8, or 64 bits to a uint64 word as `BitMatrix.words`.
     input_range : (float, float), optional
         What is mapped to 0 and 255. Default: the smallest and the largest feature of the training
-        data; integers of [0, 255] are left as they are.
+        data; where all are integers of [0, 255], whatever their type, they are used as they come.
     input_shape : (int, int, int), optional
         Height, width and channels of the features, needed where the first matrix is a `Conv2D`.
     random_state : int, RandomState instance or None, default=0
@@ -88,7 +88,7 @@ class StepTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, StepNet
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Finite numbers.
+            Finite numbers, as `to_bytes` takes them.
         y : ignored
 
         Returns

@@ -6,6 +6,7 @@ order, gives the same readout to the last bit.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor
 from copy import copy
@@ -16,12 +17,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from randprop._features import computed, feature_names, frame_names, is_frame
 from randprop._validation import as_array, as_codes, as_labels, check_int, refuse_masked
 from randprop.bits import BitMatrix
 from randprop.measure.metrics import accuracy_of, confusion_of
 from randprop.measure.workers import check_workers, run_tasks
-from randprop.model.model import Model
-from randprop.model.scaling import as_input, check_features, check_range
+from randprop.model.model import Model, check_names
+from randprop.model.scaling import (
+    AS_THEY_COME,
+    check_features,
+    check_range,
+    fits_bytes,
+    propagate_table,
+)
 from randprop.network.step_network import StepNetwork
 from randprop.readouts.base import Readout
 from randprop.readouts.registry import make_readout
@@ -77,10 +85,11 @@ def fit_parallel(
     network : StepNetwork
     X : array-like or dask array of shape (n_samples, n_features), or iterable of (X, y)
         Features as `Model.propagate` takes them. A NumPy memmap is read part by part; a dask array
-        is computed block by block where its scheduler computes; an iterable of parts may be
-        endlessly larger than memory.
+        or dask DataFrame is computed block by block by the workers; an iterable of parts may be
+        endlessly larger than memory. Parts may be empty, the whole may not.
     y : array-like or dask array of shape (n_samples,), optional
-        Labels; not given where `X` is an iterable of parts.
+        Labels; not given where `X` is an iterable of parts. Where the blocks of `X` are of unknown
+        size, as those of a dask DataFrame are, a dask array or Series in as many blocks.
     readout : str or Readout, default="centroid"
         As `evaluate` takes it.
     metric : {"euclidean", "cosine", "hamming"}, default="euclidean"
@@ -90,7 +99,8 @@ def fit_parallel(
     alpha : float, default=1.0
         Of ``"ridge"``.
     input_range : (float, float), optional
-        As for `Model`.
+        As for `Model`. Default: features must be integers of [0, 255], of any type; no part is
+        rounded without a range.
     chunk_size : int, default=4096
         Samples of a part.
     executor : concurrent.futures.Executor, optional
@@ -118,25 +128,27 @@ def fit_parallel(
     if not isinstance(network, StepNetwork):
         raise TypeError(f"network must be a StepNetwork, got {type(network).__name__}")
     empty = make_readout(readout, metric=metric, n_neighbors=n_neighbors, alpha=alpha, n_threads=1)
-    span = check_range("input_range", input_range)
+    span = None if input_range is None else check_range("input_range", input_range)
     check_workers(executor, n_jobs)
-    parts = _parts(X, y, network.n_features, chunk_size)
+    parts = _Parts(X, y, network.n_features, chunk_size)
     tasks = (
         (_fit_part, (number, network, span, empty, *part)) for number, part in enumerate(parts)
     )
     fitted = empty.fresh()
-    waiting: dict[int, Readout] = {}
+    waiting: dict[int, Readout | None] = {}
     merged = 0
     for number, found in run_tasks(tasks, executor=executor, n_jobs=n_jobs):
         # Parts come in any order; sums do not depend on it, but kept vectors do.
         waiting[number] = found
         while waiting and (merged in waiting or not empty.ordered):
-            fitted.merge(waiting.pop(merged if empty.ordered else number))
+            part = waiting.pop(merged if empty.ordered else number)
+            if part is not None:
+                fitted.merge(part)
             merged += 1
-    if not merged:
+    if fitted.n_features is None:
         raise ValueError("X must hold at least one sample, got 0")
     fitted.n_threads = None
-    return Model(network, fitted, input_range=input_range)
+    return Model(network, fitted, input_range=span, feature_names=parts.names)
 
 
 def evaluate_parallel(
@@ -172,7 +184,7 @@ def evaluate_parallel(
     if not isinstance(model, Model):
         raise TypeError(f"model must be a Model, got {type(model).__name__}")
     check_workers(executor, n_jobs)
-    parts = _parts(X, y, model.network.n_features, chunk_size)
+    parts = _Parts(X, y, model.network.n_features, chunk_size, model.feature_names)
     n_classes = len(model.classes_)
     matrix = np.zeros((n_classes, n_classes), dtype=np.int64)
     tasks = ((_count_part, (model, *part)) for part in parts)
@@ -214,38 +226,62 @@ def bit_chunks(A: Any, y: ArrayLike, chunk_size: int = 4096) -> Iterator[tuple[B
     A = A if hasattr(A, "shape") else as_array("A", A)
     if len(A.shape) != 2:
         raise ValueError(f"A must have 2 dimensions, got shape {tuple(A.shape)}")
+    if math.isnan(A.shape[0]):
+        raise ValueError("A has blocks of unknown size; call A.compute_chunk_sizes() first")
     n_samples = int(A.shape[0])
     labels = as_labels("y", y, n_samples, "A")
     for start in range(0, n_samples, size):
         rows = slice(start, start + size)
-        yield BitMatrix.from_array(np.asarray(A[rows])), labels[rows]
+        # Masks are still there, and refused.
+        yield BitMatrix.from_array(computed(A[rows])), labels[rows]
 
 
 def _fit_part(
     number: int,
     network: StepNetwork,
-    input_range: tuple[float, float],
+    input_range: tuple[float, float] | None,
     empty: Readout,
     X: Any,
     y: Any,
-) -> tuple[int, Readout]:
-    X, y = _computed(X), _computed(y)
-    # One thread: the parts are what runs side by side.
-    bits = _here(network).propagate(as_input(X, input_range), n_threads=1)
-    return number, empty.fresh().partial_fit(bits, y)
+) -> tuple[int, Readout | None]:
+    bits, labels = _propagated(network, input_range, X, y)
+    return number, None if bits is None else empty.fresh().partial_fit(bits, labels)
 
 
 def _count_part(model: Model, X: Any, y: Any) -> NDArray[np.int64]:
-    network, readout = _here(model.network), copy(model.readout)
-    readout.n_threads = 1
-    bits = network.propagate(as_input(_computed(X), model.input_range), n_threads=1)
-    predicted = readout.predict(bits)
-    labels = as_labels("y", _computed(y), len(predicted), "X")
     classes = model.classes_
+    bits, labels = _propagated(model.network, model.input_range, X, y)
+    if bits is None:
+        return np.zeros((len(classes), len(classes)), dtype=np.int64)
+    readout = copy(model.readout)
+    readout.n_threads = 1
+    predicted = readout.predict(bits)
     unseen = np.setdiff1d(labels, classes)
     if unseen.size:
         raise ValueError(f"y has labels that the model has not: {unseen[:5].tolist()}")
     return confusion_of(as_codes(labels, classes), as_codes(predicted, classes), len(classes))
+
+
+def _propagated(
+    network: StepNetwork, input_range: tuple[float, float] | None, X: Any, y: Any
+) -> tuple[BitMatrix | None, NDArray[Any]]:
+    """Return the bits and labels of a part, computed here; None for an empty one."""
+    X = computed(X)
+    features = X if isinstance(X, BitMatrix) else check_features("X", X, empty=True).values
+    n_samples = features.shape[0]
+    labels = as_labels("y", computed(y), n_samples, "X")
+    if not n_samples:
+        return None, labels
+    network = _here(network)
+    # One thread: the parts are what runs side by side.
+    if isinstance(features, BitMatrix):
+        return network.propagate(features, n_threads=1), labels
+    if input_range is None and not fits_bytes(features):
+        raise ValueError(
+            "X holds values other than integers of [0, 255]; give input_range=(low, high), "
+            "the range of all of the data, which is mapped to them"
+        )
+    return propagate_table(network, features, input_range or AS_THEY_COME, 1), labels
 
 
 @lru_cache(maxsize=1)  # the last network alone: prepared weights may be large
@@ -254,40 +290,89 @@ def _here(network: StepNetwork) -> StepNetwork:
     return network
 
 
-def _computed(part: Any) -> NDArray[Any]:
-    """Return an array; a block of a dask array is computed here, in the worker."""
-    return np.asarray(part.compute(scheduler="synchronous") if hasattr(part, "compute") else part)
+class _Parts:
+    """Data in parts, each (X, y), and what all frames among them call their columns."""
 
-
-def _parts(X: Any, y: Any, n_features: int, chunk_size: int) -> Iterable[Part]:
-    size = check_int("chunk_size", chunk_size, 1, 1 << 31)
-    refuse_masked("X", X)
-    if y is None:
-        if isinstance(X, np.ndarray) or hasattr(X, "dask") or not isinstance(X, Iterable):
+    def __init__(
+        self, X: Any, y: Any, n_features: int, chunk_size: int, names: tuple[str, ...] | None = None
+    ) -> None:
+        size = check_int("chunk_size", chunk_size, 1, 1 << 31)
+        refuse_masked("X", X)
+        self.names = names
+        if y is not None:
+            self._pairs: Iterable[Part] = self._cut(X, y, n_features, size)
+            return
+        whole = hasattr(X, "shape") or hasattr(X, "dask") or isinstance(X, BitMatrix)
+        if whole or not isinstance(X, Iterable):
             raise TypeError(
                 "y must be given, unless X is an iterable of (X, y) parts, "
                 f"got {type(X).__name__} and no y"
             )
-        return _checked_pairs(X)
-    if not hasattr(X, "dask"):
-        # Checked part by part: a look at all of a memmap would read all of it.
-        X = X if isinstance(X, np.ndarray) else check_features("X", X)
-    if len(X.shape) != 2 or X.shape[1] != n_features:
-        raise ValueError(f"X must have shape (n_samples, {n_features}), got {tuple(X.shape)}")
-    labels = y if hasattr(y, "dask") else as_labels("y", y, len(X), "X")
-    if len(labels) != len(X):
-        raise ValueError(f"y has {len(labels)} labels for {len(X)} samples of X")
-    starts = range(0, len(X), size)
-    if hasattr(X, "dask"):
-        # Blocks of the array's own: any other cut would read a block for each of its pieces.
-        starts_of = np.concatenate([[0], np.cumsum(X.chunks[0])])
-        pairs = zip(starts_of[:-1].tolist(), starts_of[1:].tolist(), strict=True)
-        return ((X[a:b], labels[a:b]) for a, b in pairs if b > a)
-    return ((X[start : start + size], labels[start : start + size]) for start in starts)
+        self._pairs = self._checked(X)
+
+    def __iter__(self) -> Iterator[Part]:
+        return iter(self._pairs)
+
+    def _checked(self, parts: Iterable[Any]) -> Iterator[Part]:
+        for number, part in enumerate(parts):
+            if not isinstance(part, (tuple, list)) or len(part) != 2:
+                raise TypeError(f"part {number} of X must be (X, y), got {type(part).__name__}")
+            if is_frame(part[0]):
+                self._name(f"part {number} of X", frame_names(part[0]))
+            yield part[0], part[1]
+
+    def _name(self, told: str, names: tuple[str, ...] | None) -> None:
+        check_names(told, names, self.names)
+        self.names = self.names or names
+
+    def _cut(self, X: Any, y: Any, n_features: int, size: int) -> Iterable[Part]:
+        if hasattr(X, "dask"):
+            if hasattr(X, "columns"):
+                self._name("X", feature_names(X.columns))
+        elif is_frame(X) or not (hasattr(X, "shape") and hasattr(X, "__getitem__")):
+            X, names = check_features("X", X)
+            self._name("X", names)
+        # Whatever else gives rows by slices is checked part by part: a look at all of a memmap
+        # would read all of it.
+        shape = tuple(X.shape)
+        if not 2 <= len(shape) <= 4 or math.prod(shape[1:]) != n_features:
+            raise ValueError(f"X must have shape (n_samples, {n_features}), got {shape}")
+        if hasattr(X, "dask"):
+            return _blocks(X, y)
+        n_samples = shape[0]
+        labels = y if hasattr(y, "dask") else as_labels("y", y, n_samples, "X")
+        if len(labels) != n_samples:
+            raise ValueError(f"y has {len(labels)} labels for {n_samples} samples of X")
+        starts = range(0, n_samples, size)
+        return ((X[start : start + size], labels[start : start + size]) for start in starts)
 
 
-def _checked_pairs(parts: Iterable[Any]) -> Iterator[Part]:
-    for number, part in enumerate(parts):
-        if not isinstance(part, (tuple, list)) or len(part) != 2:
-            raise TypeError(f"part {number} of X must be (X, y), got {type(part).__name__}")
-        yield part[0], part[1]
+def _blocks(X: Any, y: Any) -> Iterable[Part]:
+    """Cut dask's data by its own blocks: any other cut would read a block for each piece."""
+    parts, labels = _blocks_of(X), _blocks_of(y) if hasattr(y, "dask") else None
+    if _known(X) and (labels is None or _known(y)):
+        if labels is None:
+            y = as_labels("y", y, len(X), "X")
+        if len(y) != len(X):
+            raise ValueError(f"y has {len(y)} labels for {len(X)} samples of X")
+        starts = np.concatenate([[0], np.cumsum(X.chunks[0])])
+        pairs = zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True)
+        return ((X[a:b], y[a:b]) for a, b in pairs if b > a)
+    if labels is None or len(labels) != len(parts):
+        came = type(y).__name__ if labels is None else f"{len(labels)}"
+        raise ValueError(
+            f"X has {len(parts)} blocks of unknown size: y must be of dask too, in as many blocks, "
+            f"got {came}"
+        )
+    return zip(parts, labels, strict=True)
+
+
+def _blocks_of(data: Any) -> list[Any]:
+    if hasattr(data, "chunks"):
+        return [data.blocks[i] for i in range(data.numblocks[0])]
+    return [data.partitions[i] for i in range(data.npartitions)]
+
+
+def _known(data: Any) -> bool:
+    """Whether the sizes of dask's blocks are known: never those of a frame."""
+    return hasattr(data, "chunks") and not any(math.isnan(size) for size in data.chunks[0])

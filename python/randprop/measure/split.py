@@ -12,7 +12,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from randprop._validation import as_codes, as_labels
 from randprop.datasets import DATASETS
-from randprop.model.scaling import check_features, to_bytes
+from randprop.model.model import check_names
+from randprop.model.scaling import (
+    check_features,
+    check_range,
+    choose_range,
+    map_to_bytes,
+    warn_outside,
+)
 
 __all__ = ["ARRAYS", "Split", "load_split"]
 
@@ -87,13 +94,20 @@ def _load(dataset: str | Sequence[ArrayLike]) -> tuple[str, _Data, tuple[float, 
     if not isinstance(dataset, (tuple, list)) or len(dataset) != 4:
         came = f"{len(dataset)} of them" if hasattr(dataset, "__len__") else type(dataset).__name__
         raise TypeError(f"dataset must be a name or (X_train, y_train, X_test, y_test), got {came}")
-    X_train = check_features("X_train", dataset[0])
-    X_test = check_features("X_test", dataset[2])
-    if X_train.shape[1] != X_test.shape[1]:
-        raise ValueError(f"X_test has {X_test.shape[1]} features, X_train has {X_train.shape[1]}")
-    y_train = as_labels("y_train", dataset[1], len(X_train), "X_train")
-    y_test = as_labels("y_test", dataset[3], len(X_test), "X_test")
-    X_train, X_test, input_range = to_bytes(X_train, X_test)
+    train, test = check_features("X_train", dataset[0]), check_features("X_test", dataset[2])
+    check_names("X_test", test.names, train.names)
+    n_train, n_features = train.values.shape
+    n_test = test.values.shape[0]
+    if test.values.shape[1] != n_features:
+        raise ValueError(f"X_test has {test.values.shape[1]} features, X_train has {n_features}")
+    y_train = as_labels("y_train", dataset[1], n_train, "X_train")
+    y_test = as_labels("y_test", dataset[3], n_test, "X_test")
+    input_range = choose_range(train.values)
+    # Beyond the range of the training data is what a range is for.
+    if input_range is None:
+        warn_outside("X_test", test.values, None, "X_train")
+    span = check_range("input_range", input_range)
+    X_train, X_test = map_to_bytes(train.values, span), map_to_bytes(test.values, span)
     return ARRAYS, (X_train, y_train, X_test, y_test), input_range
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import zlib
 from pathlib import Path
@@ -107,7 +108,7 @@ def export_c(
     _check_readout(quantized)
     images = _self_test_images(self_test, network.n_features)
 
-    layout = _Layout(network, quantized, fitted.input_range)
+    layout = _Layout(network, quantized, fitted.input_range, fitted.feature_names)
     _check_test_size(layout, len(images))
     files = _written(layout, images, names, name if arduino else None)
     _check_replaced(folder, files)
@@ -121,9 +122,14 @@ class _Layout:
     """The numbers of an exported model, each under the name it has in C."""
 
     def __init__(
-        self, network: StepNetwork, quantized: QuantizedReadout, input_range: tuple[float, float]
+        self,
+        network: StepNetwork,
+        quantized: QuantizedReadout,
+        input_range: tuple[float, float],
+        feature_names: tuple[str, ...] | None,
     ) -> None:
         self.network, self.quantized, self.input_range = network, quantized, input_range
+        self.feature_names = feature_names
         widths = network.widths
         self.widest = max(widths)
         largest = 2**network.weight_bits - 1
@@ -369,7 +375,7 @@ def _values(layout: _Layout, images: NDArray[np.uint8], names: Names) -> dict[st
         "input_bytes": f"{network.n_features:,}",
         "test_bytes": f"{test_bytes:,}",
         "test_number": test_bytes,
-        "inputs": _inputs(*layout.input_range),
+        "inputs": _inputs(*layout.input_range) + _names(layout.feature_names),
     }
 
 
@@ -381,6 +387,11 @@ def _inputs(low: float, high: float) -> str:
         f"the integer\nnearest to 255 (x - ({low!r})) / ({high!r} - ({low!r})), those outside "
         "become 0 or 255."
     )
+
+
+def _names(names: tuple[str, ...] | None) -> str:
+    """Tell the order of the features, each in quotes and without a line's end."""
+    return "" if names is None else f"\n\nThey are, in this order: {json.dumps(names)[1:-1]}."
 
 
 def _sizes(network: StepNetwork) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +14,7 @@ import randprop._core as _core
 from randprop._files import write_bytes
 from randprop._validation import check_choice, check_path
 from randprop.model.model import HasModel, Model, as_model
+from randprop.model.scaling import AS_THEY_COME, arithmetic_of
 from randprop.network.stages import Conv2D, Dense, Shape
 from randprop.network.step_network import StepNetwork
 from randprop.readouts.centroids import Centroids
@@ -38,7 +40,8 @@ def export_onnx(
     Input ``X``: (n, n_features) of uint8 where the model takes integers of [0, 255] as they come,
     else of float64, which the graph maps to bytes by the model's `input_range`. Outputs ``label``
     (n,), ``scores`` (n, n_classes) of float64, whose largest is the label's, and ``bits``
-    (n, n_bits) of uint8.
+    (n, n_bits) of uint8. The model's feature names, if it has any, are metadata: a JSON list under
+    ``feature_names``.
 
     Bits and labels are those of the library: preactivations are integers in whatever type holds
     them exactly. The one exception is `RidgeReadout`, whose fitted values are sums of float64 that
@@ -96,7 +99,7 @@ def export_onnx(
     graph.node("Gather", graph.constant(_labels(classes)), best, to="label")
 
     network, types = fitted.network, onnx.TensorProto
-    as_is = fitted.input_range == (0.0, 255.0)
+    as_is = fitted.input_range == AS_THEY_COME
     kinds = {"O": types.STRING, "f": types.DOUBLE}
     label_type = kinds.get(_labels(classes).dtype.kind, types.INT64)
     value = onnx.helper.make_tensor_value_info
@@ -117,6 +120,9 @@ def export_onnx(
         opset_imports=[onnx.helper.make_opsetid("", OPSET)],
         ir_version=_IR_VERSION,
     )
+    if fitted.feature_names is not None:
+        names = json.dumps(fitted.feature_names)
+        onnx.helper.set_model_props(proto, {"feature_names": names})
     onnx.checker.check_model(proto, full_check=True)
     write_bytes(target, proto.SerializeToString(deterministic=True))
 
@@ -161,12 +167,12 @@ class _Graph:
 
 def _bytes(graph: _Graph, input_range: tuple[float, float]) -> str:
     """Features as bytes, by the operations of map_to_bytes."""
-    low, high = input_range
-    if (low, high) == (0.0, 255.0):
+    if input_range == AS_THEY_COME:
         return "X"
-    span = high - low if high > low else 1.0
-    moved = graph.node("Sub", "X", graph.constant(low, np.float64))
-    scaled = graph.node("Mul", moved, graph.constant(255.0 / span, np.float64))
+    unit, low, scale = arithmetic_of(input_range)
+    x = "X" if unit == 1.0 else graph.node("Mul", "X", graph.constant(unit, np.float64))
+    moved = graph.node("Sub", x, graph.constant(low, np.float64))
+    scaled = graph.node("Mul", moved, graph.constant(scale, np.float64))
     ends = graph.constant(0.0, np.float64), graph.constant(255.0, np.float64)
     # Rounds half to even, as NumPy does.
     return graph.cast(graph.node("Round", graph.node("Clip", scaled, *ends)), np.uint8)

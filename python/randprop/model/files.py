@@ -76,6 +76,8 @@ def save(model: Model | HasModel, path: str | os.PathLike[str]) -> None:
         "readout": {"kind": model.readout.kind, **numbers},
         "classes": labels,
     }
+    if model.feature_names is not None:
+        description["feature_names"] = list(model.feature_names)
     text = json.dumps(description, sort_keys=True, separators=(",", ":"), allow_nan=False)
     # One entry: safetensors writes several in any order.
     text = f"{_sum(text, arrays):08x} {text}"
@@ -141,7 +143,11 @@ def load(path: str | os.PathLike[str]) -> Model:
         if len(np.unique(classes)) != len(classes) or not np.array_equal(np.sort(classes), classes):
             raise ValueError("classes that are not sorted, or not different")
         readout = _read_readout(description["readout"], arrays, classes, network.widths[-1])
-        return Model(network, readout, input_range=tuple(description["input_range"]))
+        names = description.get("feature_names")
+        if "feature_names" in description and not isinstance(names, list):
+            raise ValueError("feature_names that are no list")
+        span = tuple(description["input_range"])
+        return Model(network, readout, input_range=span, feature_names=names)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         what = f"no {error}" if isinstance(error, KeyError) else str(error)
         raise ValueError(f"{name} is damaged: {what}") from None

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from randprop._validation import as_labels, check_int, told
+from randprop._features import feature_names as names_of
+from randprop._validation import as_labels, check_int, check_threads, told
 from randprop.bits import BitMatrix
-from randprop.model.scaling import as_input, check_range
+from randprop.model.scaling import check_features, check_range, choose_range, propagate_table
 from randprop.network.stages import Width
 from randprop.network.step_network import StepNetwork
 from randprop.readouts.base import Readout
@@ -18,7 +19,7 @@ from randprop.readouts.centroids import Centroids
 from randprop.readouts.quantized import QuantizedReadout
 from randprop.readouts.registry import make_readout
 
-__all__ = ["HasModel", "Model", "as_model", "fit_model"]
+__all__ = ["HasModel", "Model", "as_model", "check_names", "fit_model"]
 
 
 class Model:
@@ -34,11 +35,15 @@ class Model:
         Low and high of the features, which are mapped to the integers 0 to 255 before they enter
         the network; those outside become 0 or 255. Default: (0, 255), features that are such
         integers as they come.
+    feature_names : sequence of str, optional
+        What the features are called, each once. A DataFrame of other columns, or of the same in
+        another order, is refused; an array has no names and is taken as it comes.
 
     Attributes
     ----------
     network, readout, input_range
         The arguments.
+    feature_names : tuple of str or None
     classes_ : ndarray of shape (n_classes,)
         Labels, sorted.
 
@@ -59,6 +64,7 @@ class Model:
         readout: Readout,
         *,
         input_range: tuple[float, float] | None = None,
+        feature_names: Sequence[str] | None = None,
     ) -> None:
         if not isinstance(network, StepNetwork):
             raise TypeError(f"network must be a StepNetwork, got {told(network)}")
@@ -80,6 +86,7 @@ class Model:
         self.network = network
         self.readout = readout
         self.input_range: tuple[float, float] = check_range("input_range", input_range)
+        self.feature_names = _check_feature_names(feature_names, network.n_features)
 
     @property
     def classes_(self) -> NDArray[Any]:
@@ -92,8 +99,7 @@ class Model:
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features), or BitMatrix
-            Numbers, mapped to bytes by `input_range`; or bits, as `StepNetwork.propagate` takes
-            them.
+            Numbers as `to_bytes` takes them, mapped by `input_range`; or bits.
         n_threads : int, optional
             As for `StepNetwork.propagate`.
 
@@ -101,7 +107,12 @@ class Model:
         -------
         BitMatrix of shape (n_samples, n_bits)
         """
-        return self.network.propagate(as_input(X, self.input_range), n_threads=n_threads)
+        if isinstance(X, BitMatrix):
+            return self.network.propagate(X, n_threads=n_threads)
+        features = check_features("X", X)
+        check_names("X", features.names, self.feature_names)
+        threads = check_threads(n_threads)
+        return propagate_table(self.network, features.values, self.input_range, threads)
 
     def predict(self, X: ArrayLike | BitMatrix) -> NDArray[Any]:
         """Label of each sample.
@@ -163,7 +174,9 @@ class Model:
         if isinstance(readout, Centroids) and readout.metric == "hamming":
             given["centroid_bits"] = 1
         quantized = readout.quantize(given.get(readout.bits_keyword, 8))
-        return Model(self.network, quantized, input_range=self.input_range)
+        return Model(
+            self.network, quantized, input_range=self.input_range, feature_names=self.feature_names
+        )
 
     def __repr__(self) -> str:
         mapped = self.input_range != (0.0, 255.0)
@@ -190,8 +203,49 @@ def as_model(model: Model | HasModel) -> Model:
     return found
 
 
+def check_names(name: str, found: tuple[str, ...] | None, expected: tuple[str, ...] | None) -> None:
+    """Refuse features of other names, or in another order; what has no names is taken."""
+    if found is None or expected is None or found == expected:
+        return
+    missing, new = _told_names(expected, found), _told_names(found, expected)
+    if missing or new:
+        parts = [f"lacks {missing}"] * bool(missing) + [f"has {new}"] * bool(new)
+        raise ValueError(f"{name} has other columns than were fitted: it {' and '.join(parts)}")
+    place = next(
+        i for i, names in enumerate(zip(found, expected, strict=True)) if len({*names}) > 1
+    )
+    raise ValueError(
+        f"{name} has its columns in another order than was fitted: column {place} is "
+        f"{found[place]!r}, expected {expected[place]!r}; select them by name, in order"
+    )
+
+
+def _told_names(names: tuple[str, ...], others: tuple[str, ...]) -> str:
+    """List the names that are not among others, some of them."""
+    known = set(others)
+    left = [repr(name)[:80] for name in names if name not in known]
+    return ", ".join(left[:5]) + (f" and {len(left) - 5} more" if len(left) > 5 else "")
+
+
+def _check_feature_names(names: Sequence[str] | None, n_features: int) -> tuple[str, ...] | None:
+    if names is None:
+        return None
+    if isinstance(names, (str, bytes)) or not isinstance(names, (list, tuple, np.ndarray)):
+        raise TypeError(f"feature_names must be a sequence of strings, got {told(names)}")
+    if len(names) != n_features:
+        raise ValueError(f"feature_names must be {n_features} names, got {len(names)}")
+    found = names_of(np.ravel(names).tolist() if isinstance(names, np.ndarray) else names)
+    if found is None:
+        raise ValueError("feature_names must be strings, each of them once")
+    try:
+        "".join(found).encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"feature_names must be text that UTF-8 can hold: {error}") from None
+    return found
+
+
 def fit_model(
-    X: NDArray[np.uint8],
+    X: ArrayLike,
     y: ArrayLike,
     *,
     layers: int = 0,
@@ -208,8 +262,9 @@ def fit_model(
     Arguments as for `StepNetwork`; `options` are those of the readout, as for `make_readout`.
     """
     empty = make_readout(readout, **options)
+    features = check_features("X", X)
     network = StepNetwork(
-        X.shape[1],
+        features.values.shape[1],
         layers,
         width=width,
         weight_bits=weight_bits,
@@ -217,4 +272,6 @@ def fit_model(
         seed=seed,
         input_shape=input_shape,
     )
-    return Model(network, empty.fit(network.propagate(X), y))
+    span = check_range("input_range", choose_range(features.values))
+    bits = propagate_table(network, features.values, span, None)
+    return Model(network, empty.fit(bits, y), input_range=span, feature_names=features.names)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 import randprop._core as _core
 from randprop._validation import check_choice, check_integers, check_threads
-from randprop.bits import BitMatrix, Features, as_features, check_columns, trusted_bits
+from randprop.bits import BitMatrix, trusted_bits
 from randprop.network.activations import ACTIVATIONS, step_names
+from randprop.network.inputs import as_input
 
 __all__ = ["apply_weights"]
 
@@ -19,7 +20,7 @@ _MAX_INPUTS = 1 << 16
 
 
 def apply_weights(
-    X: Features,
+    X: ArrayLike | BitMatrix,
     W: NDArray[np.integer[Any]],
     *,
     activation: str = "step",
@@ -32,9 +33,10 @@ def apply_weights(
 
     Parameters
     ----------
-    X : ndarray of shape (n_samples, n_in), dtype uint8, or BitMatrix
-        Features 0 to 255, or bits; n_in is at most 65,536.
-    W : ndarray of shape (n_out, n_in), integer
+    X : array-like of int of shape (n_samples, n_features), or BitMatrix
+        Integers from 0 to 255, or bits, as `StepNetwork.propagate` takes them; at most 65,536
+        features.
+    W : ndarray of shape (n_out, n_features), integer
         Weights between -2**22 and 2**22. Up to 8 bits are fast, more take two or three times as
         long.
     activation : {"step", "sign"}, default="step"
@@ -69,8 +71,7 @@ def apply_weights(
             f"W must lie between -{_MAX_WEIGHT} and {_MAX_WEIGHT}, "
             f"got values from {weights.min()} to {weights.max()}"
         )
-    X = as_features("X", X)
-    check_columns(X, weights.shape[1])
+    X = as_input(X, weights.shape[1])
     weights = np.ascontiguousarray(weights, dtype=np.int32)
     if isinstance(X, BitMatrix):
         bits = ACTIVATIONS[activation].bits

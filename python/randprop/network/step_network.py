@@ -8,13 +8,14 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 import randprop._core as _core
 from randprop._tables import text_table
 from randprop._validation import check_choice, check_int, check_threads
-from randprop.bits import BitMatrix, Features, as_features, check_columns, trusted_bits
+from randprop.bits import BitMatrix, Features, trusted_bits
 from randprop.network.activations import ACTIVATIONS, step_names
+from randprop.network.inputs import as_input
 from randprop.network.stages import (
     MAX_WIDTH,
     Dense,
@@ -195,13 +196,15 @@ class StepNetwork:
             lines.append([str(m), type(stage).__name__, output, *map(str, numbers)])
         return text_table(lines, left=(1, 2))
 
-    def propagate(self, X: Features, *, n_threads: int | None = None) -> BitMatrix:
+    def propagate(self, X: ArrayLike | BitMatrix, *, n_threads: int | None = None) -> BitMatrix:
         """Send samples through the network.
 
         Parameters
         ----------
-        X : ndarray of shape (n_samples, n_features), dtype uint8, or BitMatrix
-            Features 0 to 255, or bits read as 0 and 1.
+        X : array-like of int of shape (n_samples, n_features), or BitMatrix
+            Integers from 0 to 255 of any type, or bits read as 0 and 1. Images of shape
+            (n_samples, height, width) or (n_samples, height, width, channels) are laid out as rows.
+            `to_bytes` makes such integers of other numbers.
         n_threads : int, optional
             Default: ``RANDPROP_NUM_THREADS``, else every CPU that the process may use, in a worker
             of a pool its share of them; -1: all, -2: all but one. Does not change the result.
@@ -213,12 +216,15 @@ class StepNetwork:
         """
         return self._propagate(X, 0, self.n_stages, _core.Keep.last, n_threads)[-1]
 
-    def propagate_all(self, X: Features, *, n_threads: int | None = None) -> list[BitMatrix]:
+    def propagate_all(
+        self, X: ArrayLike | BitMatrix, *, n_threads: int | None = None
+    ) -> list[BitMatrix]:
         """Send samples through the network and keep the bits behind every matrix.
 
         Parameters
         ----------
-        X : ndarray of shape (n_samples, n_features), dtype uint8, or BitMatrix
+        X : array-like of int of shape (n_samples, n_features), or BitMatrix
+            As in `propagate`.
         n_threads : int, optional
             As in `propagate`.
 
@@ -230,14 +236,16 @@ class StepNetwork:
         """
         return self._propagate(X, 0, self.n_stages, _core.Keep.all, n_threads)
 
-    def propagate_stage(self, m: int, X: Features, *, n_threads: int | None = None) -> BitMatrix:
+    def propagate_stage(
+        self, m: int, X: ArrayLike | BitMatrix, *, n_threads: int | None = None
+    ) -> BitMatrix:
         """Send the input of one stage through that stage alone.
 
         Parameters
         ----------
         m : int
             In [0, layers].
-        X : ndarray of shape (n_samples, n_features), dtype uint8, or BitMatrix
+        X : array-like of int of shape (n_samples, n_features), or BitMatrix
             Features where `m` is 0, else the bits that stage ``m - 1`` put out.
         n_threads : int, optional
             As in `propagate`.
@@ -276,11 +284,15 @@ class StepNetwork:
         return self._core.weights(check_int("m", m, 0, self.layers))
 
     def _propagate(
-        self, X: Features, first: int, last: int, keep: _core.Keep, n_threads: int | None
+        self,
+        X: ArrayLike | BitMatrix,
+        first: int,
+        last: int,
+        keep: _core.Keep,
+        n_threads: int | None,
     ) -> list[BitMatrix]:
         threads = check_threads(n_threads)
-        X = as_features("X", X)
-        check_columns(X, self._widths[first - 1] if first else self._n_features)
+        X = as_input(X, self._widths[first - 1] if first else self._n_features)
         if isinstance(X, BitMatrix):
             outputs = self._core.propagate_bits(X.words, X.n_bits, first, last, keep, threads)
         else:
