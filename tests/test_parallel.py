@@ -179,7 +179,7 @@ def test_dask_arrays_and_backends(tmp_path, whole, cluster):
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_dask_blocks_of_unknown_size_and_frames(tmp_path, whole):
+def test_dask_blocks_of_unknown_size(tmp_path, whole):
     """Cut by the blocks of the data, which alone know how long they are."""
     import dask.array
 
@@ -204,6 +204,11 @@ def test_dask_blocks_of_unknown_size_and_frames(tmp_path, whole):
     with pytest.raises(ValueError, match="A has masked entries"):
         Centroids().fit(bit_chunks(masked > 5, Y_TRAIN))
 
+
+@pytest.mark.slow  # to import it alone takes seconds
+@pytest.mark.filterwarnings("ignore")
+def test_dask_frames(whole):
+    pytest.importorskip("pyarrow")
     dataframe = pytest.importorskip("dask.dataframe")
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame(X_TRAIN).add_prefix("pixel ")

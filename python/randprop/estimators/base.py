@@ -13,7 +13,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_array, check_X_y, validate_data
 
-from randprop._features import (
+from randprop._validation import check_jobs, refuse_masked
+from randprop.bits import BitMatrix
+from randprop.features import (
     as_rows,
     check_width,
     computed,
@@ -21,8 +23,6 @@ from randprop._features import (
     read_frame,
     without_duplicates,
 )
-from randprop._validation import check_jobs, refuse_masked
-from randprop.bits import BitMatrix
 from randprop.model.scaling import check_range, choose_range, propagate_table, warn_outside
 from randprop.network.stages import Stage
 from randprop.network.step_network import StepNetwork
@@ -70,7 +70,7 @@ class StepNetworkEstimator(BaseEstimator):
         X = computed(X)
         refuse_masked("X", X)
         rules: Any = {"accept_sparse": "csr", "dtype": "numeric"}
-        alone = isinstance(y, str)
+        alone = isinstance(y, str) and y == "no_validation"
         if is_frame(X):
             numbers, _ = read_frame("X", X)
             # Its names are scikit-learn's affair, its columns are read.
@@ -95,7 +95,7 @@ class StepNetworkEstimator(BaseEstimator):
 
     def _warn_outside(self, X: Any) -> None:
         """Warn, once, where a later part does not fit the range that the first one gave."""
-        if not self._told_outside:
+        if not getattr(self, "_told_outside", True):  # True: from a file of an older release
             self._told_outside = warn_outside("X", X, self._chosen_range, "the first part")
 
     def _threads(self) -> int | None:

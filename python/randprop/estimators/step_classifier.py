@@ -13,10 +13,10 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
-from randprop._features import feature_names
 from randprop._validation import refuse_masked
 from randprop.bits import BitMatrix
 from randprop.estimators.base import StepNetworkEstimator
+from randprop.features import feature_names
 from randprop.model.model import Model
 from randprop.network.stages import Stage
 from randprop.readouts.base import Readout

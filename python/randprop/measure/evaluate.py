@@ -71,9 +71,10 @@ def evaluate(
         Hidden layers. For several depths one network is propagated once.
     dataset : str or (X_train, y_train, X_test, y_test), default="mnist"
         A name that `randprop.datasets.load` knows, or arrays: features of shape
-        (n_samples, n_features), labels of shape (n_samples,). uint8 features, and integers of
-        [0, 255], are used as they come; others are mapped to 8 bits by the range of `X_train`,
-        which the result gives as `input_range`.
+        (n_samples, n_features), in any form that `to_bytes` takes, labels of shape (n_samples,).
+        Where `X_train` holds integers of [0, 255], whatever their type, features are used as they
+        come; others are mapped to 8 bits by the range of `X_train`, which the result gives as
+        `input_range`.
     width : int, Dense, Conv2D, or sequence of them, optional
         Outputs of every matrix, or of each of the ``max(layers) + 1``. Default: the number of
         features.

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from randprop._features import computed, feature_names, frame_names, is_frame
 from randprop._validation import as_array, as_codes, as_labels, check_int, refuse_masked
 from randprop.bits import BitMatrix
+from randprop.features import computed, feature_names, frame_names, is_frame
 from randprop.measure.metrics import accuracy_of, confusion_of
 from randprop.measure.workers import check_workers, run_tasks
 from randprop.model.model import Model, check_names

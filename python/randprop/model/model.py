@@ -8,9 +8,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from randprop._features import feature_names as names_of
 from randprop._validation import as_labels, check_int, check_threads, told
 from randprop.bits import BitMatrix
+from randprop.features import feature_names as names_of
 from randprop.model.scaling import check_features, check_range, choose_range, propagate_table
 from randprop.network.stages import Width
 from randprop.network.step_network import StepNetwork
@@ -99,7 +99,7 @@ class Model:
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features), or BitMatrix
-            Numbers as `to_bytes` takes them, mapped by `input_range`; or bits.
+            Numbers in any form that `to_bytes` takes, mapped by `input_range`; or bits.
         n_threads : int, optional
             As for `StepNetwork.propagate`.
 

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from randprop._features import Table, check_width, is_sparse, read_table, row_blocks, stored
 from randprop._validation import check_number, told
 from randprop._warnings import RandpropDataWarning
 from randprop.bits import BitMatrix, Features, stack
+from randprop.features import Table, check_width, is_sparse, read_table, row_blocks, stored
 from randprop.network.step_network import StepNetwork
 
 __all__ = [

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from randprop._features import check_width, is_sparse, read_table, row_blocks, stored
 from randprop.bits import BitMatrix, Features
+from randprop.features import check_width, is_sparse, read_table, row_blocks, stored
 
 __all__ = ["as_input"]
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from randprop._features import as_table
 from randprop._validation import as_labels, check_int
+from randprop.features import as_table
 
 __all__ = ["CosineStatistics", "cosine_statistics"]
 
