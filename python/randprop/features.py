@@ -24,6 +24,7 @@ __all__ = [
 
 # What is made of features on the way, however wide they are: about so many bytes at a time.
 BLOCK_BYTES = 32 << 20
+_FRAMES = (("pandas", "DataFrame"), ("polars", "DataFrame"), ("pyarrow", "Table"))
 _IMAGES = (3, 4)  # (n, height, width) and (n, height, width, channels); (n, length, channels)
 
 
@@ -41,10 +42,7 @@ def read_table(name: str, X: Any, *, empty: bool = False) -> Table:
     names = None
     if is_frame(X):
         X, names = read_frame(name, X)
-    if is_sparse(X):
-        values = _read_sparse(name, X)
-    else:
-        values = _read_array(name, X)
+    values = _read_sparse(name, X) if is_sparse(X) else _read_array(name, X)
     n_samples, n_features = values.shape
     if not n_features or not (n_samples or empty):
         raise ValueError(
@@ -73,9 +71,8 @@ def is_sparse(X: Any) -> bool:
 def is_frame(X: Any) -> bool:
     """Whether this is a table with named columns: of pandas, polars or pyarrow."""
     return any(
-        isinstance(X, getattr(sys.modules.get(library), kind, ()))
-        for library, kind in (("pandas", "DataFrame"), ("polars", "DataFrame"), ("pyarrow", "Table"))
-    )  # fmt: skip
+        isinstance(X, getattr(sys.modules.get(library), kind, ())) for library, kind in _FRAMES
+    )
 
 
 def feature_names(labels: Iterable[Any]) -> tuple[str, ...] | None:
@@ -114,12 +111,12 @@ def read_frame(name: str, X: Any) -> tuple[Any, tuple[str, ...] | None]:
     dtype = np.result_type(*arrays)
     for label, array in zip(labels, arrays, strict=True):
         # Integers beyond 2**53 are exact beside integers, and not beside floats.
-        if dtype.kind == "f" and array.dtype.kind in "iu" and array.dtype.itemsize == 8:
-            if ((array > 2**53) | (array < -(2**53))).any():
-                raise ValueError(
-                    f"column {label!r} of {name} holds integers beyond 2**53, which {dtype}, the "
-                    "type of all columns together, does not hold exactly; convert it with astype"
-                )
+        wide = dtype.kind == "f" and array.dtype.kind in "iu" and array.dtype.itemsize == 8
+        if wide and ((array > 2**53) | (array < -(2**53))).any():
+            raise ValueError(
+                f"column {label!r} of {name} holds integers beyond 2**53, which {dtype}, the "
+                "type of all columns together, does not hold exactly; convert it with astype"
+            )
     return np.stack(arrays, axis=1, dtype=dtype), feature_names(labels)
 
 
@@ -219,7 +216,7 @@ def check_width(name: str, shape: tuple[int, ...], n_features: int, reader: str)
 
 
 def stored(X: Any) -> NDArray[Any]:
-    """Return the values that are stored: all of an array, those of a sparse matrix that are not 0."""
+    """Return all values of an array, and of a sparse matrix those that it stores."""
     return np.asarray(X.data if is_sparse(X) else X)
 
 
