@@ -29,6 +29,7 @@ from randprop import (
 )
 from randprop.datasets import load_digits
 from randprop.features import BLOCK_BYTES, row_blocks
+from randprop.model import files
 from randprop.model.model import fit_model
 from randprop.model.scaling import choose_range, map_to_bytes
 
@@ -399,6 +400,8 @@ def test_masks_are_seen_in_parts() -> None:
         randprop.evaluate_parallel(model, [(masked, Y)])
     with pytest.raises(ValueError, match="masked entries"):
         StepClassifier().fit([np.ma.masked_array([1, 2], mask=[1, 0]), [3, 4]], [0, 1])
+    with pytest.raises(ValueError, match="rows has masked entries"):
+        NETWORK.propagate(X)[np.ma.masked_array([0, 1], mask=[0, 1])]
     with pytest.raises(ValueError, match="y has masked entries"):
         Centroids().fit(NETWORK.propagate(X[:2]), [0, np.ma.masked])
 
@@ -448,6 +451,30 @@ def test_names_in_exports(tmp_path: Any) -> None:
     folder = randprop.export_c(model, tmp_path / "c")
     readme = (folder / "README.md").read_text(encoding="utf-8")
     assert 'in this order: "a\\"; */ \\n#error", "\\u00fc", "b".' in readme
+
+
+@pytest.mark.parametrize(
+    "names",
+    [None, "abc", {"a": 1}, ["a", "b"], ["a", "b", "a"], ["a", "b", 3], ["a", "b", "\ud800"]],
+)
+def test_names_in_a_file_are_checked(tmp_path: Any, names: Any) -> None:
+    network = StepNetwork(3, width=9)
+    readout = Centroids().fit(network.propagate(X[:9, :3]), Y[:9])
+    described = files.json.dumps
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            files.json,
+            "dumps",
+            lambda found, **options: described({**found, "feature_names": names}, **options),
+        )
+        randprop.save(Model(network, readout), tmp_path / "model")
+    with pytest.raises(ValueError, match="model is damaged: feature_names"):
+        randprop.load(tmp_path / "model")
+
+
+def test_a_model_without_names_has_the_file_that_it_had(tmp_path: Any) -> None:
+    randprop.save(fit_model(X, Y, width=9), tmp_path / "model")
+    assert b"feature_names" not in (tmp_path / "model").read_bytes()
 
 
 @pytest.mark.parametrize(

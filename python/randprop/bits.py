@@ -212,6 +212,7 @@ class BitMatrix:
         elif not isinstance(rows, slice):
             if isinstance(rows, tuple):
                 raise TypeError("a BitMatrix is indexed by rows alone; to_array() gives the bits")
+            refuse_masked("rows", rows)
             rows = np.asarray(rows)
             if rows.size == 0 and rows.dtype.kind == "f":
                 rows = rows.astype(np.intp)

@@ -58,6 +58,8 @@ class Model:
     array(['cat', 'cat', 'dog'], dtype='<U3')
     """
 
+    feature_names: tuple[str, ...] | None = None  # also of models pickled before there were names
+
     def __init__(
         self,
         network: StepNetwork,
