@@ -8,7 +8,7 @@ import textwrap
 import time
 from typing import Any
 
-from harness import N_THREADS, Bench, main
+from harness import N_THREADS, Bench, main, save_figure
 from randprop import datasets, evaluate
 
 PACKED = """
@@ -138,8 +138,7 @@ def plot(bench: Bench, rows: list[dict[str, Any]]) -> None:
         axis.spines[["top", "right"]].set_visible(False)
     figure.tight_layout()
     assert bench.plot is not None
-    bench.plot.mkdir(parents=True, exist_ok=True)
-    figure.savefig(bench.plot / "bits_against_floats.png", dpi=120)
+    save_figure(figure, bench.plot / "bits_against_floats.png", 120)
     plt.close(figure)
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness import Bench, main
+from harness import Bench, main, save_figure
 from micro_targets import TARGETS, Target, build, footprint
 from micro_targets import run as run_device
 from randprop import BitMatrix, Centroids, Model, RidgeReadout, StepNetwork, datasets, export_c
@@ -269,8 +269,7 @@ def _draw(folder: Path, rows: list[dict[str, Any]], kinds: list[tuple[str, int]]
     axes.grid(alpha=0.3)
     axes.legend(frameon=False, fontsize=9)
     axes.set_title("MNIST, 784 inputs to 32 ... 784 random units of 1-bit weights", fontsize=10)
-    folder.mkdir(parents=True, exist_ok=True)
-    figure.savefig(folder / "embedded_bytes.png", dpi=150)
+    save_figure(figure, folder / "embedded_bytes.png", 150)
     plt.close(figure)
 
 

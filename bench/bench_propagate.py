@@ -8,7 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from harness import N_THREADS, Bench, forced, main, not_installed, peak, peer, random_bits, using
+from harness import (
+    N_THREADS,
+    Bench,
+    forced,
+    main,
+    not_installed,
+    peak,
+    peer,
+    random_bits,
+    save_figure,
+    using,
+)  # fmt: skip
 from randprop import BitMatrix, StepNetwork, _core
 
 WIDTH = 784
@@ -322,8 +333,7 @@ def plot(bench: Bench, curves: dict[str, tuple[list[int], list[float]]]) -> None
         axis.grid(True, which="major", alpha=0.3)
     figure.tight_layout()
     assert bench.plot is not None
-    bench.plot.mkdir(parents=True, exist_ok=True)
-    figure.savefig(bench.plot / "scaling.png", dpi=120)
+    save_figure(figure, bench.plot / "scaling.png", 120)
     plt.close(figure)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import importlib.metadata
+import io
 import json
 import os
 import platform
@@ -27,6 +28,7 @@ import numpy as np
 
 import randprop
 from randprop import _core
+from randprop._files import write_bytes, write_text
 
 PEERS = (
     "numba", "torch", "onnxruntime", "onnx", "scikit-learn", "faiss-cpu", "numkong", "torch-hd",
@@ -245,6 +247,14 @@ def main(run: Callable[[Bench], None]) -> None:
     )
 
 
+def save_figure(figure: Any, path: Path, dpi: int) -> None:
+    """Write a picture as PNG; its folder is made."""
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=dpi)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(path, picture.getvalue())
+
+
 def run_all(
     runs: list[Callable[[Bench], None]],
     *,
@@ -264,6 +274,6 @@ def run_all(
         run(bench)
     if json_file is not None:
         content = {"machine": machine(), "tables": bench.tables}
-        json_file.write_text(json.dumps(content, indent=1) + "\n")
+        write_text(json_file, json.dumps(content, indent=1) + "\n")
     if markdown_file is not None:
-        markdown_file.write_text(markdown(bench.tables, command, title))
+        write_text(markdown_file, markdown(bench.tables, command, title))

@@ -6,8 +6,11 @@ import gzip
 import hashlib
 import http.server
 import io
+import os
+import re
 import struct
 import tarfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +22,7 @@ from hypothesis import strategies as st
 
 from helpers import serving
 from randprop import datasets
-from randprop.datasets import cifar, fetch, idx, sources
+from randprop.datasets import cifar, fetch, idx, inflate, sources
 
 MNIST_MD5 = {
     "train-images": "6bbc9ace898e44ae57da46a324031adb",
@@ -75,7 +78,7 @@ def test_load_idx(tmp_path: Path) -> None:
     np.testing.assert_array_equal(y, labels)
     with pytest.raises(ValueError, match="labels.gz: expected at least 2 dimensions, got 1"):
         datasets.load_idx(tmp_path / "labels.gz", tmp_path / "labels.gz")
-    with pytest.raises(ValueError, match="images: expected 1 dimension, got 3"):
+    with pytest.raises(ValueError, match="images: expected 1 dimension, or .* got shape"):
         datasets.load_idx(tmp_path / "images", tmp_path / "images")
     (tmp_path / "four").write_bytes(idx_bytes(labels[:4]))
     with pytest.raises(ValueError, match="images holds 5 images, .*four 4 labels"):
@@ -120,7 +123,7 @@ def test_damaged_idx(data: bytes, message: str) -> None:
 def test_any_bytes_give_an_array_or_a_value_error(junk: bytes, cut: int) -> None:
     for data in (junk, GOOD[:cut] + junk, gzip.compress(GOOD)[:cut] + junk):
         try:
-            assert idx.parse(data, "junk").dtype == np.uint8
+            assert idx.parse(data, "junk", idx.INTEGERS).dtype.kind in "iu"
         except ValueError as error:
             assert str(error).startswith("junk: ")
 
@@ -135,7 +138,7 @@ def test_members_side_by_side_equal_the_plain_reader() -> None:
     bounds = idx._member_bounds(data)
     assert bounds is not None
     assert len(bounds) == 2
-    assert idx.gunzip(data, "file").tobytes() == gzip.decompress(data)
+    assert idx.unpack(data, "file").tobytes() == gzip.decompress(data)
 
 
 def test_damaged_members() -> None:
@@ -146,17 +149,146 @@ def test_damaged_members() -> None:
     wrong_size = bytearray(data)
     wrong_size[stop - 4] ^= 1  # the length that the first member states
     with pytest.raises(ValueError, match="file: "):
-        idx.gunzip(bytes(wrong_size), "file")
+        idx.unpack(bytes(wrong_size), "file")
     wrong_content = bytearray(data)
     wrong_content[stop + 1000] ^= 0xFF
     with pytest.raises(ValueError, match="file: not a valid gzip file"):
-        idx.gunzip(bytes(wrong_content), "file")
+        idx.unpack(bytes(wrong_content), "file")
     huge = bytearray(data)
     huge[stop - 4 : stop] = b"\xff\xff\xff\xff"
-    with pytest.raises(ValueError, match="more than its length can hold"):
-        idx.gunzip(bytes(huge), "file")
+    with pytest.raises(ValueError, match="needs .* bytes, the file has"):
+        idx.unpack(bytes(huge), "file")
     with pytest.raises(ValueError, match="cut short|not a valid"):
-        idx.gunzip(bytes(data[:-100]), "file")
+        idx.unpack(bytes(data[:-100]), "file")
+
+
+class Counted:
+    """zlib, with a count of the bytes that go in and come out."""
+
+    error = zlib.error
+
+    def __init__(self) -> None:
+        self.n_in = self.n_out = 0
+
+    def decompressobj(self, **options: Any) -> Any:
+        return CountedMember(self, zlib.decompressobj(**options))
+
+
+class CountedMember:
+    def __init__(self, counted: Counted, member: Any) -> None:
+        self._counted, self._member = counted, member
+
+    def decompress(self, data: bytes, most: int) -> bytes:
+        self._counted.n_in += len(data)
+        part: bytes = self._member.decompress(data, most)
+        self._counted.n_out += len(part)
+        return part
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._member, name)
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> Counted:
+    counted = Counted()
+    monkeypatch.setattr(inflate, "zlib", counted)
+    return counted
+
+
+def test_no_more_is_unpacked_than_the_header_says(counted: Counted) -> None:
+    bomb = gzip.compress(struct.pack(">HBB2I", 0, 8, 2, 1, 1) + bytes(50_000_000), 1)
+    with pytest.raises(ValueError, match=r"a: too long: shape \(1, 1\) needs 13 bytes"):
+        idx.parse(bomb, "a")
+    assert counted.n_out < 1_000_000
+
+
+def test_no_more_is_allocated_than_the_file_can_hold() -> None:
+    huge = gzip.compress(struct.pack(">HBB2I", 0, 8, 2, 2**31, 2**31))
+    with pytest.raises(ValueError, match="a: cut short: .* more than the file's length can hold"):
+        idx.parse(huge, "a")
+
+
+def test_empty_members_are_linear(counted: Counted) -> None:
+    data = gzip.compress(b"") * 5000 + gzip.compress(GOOD) + gzip.compress(b"") * 5000
+    assert idx.parse(data, "a").shape == (4, 3)
+    # Each of the two readings, of the header and of all.
+    assert counted.n_in < 2 * 20 * len(data)
+
+
+@pytest.mark.parametrize("zeros", [1, 100, 5000])
+def test_zeros_may_follow_a_gzip_file(zeros: int) -> None:
+    """As after a file that was written to a tape or a block of a fixed size."""
+    assert idx.parse(gzip.compress(GOOD) + bytes(zeros), "a").shape == (4, 3)
+    for data in (bytes(zeros) + b"x", bytes(zeros) + gzip.compress(b""), b"x" + bytes(zeros)):
+        with pytest.raises(ValueError, match="a: not a valid gzip file"):
+            idx.parse(gzip.compress(GOOD) + data, "a")
+
+
+@pytest.mark.parametrize("error", [MemoryError("none left"), KeyError("other")])
+def test_what_a_helper_meets_is_raised(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = packed_file()
+    bounds = idx._member_bounds(data)
+    assert bounds is not None
+    second = data[bounds[1][0] : bounds[1][1]]
+
+    def fails(member: Any, inflated: Any = inflate.inflate) -> Iterator[bytes]:
+        if bytes(member) == second:
+            raise error
+        yield from inflated(member)
+
+    monkeypatch.setattr(idx, "inflate", fails)
+    with pytest.raises(type(error)):
+        idx.parse(data, "a")
+
+
+@pytest.mark.parametrize(
+    ("kind", "dtype"), [(0x08, np.uint8), (0x09, np.int8), (0x0B, np.int16), (0x0C, np.int32)]
+)
+@pytest.mark.parametrize("compressed", [False, True])
+def test_labels_of_whole_numbers(kind: int, dtype: Any, compressed: bool, tmp_path: Path) -> None:
+    bounds = np.iinfo(dtype)
+    labels = np.array([bounds.min, bounds.max, 7, 0], dtype=dtype)
+    data = (
+        struct.pack(">HBBI", 0, kind, 1, 4)
+        + labels.astype(labels.dtype.newbyteorder(">")).tobytes()
+    )
+    (tmp_path / "images").write_bytes(GOOD)
+    (tmp_path / "labels").write_bytes(gzip.compress(data) if compressed else data)
+    X, y = datasets.load_idx(tmp_path / "images", tmp_path / "labels")
+    assert y.dtype == np.dtype(dtype)
+    assert y.dtype.isnative
+    assert y.tolist() == labels.tolist()
+    assert X.shape == (4, 3)
+    (tmp_path / "labels").write_bytes(data[:-1])
+    with pytest.raises(ValueError, match="labels: cut short"):
+        datasets.load_idx(tmp_path / "images", tmp_path / "labels")
+
+
+def test_labels_of_qmnist(tmp_path: Path) -> None:
+    table = (np.arange(32).reshape(4, 8) * 100_000).astype(">i4")
+    (tmp_path / "images").write_bytes(GOOD)
+    head = struct.pack(">HBB2I", 0, 0x0C, 2, 4, 8)
+    (tmp_path / "labels").write_bytes(gzip.compress(head + table.tobytes()))
+    _, y = datasets.load_idx(tmp_path / "images", tmp_path / "labels")
+    assert y.tolist() == [0, 800_000, 1_600_000, 2_400_000]
+    assert y.dtype == np.int32
+    with pytest.raises(ValueError, match="labels: byte 2 gives element type 0x0c, expected 0x08"):
+        datasets.load_idx(tmp_path / "labels", tmp_path / "labels")
+    (tmp_path / "labels").write_bytes(struct.pack(">HBB2I", 0, 0x0C, 2, 4, 7) + bytes(112))
+    with pytest.raises(ValueError, match="labels: expected 1 dimension, or .* got shape"):
+        datasets.load_idx(tmp_path / "images", tmp_path / "labels")
+
+
+def test_only_ordinary_files_are_data(tmp_path: Path) -> None:
+    (tmp_path / "images").write_bytes(GOOD)
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero"), Path("/dev/null")):
+        with pytest.raises(OSError, match=f"Not an ordinary file: '{path}'"):
+            datasets.load_idx(tmp_path / "images", path)
+        with pytest.raises(OSError, match=f"Not an ordinary file: '{path}'"):
+            fetch.read_checked(path, "")
+    with pytest.raises(IsADirectoryError, match=str(tmp_path)):
+        datasets.load_idx(tmp_path, tmp_path / "images")
 
 
 def cifar_archive(change: dict[str, bytes | None] | None = None) -> bytes:
@@ -203,6 +335,43 @@ def test_damaged_cifar() -> None:
     wrong[3073] = 10
     with pytest.raises(ValueError, match="b: record 1 has label 10, expected 0 to 9"):
         cifar.parse_batch(bytes(wrong), "b")
+
+
+def tar_of(*members: tuple[tarfile.TarInfo, bytes]) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.GNU_FORMAT) as archive:
+        for member, content in members:
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return out.getvalue()
+
+
+def named(name: str, kind: bytes = tarfile.REGTYPE) -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.type = kind
+    return member
+
+
+def test_hostile_cifar(monkeypatch: pytest.MonkeyPatch, counted: Counted) -> None:
+    monkeypatch.setattr(cifar, "_BATCH_RECORDS", 1)
+    batches = [(named(name), bytes(3073)) for name in (*cifar._TRAIN, cifar._TEST)]
+    good = tar_of(*batches)
+    assert cifar.read_archive(gzip.compress(good) + bytes(100), "a")[0].shape == (5, 3072)
+    with pytest.raises(ValueError, match="a: not a valid tar.gz archive: not a valid gzip file"):
+        cifar.read_archive(gzip.compress(good) + b"junk", "a")
+    # Each long name is read by a call within the call that reads the one before.
+    nested = tar_of(*[(named("x", tarfile.GNUTYPE_LONGNAME), b"y") for _ in range(2000)], *batches)
+    with pytest.raises(ValueError, match="a: not a valid tar.gz archive"):
+        cifar.read_archive(gzip.compress(nested), "a")
+    many = tar_of(*[(named("x"), b"") for _ in range(100)], *batches)
+    with pytest.raises(ValueError, match="a: more than 100 members"):
+        cifar.read_archive(gzip.compress(many), "a")
+    counted.n_out = 0
+    for kind in (tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE, tarfile.REGTYPE):
+        bomb = gzip.compress(tar_of((named("x", kind), bytes(30_000_000)), *batches), 1)
+        with pytest.raises(ValueError, match="a: not a valid tar.gz archive: holds more than"):
+            cifar.read_archive(bomb, "a")
+    assert counted.n_out < 3 * 2_000_000
 
 
 class Mirror(http.server.BaseHTTPRequestHandler):
@@ -301,6 +470,55 @@ def test_data_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr("sys.platform", "linux")
     assert fetch.data_home_path() == tmp_path / "cache" / "randprop"
+
+
+@pytest.fixture
+def homeless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user without a home folder and without an entry in the list of users."""
+
+    def unknown(uid: int) -> Any:
+        raise KeyError(uid)
+
+    for name in ("HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+
+
+def with_system_folder(folder: Path) -> sources.Source:
+    source, files = small_source(())
+    content = {n: hashlib.sha256(gzip.decompress(data)).hexdigest() for n, data in files.items()}
+    folder.mkdir()
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    return sources.Source("small", (), source.sha256, str(folder), content)
+
+
+def test_without_a_home_the_system_folder_is_looked_at(homeless: None, tmp_path: Path) -> None:
+    system = with_system_folder(tmp_path / "system")
+    assert datasets._load_published(system, None).X_train.shape == (6, 4)
+    for home in (None, "~/data", "~nobody-of-that-name/data"):
+        with pytest.raises(OSError, match="no such home folder; set RANDPROP_DATA"):
+            datasets._load_published(small_source(())[0], home)
+
+
+@pytest.mark.parametrize("home", ["a file", "~nobody-of-that-name/x", "x" * 300, "/dev/null/x"])
+def test_a_data_home_that_is_none(
+    home: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system = with_system_folder(tmp_path / "system")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a file").write_text("")
+    monkeypatch.setenv("RANDPROP_DATA", home)
+    assert datasets._load_published(system, None).X_train.shape == (6, 4)
+    with pytest.raises(OSError, match=re.escape(home)):
+        datasets._load_published(small_source(())[0], None)
+
+
+def test_a_cache_that_is_no_absolute_path_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative")
+    monkeypatch.setenv("HOME", "/home/somebody")
+    assert fetch.data_home_path() == Path("/home/somebody/.cache/randprop")
 
 
 @pytest.mark.parametrize("name", ["fashion_mnist", "kmnist", "cifar10"])

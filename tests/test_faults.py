@@ -12,6 +12,7 @@ import resource
 import signal
 import socket
 import sqlite3
+import stat
 import subprocess
 import sys
 import tempfile
@@ -31,7 +32,7 @@ import public_api
 import randprop
 from helpers import HANG, serving, wait_until
 from randprop import datasets
-from randprop.datasets import fetch, sources
+from randprop.datasets import fetch, sources, transfer
 
 # Loaded before a child may read less than its parent.
 LOADED = (onnx, tempfile, urllib.request)
@@ -165,42 +166,79 @@ def test_a_folder_that_cannot_be_written(name: str) -> None:
 # --- mirrors ---------------------------------------------------------------------------------
 
 
+ANSWER = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = ANSWER + b"Transfer-Encoding: chunked\r\n\r\n5\r\nbytes\r\n"
+# What is sent as it stands, and then a byte now and then for as long as the client waits.
+DRIPS = {
+    "drip": ANSWER + b"\r\n" + CONTENT[:1000],
+    "drip-status": b"HTTP/1.1 200 ",
+    "drip-header": ANSWER + b"X-Header: ",
+    "drip-chunk-size": CHUNKED + b"0",
+    "drip-trailer": CHUNKED + b"0\r\nX-Trailer: ",
+    "drip-redirection": b"HTTP/1.1 302 Found\r\nLocation: /good/file.gz\r\n\r\n",
+}
+# What is sent as it stands, and no more.
+ANSWERS = {
+    "status": b"nonsense\r\n\r\n",
+    "version": b"HTTP/9.9 200 OK\r\n\r\n",
+    "nothing": b"",
+    "cut-chunk": CHUNKED + b"ffff\r\nabc",
+    "chunk-size": CHUNKED + b"no number\r\n",
+    "long-header": ANSWER + b"X-Header: " + b"a" * 70_000,
+    "headers": ANSWER + b"X: a\r\n" * 200 + b"\r\n",
+    "to-a-file": b"HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\n\r\n",
+    "to-ftp": b"HTTP/1.1 302 Found\r\nLocation: ftp://127.0.0.1/file.gz\r\n\r\n",
+    "round": b"HTTP/1.1 302 Found\r\nLocation: /round/file.gz\r\n\r\n",
+    "long-redirection": b"HTTP/1.1 302 Found\r\nLocation: /good/file.gz\r\n\r\n" + bytes(2_000_000),
+}
+
+
 class Mirror(http.server.BaseHTTPRequestHandler):
     """Serves CONTENT as the first folder of the path says; some wait for leave to go on."""
 
     hits: ClassVar[list[str]]
+    drops: ClassVar[int]
     leave: ClassVar[threading.Event]
 
     def do_GET(self) -> None:
         kind = self.path.split("/")[1]
         Mirror.hits.append(kind)
-        if kind == "hang":
-            Mirror.leave.wait(HANG)
-            return
-        if kind == "absent":
-            self.send_error(404)
-            return
+        with contextlib.suppress(OSError):  # the client gave up
+            if kind == "hang":
+                Mirror.leave.wait(HANG)
+            elif kind == "absent":
+                self.send_error(404)
+            elif kind in DRIPS:
+                self.drip(DRIPS[kind])
+            elif kind in ANSWERS:
+                self.wfile.write(ANSWERS[kind])
+            else:
+                self.answer(kind)
+
+    def drip(self, first: bytes) -> None:
+        self.wfile.write(first)
+        while not Mirror.leave.wait(0.002):
+            self.wfile.write(b"1")
+            Mirror.drops += 1
+
+    def answer(self, kind: str) -> None:
         self.send_response(200)
         if kind != "endless":
             self.send_header("Content-Length", str(len(CONTENT)))
         self.end_headers()
-        with contextlib.suppress(OSError):  # the client gave up
-            if kind == "cut":
-                self.wfile.write(CONTENT[:-1000])
-            elif kind == "other":
-                self.wfile.write(CONTENT[:-1] + b"!")
-            elif kind == "drip":
-                self.wfile.write(CONTENT[:1000])
-                Mirror.leave.wait(HANG)
-            elif kind == "endless":
-                while True:
-                    self.wfile.write(CONTENT)
-            elif kind == "halting":
-                self.wfile.write(CONTENT[:150_000])
-                Mirror.leave.wait(HANG)
-                self.wfile.write(CONTENT[150_000:])
-            else:
+        if kind == "cut":
+            self.wfile.write(CONTENT[:-1000])
+        elif kind == "other":
+            self.wfile.write(CONTENT[:-1] + b"!")
+        elif kind == "endless":
+            while True:
                 self.wfile.write(CONTENT)
+        elif kind == "halting":
+            self.wfile.write(CONTENT[:150_000])
+            Mirror.leave.wait(HANG)
+            self.wfile.write(CONTENT[150_000:])
+        else:
+            self.wfile.write(CONTENT)
 
     def log_message(self, *arguments: Any) -> None:
         pass
@@ -208,7 +246,7 @@ class Mirror(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def mirror() -> Iterator[str]:
-    Mirror.hits, Mirror.leave = [], threading.Event()
+    Mirror.hits, Mirror.drops, Mirror.leave = [], 0, threading.Event()
     with serving(Mirror) as url:
         yield url
         Mirror.leave.set()
@@ -223,8 +261,19 @@ FAULTS = {
     "cut": "SHA-256 is",
     "other": "SHA-256 is",
     "hang": "timed out",
-    "drip": "too slow: ",
     "endless": "too long: ",
+    **dict.fromkeys(DRIPS, "too slow: "),
+    "status": "nonsense",
+    "version": "HTTP/9.9",
+    "nothing": "closed connection without response",
+    "cut-chunk": "IncompleteRead",
+    "chunk-size": "IncompleteRead",
+    "long-header": "header line",
+    "headers": "more than 100 headers",
+    "to-a-file": "not allowed",
+    "to-ftp": "unknown url type: ftp",
+    "round": "infinite loop",
+    "long-redirection": "too long: ",
 }
 
 
@@ -232,17 +281,17 @@ FAULTS = {
 def test_a_failing_mirror(
     fault: str, mirror: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Only where a fault is one of time, and of the mirror that has it, is there little of it.
-    monkeypatch.setattr(
-        urllib.request, "urlopen",
-        lambda url, timeout, urlopen=urllib.request.urlopen: urlopen(
-            url, timeout=0.5 if "/hang/" in url else HANG
-        ),
-    )  # fmt: skip
-    monkeypatch.setattr(
-        fetch, "monotonic", lambda: time.monotonic() + 1000 * Mirror.hits.count("drip")
-    )
-    monkeypatch.setattr(fetch, "_MOST_BYTES", 4 * len(CONTENT))
+    def open_url(url: str, end: float, opened: Any = transfer.open_url) -> Any:
+        # Only where a fault is one of time, and of the mirror that has it, is there little of it.
+        monkeypatch.setattr(transfer, "_SILENCE", 0.5 if "/hang/" in url else 30.0)
+        return opened(url, end)
+
+    monkeypatch.setattr(transfer, "open_url", open_url)
+    # To the client, a byte that drips took 20 seconds.
+    monkeypatch.setattr(transfer, "monotonic", lambda: time.monotonic() + 20 * Mirror.drops)
+    monkeypatch.setattr(fetch, "monotonic", time.monotonic)
+    monkeypatch.setattr(fetch, "_MOST_SECONDS", 1e9)
+    monkeypatch.setattr(transfer, "_MOST_BYTES", 4 * len(CONTENT))
     with pytest.raises(OSError, match="could not be downloaded") as caught:
         fetch.locate(source(f"{mirror}{fault}/"), NAME, tmp_path)
     assert f"{mirror}{fault}/{NAME}: " in str(caught.value)
@@ -252,6 +301,65 @@ def test_a_failing_mirror(
     path = fetch.locate(source(f"{mirror}{fault}/", f"{mirror}good/"), NAME, tmp_path)
     assert fetch.read_checked(path, source().sha256[NAME]) == CONTENT
     assert [p.name for p in (tmp_path / "set").iterdir()] == [NAME]
+
+
+@pytest.mark.parametrize(
+    "address", ["http://[::1/", "http://a b/", "file:///etc/", "nonsense", "http://\u0661.\udc80/"]
+)
+def test_an_address_that_is_none(address: str, mirror: str, tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="could not be downloaded"):
+        fetch.locate(source(address), NAME, tmp_path)
+    path = fetch.locate(source(address, f"{mirror}good/"), NAME, tmp_path)
+    assert path.read_bytes() == CONTENT
+
+
+def test_a_transfer_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(transfer, "monotonic", lambda: now)
+    limits = transfer._Limits(1e9)
+    for _ in range(3599):
+        assert limits.left() == min(30.0, 3600 - now)
+        limits.add(20_000)
+        now += 1
+    assert limits.left() == 1
+    now += 1
+    with pytest.raises(TimeoutError, match="not whole in time: 71980000 bytes in 3600 s"):
+        limits.left()
+    # All mirrors together have an end of their own.
+    limits = transfer._Limits(now + 10)
+    assert limits.left() == 10
+    now += 10
+    with pytest.raises(TimeoutError, match="not whole in time"):
+        limits.left()
+
+
+def test_all_mirrors_share_the_time(
+    mirror: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        transfer, "monotonic", lambda: time.monotonic() + 8000 * Mirror.hits.count("absent")
+    )
+    with pytest.raises(OSError, match="good/file.gz: not whole in time"):
+        fetch.locate(source(f"{mirror}absent/", f"{mirror}good/"), NAME, tmp_path)
+    assert Mirror.hits == ["absent"]
+
+
+def test_a_downloaded_file_is_for_all_whom_the_umask_lets(mirror: str, tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        path = fetch.locate(source(f"{mirror}good/"), NAME, tmp_path)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o750
+
+
+def test_a_cached_file_that_is_no_file(mirror: str, tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    os.mkfifo(tmp_path / "set" / NAME)
+    with pytest.raises(OSError, match=f"{NAME}: not an ordinary file"):
+        fetch.locate(source(f"{mirror}good/"), NAME, tmp_path)
+    assert Mirror.hits == []
 
 
 def test_a_mirror_that_is_not_there(tmp_path: Path) -> None:

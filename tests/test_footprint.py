@@ -137,11 +137,9 @@ def test_files_are_written_where_they_are_asked_for(tmp_path: Path) -> None:
 
 def test_downloads_go_to_the_cache_folder_alone(tmp_path: Path) -> None:
     code = """
-    import hashlib, io, sys, urllib.request
-    from randprop.datasets import fetch, sources
-    class Response(io.BytesIO):
-        read1 = io.BytesIO.read1
-    urllib.request.urlopen = lambda url, timeout: Response(b"content")
+    import hashlib, io, sys
+    from randprop.datasets import fetch, sources, transfer
+    transfer.open_url = lambda url, end: io.BytesIO(b"content")
     source = sources.Source("set", ("https://mirror/",),
                              {"file": hashlib.sha256(b"content").hexdigest()})
     assert fetch.locate(source, "file", sys.argv[1]).read_bytes() == b"content"

@@ -6,9 +6,10 @@ python tools/keep_findings.py report
 from __future__ import annotations
 
 import re
-import shutil
 import sys
 from pathlib import Path
+
+from randprop._files import write_bytes, write_text
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -18,9 +19,9 @@ def main(report: Path) -> None:
     folder = DOCS / "figures" / "study"
     folder.mkdir(parents=True, exist_ok=True)
     for name in re.findall(r"\(figures/([^)]+)\)", page):
-        shutil.copy(report / "figures" / name, folder / name)
+        write_bytes(folder / name, (report / "figures" / name).read_bytes())
     page = page.replace("(figures/", "(figures/study/")
-    (DOCS / "findings.md").write_text(page, encoding="utf-8")
+    write_text(DOCS / "findings.md", page)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,55 @@
-"""Rows as text and HTML that a person reads; knows nothing of where they come from."""
+"""Rows as text, HTML and CSV that a person reads; knows nothing of where they come from."""
 
 from __future__ import annotations
 
+import csv
 import html
-from collections.abc import Sequence
+import io
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
 
-__all__ = ["html_table", "shown_bytes", "text_table"]
+__all__ = ["csv_text", "html_table", "printable", "shown_bytes", "text_table"]
+
+# What moves a terminal's cursor, changes its state or the order of what it shows, or cannot be
+# encoded: control characters, bidirectional formatting, line separators, halves of surrogate pairs.
+_UNPRINTABLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+# What makes a spreadsheet compute a cell rather than show it.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+def printable(text: object, *, lines: bool = False) -> str:
+    """Return text that a terminal shows and does not obey: ESC as backslash, x, 1, b.
+
+    Ends of lines stay where `lines` says so.
+    """
+    return _UNPRINTABLE.sub(lambda found: _escaped(found[0], lines), str(text))
+
+
+def _escaped(character: str, lines: bool) -> str:
+    if lines and character == "\n":
+        return character
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+
+
+def csv_text(names: Sequence[str], rows: Iterable[Sequence[Any]], *, end: str = "\r\n") -> str:
+    """Write a line of names and the rows as CSV, None as an empty cell.
+
+    Text that a spreadsheet would take for a formula has an apostrophe before it (OWASP, "CSV
+    Injection"); numbers are numbers, whatever their sign.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator=end)
+    writer.writerow(map(_no_formula, names))
+    writer.writerows(map(_no_formula, row) for row in rows)
+    return text.getvalue()
+
+
+def _no_formula(cell: Any) -> Any:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
 
 
 def shown_bytes(count: int) -> str:
@@ -14,7 +58,8 @@ def shown_bytes(count: int) -> str:
 
 
 def text_table(lines: Sequence[Sequence[str]], *, left: Sequence[int] = ()) -> str:
-    """Align the cells of lines, numbers right, the columns `left` left."""
+    """Align the cells of lines, numbers right, the columns `left` left; they are made printable."""
+    lines = [[printable(cell) for cell in line] for line in lines]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
         "  ".join(
@@ -27,12 +72,16 @@ def text_table(lines: Sequence[Sequence[str]], *, left: Sequence[int] = ()) -> s
 
 def html_table(caption: str, lines: Sequence[Sequence[str]]) -> str:
     """Return a table whose first line is of names; everything is escaped."""
-    head = "".join(f"<th>{html.escape(name)}</th>" for name in lines[0])
+    head = "".join(f"<th>{_shown(name)}</th>" for name in lines[0])
     body = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in line) + "</tr>"
+        "<tr>" + "".join(f"<td>{_shown(cell)}</td>" for cell in line) + "</tr>"
         for line in lines[1:]
     )
     return (
-        f'<table><caption style="text-align:left">{html.escape(caption)}</caption>'
+        f'<table><caption style="text-align:left">{_shown(caption)}</caption>'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
     )
+
+
+def _shown(text: str) -> str:
+    return html.escape(printable(text))

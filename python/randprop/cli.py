@@ -7,10 +7,11 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import randprop._core as _core
 from randprop._files import source_folder, write_text
+from randprop._tables import printable
 from randprop._validation import check_int
 from randprop.datasets import DATASETS
 from randprop.network.activations import ACTIVATIONS, step_names
@@ -62,8 +63,15 @@ class _Verb(NamedTuple):
     more: str = ""
 
 
+class _Parser(argparse.ArgumentParser):
+    """One whose errors show what was given, and do not pass it to the terminal as it is."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(printable(message))
+
+
 def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="randprop",
         description="Random neural networks that are never trained, one bit an activation.",
     )
@@ -225,7 +233,8 @@ def _export(arguments: argparse.Namespace) -> None:
         model = model.quantize()
     target.write(model, arguments.out, images, **given)
     more = f" ({target.about})" if target.quantized else ""
-    print(f"{arguments.out}: {model.score(X_test, y_test):.4f} of the test samples{more}")
+    out = printable(arguments.out)
+    print(f"{out}: {model.score(X_test, y_test):.4f} of the test samples{more}")
 
 
 def _check_folder(flag: str, path: Path | None) -> None:
@@ -259,9 +268,9 @@ def _study(arguments: argparse.Namespace) -> None:
         full=arguments.full,
         progress=not arguments.no_progress,
         n_threads=arguments.threads,
-        say=None if arguments.no_progress else lambda text: print(text, file=sys.stderr),
+        say=None if arguments.no_progress else lambda text: print(printable(text), file=sys.stderr),
     )
-    print(page)
+    print(printable(page))
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
@@ -373,7 +382,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             # The reader of our output has gone; nothing to tell it.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
-        print(f"randprop: {str(error) or type(error).__name__}", file=sys.stderr)
+        message = str(error) or type(error).__name__
+        print(f"randprop: {printable(message, lines=True)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("randprop: interrupted", file=sys.stderr)

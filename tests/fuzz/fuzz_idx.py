@@ -6,24 +6,29 @@ import gzip
 import math
 import struct
 
+import numpy as np
+
 from harness import fuzz
 from randprop.datasets import idx
 
 
 def _read(data: bytes) -> None:
     try:
-        array = idx.parse(data, "file")
+        array = idx.parse(data, "file", idx.INTEGERS)
     except ValueError as error:
         if not str(error).startswith("file: "):
             raise
         return
-    content = idx.gunzip(data, "file") if data[:2] == b"\x1f\x8b" else data
+    content = idx.unpack(data, "file").tobytes()
+    if data[:2] == b"\x1f\x8b":
+        assert content == gzip.decompress(data)
     n_dims = content[3]
-    shape = struct.unpack_from(f">{n_dims}I", bytes(content), 4)
+    shape = struct.unpack_from(f">{n_dims}I", content, 4)
+    dtype = {8: "|u1", 9: "|i1", 11: ">i2", 12: ">i4"}[content[2]]
     assert array.shape == shape
-    assert array.dtype == "uint8"
-    assert array.size == math.prod(shape) == len(content) - 4 - 4 * n_dims
-    assert array.tobytes() == bytes(content)[4 + 4 * n_dims :]
+    assert array.dtype == np.dtype(dtype).newbyteorder("=")
+    assert array.size == math.prod(shape)
+    assert array.astype(dtype).tobytes() == content[4 + 4 * n_dims :]
 
 
 def _member(data: bytes) -> bytes:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from os import PathLike
+from os.path import isfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from randprop._files import read_bytes
 from randprop._registry import Registry
 from randprop._validation import check_path
 from randprop.datasets import cifar, fetch, idx, sources
@@ -142,7 +144,7 @@ def load_digits() -> Dataset:
 
 def load_idx(
     images: str | PathLike[str], labels: str | PathLike[str]
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+) -> tuple[NDArray[np.uint8], NDArray[Any]]:
     """Read a pair of IDX files, plain or gzip-compressed.
 
     Parameters
@@ -150,24 +152,26 @@ def load_idx(
     images : path-like
         File of unsigned bytes with at least 2 dimensions.
     labels : path-like
-        File of unsigned bytes with 1 dimension.
+        File of whole numbers of 8, 16 or 32 bits with 1 dimension; or a label file of QMNIST, 8
+        numbers of 32 bits a sample, of which the first is the class.
 
     Returns
     -------
     X : ndarray of shape (n_samples, n_features), dtype uint8
         Dimensions after the first are flattened.
-    y : ndarray of shape (n_samples,), dtype uint8
+    y : ndarray of shape (n_samples,), dtype uint8, int8, int16 or int32
+        The type is that of the file.
 
     Raises
     ------
     OSError
-        If a file cannot be read.
+        If a file cannot be read, or is no ordinary file but a pipe or a device.
     TypeError, ValueError
-        If an argument is no path; if a file is not IDX of unsigned bytes, is cut short or too long,
+        If an argument is no path; if a file is not IDX of these types, is cut short or too long,
         or the two disagree in the number of samples.
     """
     image_path, label_path = check_path("images", images), check_path("labels", labels)
-    return _pair(image_path.read_bytes(), str(image_path), label_path.read_bytes(), str(label_path))
+    return _pair(read_bytes(image_path), str(image_path), read_bytes(label_path), str(label_path))
 
 
 @dataclass(frozen=True)
@@ -210,13 +214,18 @@ def load(name: str) -> Dataset:
 
 def _pair(
     image_bytes: bytes, image_name: str, label_bytes: bytes, label_name: str
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+) -> tuple[NDArray[np.uint8], NDArray[Any]]:
     images = idx.parse(image_bytes, image_name)
-    labels = idx.parse(label_bytes, label_name)
+    labels = idx.parse(label_bytes, label_name, idx.INTEGERS)
     if images.ndim < 2:
         raise ValueError(f"{image_name}: expected at least 2 dimensions, got {images.ndim}")
+    if labels.ndim == 2 and labels.shape[1] == 8 and labels.dtype == np.int32:
+        labels = np.ascontiguousarray(labels[:, 0])  # QMNIST: the others tell who wrote the digit
     if labels.ndim != 1:
-        raise ValueError(f"{label_name}: expected 1 dimension, got {labels.ndim}")
+        raise ValueError(
+            f"{label_name}: expected 1 dimension, or QMNIST's 8 numbers of 32 bits a sample, "
+            f"got shape {labels.shape} of {labels.dtype}"
+        )
     if len(images) != len(labels):
         raise ValueError(
             f"{image_name} holds {len(images)} images, {label_name} {len(labels)} labels"
@@ -226,7 +235,7 @@ def _pair(
 
 
 def _load_pairs(read: Callable[[str], bytes], folder: Path) -> Dataset:
-    parts: list[NDArray[np.uint8]] = []
+    parts: list[NDArray[Any]] = []
     for part in ("train", "t10k"):
         images, labels = f"{part}-images-idx3-ubyte.gz", f"{part}-labels-idx1-ubyte.gz"
         parts += _pair(read(images), str(folder / images), read(labels), str(folder / labels))
@@ -236,7 +245,7 @@ def _load_pairs(read: Callable[[str], bytes], folder: Path) -> Dataset:
 def _load_published(source: sources.Source, data_home: str | PathLike[str] | None) -> Dataset:
     if source.system_folder is not None and not fetch.in_data_home(source, data_home):
         folder = Path(source.system_folder)
-        if all((folder / name).is_file() for name in source.sha256):
+        if all(isfile(folder / name) for name in source.sha256):
             return _load_pairs(
                 lambda name: fetch.read_content_checked(folder / name, source.content_sha256[name]),
                 folder,

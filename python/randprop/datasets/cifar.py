@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import io
-import zlib
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from randprop.datasets.inflate import Inflated
 
 __all__ = ["parse_batch", "read_archive"]
 
 _FEATURES = 3 * 32 * 32
 _RECORD = 1 + _FEATURES
 _BATCH_RECORDS = 10_000
+# Of an archive beside its batches: 9 members and some text.
+_MOST_MEMBERS, _MOST_ELSE = 100, 1 << 20
 _FOLDER = "cifar-10-batches-bin"
 _TRAIN = tuple(f"{_FOLDER}/data_batch_{i}.bin" for i in range(1, 6))
 _TEST = f"{_FOLDER}/test_batch.bin"
@@ -43,24 +46,10 @@ def read_archive(
 
     Raises ValueError where a batch is missing or not of 10,000 records.
     """
-    import tarfile
-
-    batches: dict[str, tuple[NDArray[np.uint8], NDArray[np.uint8]]] = {}
-    try:
-        with tarfile.open(fileobj=io.BytesIO(data), mode="r:gz") as archive:
-            for member in archive:
-                if member.name not in (*_TRAIN, _TEST):
-                    continue
-                if not member.isfile() or member.size != _BATCH_RECORDS * _RECORD:
-                    raise ValueError(
-                        f"{name}: {member.name} has {member.size} bytes, "
-                        f"expected {_BATCH_RECORDS * _RECORD}"
-                    )
-                stream = archive.extractfile(member)
-                content = stream.read() if stream is not None else b""
-                batches[member.name] = parse_batch(content, f"{name}: {member.name}")
-    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
-        raise ValueError(f"{name}: not a valid tar.gz archive: {error}") from None
+    contents = _unpack(data, name)
+    batches = {
+        batch: parse_batch(contents.pop(batch), f"{name}: {batch}") for batch in list(contents)
+    }
     missing = [batch for batch in (*_TRAIN, _TEST) if batch not in batches]
     if missing:
         raise ValueError(f"{name}: lacks {', '.join(missing)}")
@@ -69,3 +58,35 @@ def read_archive(
         np.concatenate([batches[batch][1] for batch in _TRAIN]),
         *batches[_TEST],
     )
+
+
+def _unpack(data: bytes, name: str) -> dict[str, bytes]:
+    """Return the batches of an archive by their names; nothing else of it is kept."""
+    import tarfile
+
+    n_bytes = _BATCH_RECORDS * _RECORD
+    stream: Any = Inflated(data, 6 * n_bytes + _MOST_ELSE)
+    contents: dict[str, bytes] = {}
+    wrong = ""
+    try:
+        with tarfile.open(fileobj=stream, mode="r|") as archive:
+            for number, member in enumerate(archive):
+                if number == _MOST_MEMBERS:
+                    wrong = f"more than {_MOST_MEMBERS} members"
+                    break
+                if member.name not in (*_TRAIN, _TEST):
+                    continue
+                if not member.isfile() or member.size != n_bytes:
+                    wrong = f"{member.name} has {member.size} bytes, expected {n_bytes}"
+                    break
+                file = archive.extractfile(member)
+                contents[member.name] = file.read() if file is not None else b""
+        while stream.read(1 << 16):  # to the sum at the end, which is checked there
+            pass
+    except MemoryError:
+        raise
+    except Exception as error:  # tarfile has no list of what it raises on bytes of any kind
+        raise ValueError(f"{name}: not a valid tar.gz archive: {error}") from None
+    if wrong:
+        raise ValueError(f"{name}: {wrong}")
+    return contents

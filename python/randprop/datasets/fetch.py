@@ -9,40 +9,55 @@ from os import PathLike
 from pathlib import Path
 from time import monotonic
 
+from randprop._files import read_bytes, replacing
 from randprop._validation import check_path
-from randprop.datasets.idx import gunzip
+from randprop.datasets.idx import unpack
 from randprop.datasets.sources import Source
 
 __all__ = ["data_home_path", "in_data_home", "locate", "read_checked", "read_content_checked"]
 
-_TIMEOUT = 30.0  # seconds without an answer
-# A mirror that sends less than this after the first seconds hangs, though it never stops.
-_LEAST_BYTES_PER_SECOND = 10_000.0
-_MOST_BYTES = 1 << 30  # of a file: no data set has a quarter of it
+_MOST_SECONDS = 7200.0  # for one file from all its mirrors together
 _BLOCK = 1 << 20
 
 
 def data_home_path(data_home: str | PathLike[str] | None = None) -> Path:
-    """Return the folder of data sets: the argument, ``RANDPROP_DATA``, or the platform's cache."""
+    """Return the folder of data sets: the argument, ``RANDPROP_DATA``, or the platform's cache.
+
+    Raises OSError where that is in a home folder, and there is none.
+    """
     if data_home is not None:
-        return check_path("data_home", data_home).expanduser()
+        return _at_home(check_path("data_home", data_home), "data_home")
     if os.environ.get("RANDPROP_DATA"):
-        return Path(os.environ["RANDPROP_DATA"]).expanduser()
+        return _at_home(Path(os.environ["RANDPROP_DATA"]), "RANDPROP_DATA")
     if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "randprop"
-    cache = os.environ.get("XDG_CACHE_HOME")
-    return (Path(cache) if cache else Path.home() / ".cache") / "randprop"
+        return _at_home(Path("~/Library/Caches/randprop"), "the folder of data sets")
+    cache = os.environ.get("XDG_CACHE_HOME", "")
+    if os.path.isabs(cache):  # another is not to be used, says the specification of that variable
+        return Path(cache) / "randprop"
+    return _at_home(Path("~/.cache/randprop"), "the folder of data sets")
+
+
+def _at_home(path: Path, what: str) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise OSError(
+            f"{what} is {path}, and there is no such home folder; set RANDPROP_DATA to a folder"
+        ) from None
 
 
 def in_data_home(source: Source, data_home: str | PathLike[str] | None) -> bool:
-    """Whether the data home holds every file of a data set."""
-    folder = data_home_path(data_home) / source.name
-    return all((folder / name).is_file() for name in source.sha256)
+    """Whether the data home holds every file of a data set; what cannot be read does not."""
+    try:
+        folder = data_home_path(data_home) / source.name
+    except OSError:
+        return False
+    return all(os.path.isfile(folder / name) for name in source.sha256)
 
 
 def read_checked(path: Path, sha256: str) -> bytes:
     """Read a file and check its SHA-256 sum."""
-    data = path.read_bytes()
+    data = read_bytes(path)
     found = hashlib.sha256(data).hexdigest()
     if found != sha256:
         raise ValueError(
@@ -53,8 +68,8 @@ def read_checked(path: Path, sha256: str) -> bytes:
 
 
 def read_content_checked(path: Path, sha256: str) -> bytes:
-    """Read a gzip file, check the SHA-256 sum of what it holds, and return that."""
-    content = gunzip(path.read_bytes(), str(path)).tobytes()
+    """Read a gzip file of IDX, check the SHA-256 sum of what it holds, and return that."""
+    content = unpack(read_bytes(path), str(path)).tobytes()
     found = hashlib.sha256(content).hexdigest()
     if found != sha256:
         raise ValueError(f"{path}: SHA-256 of the content is {found}, expected {sha256}")
@@ -70,16 +85,27 @@ def locate(source: Source, name: str, data_home: str | PathLike[str] | None = No
         If no mirror delivered the file, or it cannot be written.
     """
     path = data_home_path(data_home) / source.name / name
-    if path.is_file():
+    if os.path.isfile(path):
         return path
+    # Not needed by anyone whose files are there.
+    from randprop.datasets.transfer import FAILURES
+
     failures = []
-    for mirror in source.mirrors:
-        try:
-            _download(mirror + name, path, source.sha256[name])
-        except (OSError, ValueError) as error:
-            failures.append(f"{mirror + name}: {error}")
-        else:
-            return path
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists():
+            raise OSError("not an ordinary file")
+    except OSError as error:
+        failures.append(f"{path}: {error}")
+    else:
+        end = monotonic() + _MOST_SECONDS
+        for mirror in source.mirrors:
+            try:
+                _download(mirror + name, path, source.sha256[name], end)
+            except FAILURES as error:
+                failures.append(f"{mirror + name}: {error or type(error).__name__}")
+            else:
+                return path
     tried = "\n  ".join(failures)
     raise OSError(
         f"{name} of {source.name} is not at {path} and could not be downloaded. Tried\n  {tried}\n"
@@ -87,33 +113,15 @@ def locate(source: Source, name: str, data_home: str | PathLike[str] | None = No
     )
 
 
-def _download(url: str, path: Path, sha256: str) -> None:
-    """Fetch into a temporary file beside `path`, check its sum, and rename it."""
-    import tempfile
-    import urllib.request
+def _download(url: str, path: Path, sha256: str, end: float) -> None:
+    """Fetch a file, which takes its place if its sum is right."""
+    from randprop.datasets.transfer import open_url
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        digest = hashlib.sha256()
-        size, started = 0, monotonic()
-        with (
-            os.fdopen(handle, "wb") as out,
-            urllib.request.urlopen(url, timeout=_TIMEOUT) as response,
-        ):
-            # What has come so far, rather than a whole block, so that time and size are looked at.
-            while block := response.read1(_BLOCK):
-                digest.update(block)
-                out.write(block)
-                size += len(block)
-                seconds = monotonic() - started
-                if seconds > _TIMEOUT and size < _LEAST_BYTES_PER_SECOND * seconds:
-                    raise OSError(f"too slow: {size} bytes in {seconds:.0f} s")
-                if size > _MOST_BYTES:
-                    raise OSError(f"too long: more than {_MOST_BYTES} bytes")
+    digest = hashlib.sha256()
+    with replacing(path) as (draft,), open_url(url, end) as response:
+        # What has come so far, rather than a whole block: it is on the disk at once.
+        while block := response.read1(_BLOCK):
+            digest.update(block)
+            draft.write(block)
         if digest.hexdigest() != sha256:
             raise ValueError(f"SHA-256 is {digest.hexdigest()}, expected {sha256}")
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

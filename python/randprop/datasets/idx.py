@@ -1,105 +1,161 @@
 """Reader of IDX files (LeCun and Cortes), plain or gzip-compressed.
 
 Nothing is allocated from a size that a file states before that size was held against the file's
-own length.
+own length, and no more is unpacked than the header says.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 import struct
 import sys
-import threading
-import zlib
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["gunzip", "parse"]
+from randprop.datasets.inflate import inflate
+
+__all__ = ["INTEGERS", "parse", "unpack"]
 
 _GZIP_MAGIC = b"\x1f\x8b"
 # No deflate stream expands further (RFC 1951: 258 bytes from 2 bits, less the block's overhead).
 _MAX_RATIO = 1032
-_UNSIGNED_BYTE = 0x08
 _MAX_DIMENSIONS = 8
+_MAX_HEADER = 4 + 4 * _MAX_DIMENSIONS
+_Dtypes = dict[int, "np.dtype[Any]"]
+_BYTE: _Dtypes = {0x08: np.dtype(np.uint8)}
+# Element types of whole numbers, as they stand in a file.
+INTEGERS: _Dtypes = {**_BYTE, 0x09: np.dtype(np.int8), 0x0B: np.dtype(">i2"), 0x0C: np.dtype(">i4")}
+_NAMES = {0x08: "unsigned byte", 0x09: "signed byte", 0x0B: "short", 0x0C: "int"}
 
 
-def parse(data: bytes, name: str) -> NDArray[np.uint8]:
-    """Return the array of an IDX file of unsigned bytes, of the shape that it states.
+class _Header(NamedTuple):
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    start: int  # of the elements
+    n_bytes: int  # of the file
 
-    `name` is what errors call it. Raises ValueError where it is no such file, or cut short.
+    def wrong(self, length: int | str) -> ValueError:
+        """Return the error of a file whose length is not what the header says."""
+        short = isinstance(length, int) and length < self.n_bytes
+        problem = "cut short" if short else "too long"
+        return ValueError(
+            f"{problem}: shape {self.shape} needs {self.n_bytes} bytes, the file has {length}"
+        )
+
+
+def parse(data: bytes, name: str, dtypes: _Dtypes = _BYTE) -> NDArray[Any]:
+    """Return the array of an IDX file, of the shape that it states.
+
+    `name` is what errors call it. Raises ValueError where it is no such file, cut short or too
+    long, or its element type is not among `dtypes`.
     """
-    content = gunzip(data, name) if data[:2] == _GZIP_MAGIC else np.frombuffer(data, np.uint8)
-    head = content[: 4 + 4 * _MAX_DIMENSIONS].tobytes()
+    try:
+        content, header = _unpack(data, dtypes)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+    array = content[header.start :].view(header.dtype).reshape(header.shape)
+    return array.astype(header.dtype.newbyteorder("="), copy=False)
+
+
+def unpack(data: bytes, name: str) -> NDArray[np.uint8]:
+    """Return the bytes of an IDX file, decompressed; errors are those of `parse`."""
+    try:
+        return _unpack(data, INTEGERS)[0]
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+
+
+def _unpack(data: bytes, dtypes: _Dtypes) -> tuple[NDArray[np.uint8], _Header]:
+    if data[:2] != _GZIP_MAGIC:
+        header = _read_header(data[:_MAX_HEADER], dtypes)
+        if len(data) != header.n_bytes:
+            raise header.wrong(len(data))
+        return np.frombuffer(data, np.uint8), header
+    header = _read_header(_first_bytes(data), dtypes)
+    if header.n_bytes > _MAX_RATIO * len(data):
+        raise ValueError(
+            f"cut short: shape {header.shape} needs {header.n_bytes} bytes, "
+            "more than the file's length can hold"
+        )
+    out = np.empty(header.n_bytes, dtype=np.uint8)
+    bounds = _member_bounds(data)
+    if bounds is None:
+        _fill(out, inflate(data), header)
+    else:
+        _fill_side_by_side(out, data, bounds, header)
+    return out, header
+
+
+def _read_header(head: bytes, dtypes: _Dtypes) -> _Header:
+    """Read the header from the first bytes, or all that there are."""
     if len(head) < 4:
-        raise ValueError(f"{name}: {len(content)} bytes are too short for an IDX header")
+        raise ValueError(f"{len(head)} bytes are too short for an IDX header")
     zero, kind, n_dims = struct.unpack(">HBB", head[:4])
     if zero != 0:
-        raise ValueError(f"{name}: bytes 0 and 1 of an IDX file are 0, got 0x{zero:04x}")
-    if kind != _UNSIGNED_BYTE:
-        raise ValueError(
-            f"{name}: byte 2 gives element type 0x{kind:02x}, expected 0x08 (unsigned byte)"
-        )
+        raise ValueError(f"bytes 0 and 1 of an IDX file are 0, got 0x{zero:04x}")
+    if kind not in dtypes:
+        wanted = ", ".join(f"0x{code:02x} ({_NAMES[code]})" for code in dtypes)
+        raise ValueError(f"byte 2 gives element type 0x{kind:02x}, expected {wanted}")
     if not 1 <= n_dims <= _MAX_DIMENSIONS:
-        raise ValueError(
-            f"{name}: byte 3 gives {n_dims} dimensions, expected 1 to {_MAX_DIMENSIONS}"
-        )
+        raise ValueError(f"byte 3 gives {n_dims} dimensions, expected 1 to {_MAX_DIMENSIONS}")
     start = 4 + 4 * n_dims
-    if len(content) < start:
-        raise ValueError(f"{name}: cut short in the header: {len(content)} bytes, expected {start}")
+    if len(head) < start:
+        raise ValueError(f"cut short in the header: {len(head)} bytes, expected {start}")
     shape = struct.unpack(f">{n_dims}I", head[4:start])
-    expected = start
-    size = math.prod(shape)
-    expected += size
-    if size == 0 and math.prod(length for length in shape if length) > sys.maxsize:
-        raise ValueError(f"{name}: no array of shape {shape} can be indexed")
-    if len(content) != expected:
-        problem = "cut short" if len(content) < expected else "too long"
-        raise ValueError(
-            f"{name}: {problem}: shape {shape} needs {expected} bytes, the file has {len(content)}"
-        )
-    return content[start:].reshape(shape)
+    dtype, size = dtypes[kind], math.prod(shape)
+    if (
+        size == 0
+        and math.prod(length for length in shape if length) > sys.maxsize // dtype.itemsize
+    ):
+        raise ValueError(f"no array of shape {shape} can be indexed")
+    return _Header(dtype, shape, start, start + size * dtype.itemsize)
 
 
-def gunzip(data: bytes, name: str) -> NDArray[np.uint8]:
-    """Decompress a gzip file, members that tell their length side by side.
+def _first_bytes(data: bytes) -> bytes:
+    head = b""
+    for part in inflate(data):
+        head += part[:_MAX_HEADER]
+        if len(head) >= _MAX_HEADER:
+            break
+    return head[:_MAX_HEADER]
 
-    `name` is what errors call it. Raises ValueError where it is damaged or cut short.
-    """
-    members = _member_bounds(data)
-    if members is None:
-        return np.frombuffer(_inflate(data, name), np.uint8)
-    sizes = [struct.unpack_from("<I", data, stop - 4)[0] for _, stop in members]
-    if sum(sizes) > _MAX_RATIO * len(data):
-        raise ValueError(f"{name}: states {sum(sizes)} bytes, more than its length can hold")
-    starts = np.concatenate(([0], np.cumsum(sizes, dtype=np.int64)))
-    out = np.empty(int(starts[-1]), dtype=np.uint8)
-    errors: list[ValueError] = []
+
+def _fill(out: NDArray[np.uint8], parts: Iterable[bytes], header: _Header) -> None:
+    filled = 0
+    for part in parts:
+        if len(part) > len(out) - filled:
+            raise header.wrong("more")
+        out[filled : filled + len(part)] = np.frombuffer(part, np.uint8)
+        filled += len(part)
+    if filled < len(out):
+        raise header.wrong(filled)
+
+
+def _fill_side_by_side(
+    out: NDArray[np.uint8], data: bytes, bounds: list[tuple[int, int]], header: _Header
+) -> None:
+    """Unpack members that tell their length in two threads: zlib releases the GIL."""
+    from concurrent.futures import ThreadPoolExecutor
+
     view = memoryview(data)
+    sizes = [struct.unpack_from("<I", data, stop - 4)[0] for _, stop in bounds]
+    if sum(sizes) != len(out):
+        raise header.wrong(sum(sizes))
+    ends = list(itertools.accumulate(sizes, initial=0))
 
-    def inflate(indices: range) -> None:
-        for i in indices:
-            begin, stop = members[i]
-            try:
-                # The size in the trailer is a hint to zlib here, which allocates once, and is
-                # checked against what came.
-                part = zlib.decompress(view[begin:stop], wbits=31, bufsize=sizes[i] + 1)
-            except zlib.error as error:
-                errors.append(ValueError(f"{name}: not a valid gzip file: {error}"))
-                return
-            if len(part) != sizes[i]:
-                errors.append(ValueError(f"{name}: damaged: a member has the wrong length"))
-                return
-            out[starts[i] : starts[i + 1]] = np.frombuffer(part, np.uint8)
+    def one(number: int) -> None:
+        begin, stop = bounds[number]
+        # As long as the member states: another length is an error there.
+        _fill(out[ends[number] : ends[number + 1]], inflate(view[begin:stop]), header)
 
-    # zlib releases the GIL: two threads take half the time.
-    helper = threading.Thread(target=inflate, args=(range(1, len(members), 2),))
-    helper.start()
-    inflate(range(0, len(members), 2))
-    helper.join()
-    if errors:
-        raise errors[0]
-    return out
+    with ThreadPoolExecutor(2) as pool:
+        # Whatever a thread meets is raised here.
+        for _ in pool.map(one, range(len(bounds))):
+            pass
 
 
 def _member_bounds(data: bytes) -> list[tuple[int, int]] | None:
@@ -116,17 +172,3 @@ def _member_bounds(data: bytes) -> list[tuple[int, int]] | None:
         bounds.append((start, start + length))
         start += length
     return bounds if len(bounds) > 1 else None
-
-
-def _inflate(data: bytes, name: str) -> bytes:
-    parts = []
-    while data:
-        inflater = zlib.decompressobj(wbits=31)
-        try:
-            parts.append(inflater.decompress(data))
-        except zlib.error as error:
-            raise ValueError(f"{name}: not a valid gzip file: {error}") from None
-        if not inflater.eof:
-            raise ValueError(f"{name}: the gzip file is cut short at byte {len(data)}")
-        data = inflater.unused_data
-    return parts[0] if len(parts) == 1 else b"".join(parts)

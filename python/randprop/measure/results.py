@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from randprop._tables import html_table, shown_bytes, text_table
+from randprop._tables import html_table, printable, shown_bytes, text_table
 from randprop._validation import check_choice
 from randprop.measure.plots import axes, data_frame, draw
 
@@ -157,7 +157,7 @@ class Evaluation:
             f"SIMD level {self.simd_level}, {self.n_threads} threads, randprop {self.version}",
         ]
         if len(self.classes) <= 20:
-            labels = [str(label) for label in self.classes.tolist()]
+            labels = [printable(label) for label in self.classes.tolist()]
             width = max(6, *(len(label) + 1 for label in labels))
             accuracies = [f"{value:.3f}" for value in self.class_accuracy.tolist()]
             lines += [
@@ -165,7 +165,7 @@ class Evaluation:
                 "class    " + "".join(label.rjust(width) for label in labels),
                 "accuracy " + "".join(value.rjust(width) for value in accuracies),
             ]
-        return "\n".join(lines)
+        return "\n".join(map(printable, lines))
 
     def _numbers(self) -> list[tuple[str, str]]:
         return [
@@ -261,4 +261,8 @@ class Evaluations(list[Evaluation]):
         return html_table("; ".join(self._head()), self._lines()) if self else "<p>none</p>"
 
     def __repr__(self) -> str:
-        return "\n".join([*self._head(), "", text_table(self._lines())]) if self else "[]"
+        return (
+            "\n".join([*map(printable, self._head()), "", text_table(self._lines())])
+            if self
+            else "[]"
+        )

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sqlite3
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from os import PathLike
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import randprop._core as _core
+from randprop._files import check_ordinary
 
 __all__ = ["METRICS", "PARAMETERS", "CellStore"]
 
@@ -33,13 +39,19 @@ class CellStore:
     ones, whenever the process ends, and however.
 
     `path` None is a store in memory. What is no store, or one of another definition or version,
-    raises ValueError; what cannot be opened, read or written OSError.
+    raises ValueError and is not touched; what is no file, or cannot be opened, read or written,
+    OSError.
     """
 
     def __init__(self, path: str | PathLike[str] | None) -> None:
         self._name = "memory" if path is None else str(path)
+        # Absolute, and so a plain name: SQLite may read "file:..." as an address, and ":memory:" as
+        # none.
+        name = ":memory:" if path is None else os.path.realpath(path)
         with self._errors("is not a store of a sweep"):
-            self._db = sqlite3.connect(":memory:" if path is None else path, timeout=60.0)
+            if path is not None:
+                self._look(name)
+            self._db = sqlite3.connect(name, timeout=60.0)
         try:
             with self._errors("is not a store of a sweep"):
                 self._open()
@@ -57,8 +69,48 @@ class CellStore:
         except sqlite3.DatabaseError as error:
             raise ValueError(f"store {self._name} {damaged}: {error}") from None
 
+    def _look(self, name: str) -> None:
+        """Refuse what is there and no store, before anything of it is changed."""
+        try:
+            found = os.stat(name)
+        except FileNotFoundError:
+            return
+        check_ordinary(Path(self._name), found.st_mode)
+        if not found.st_size:
+            return
+        log, index = (os.path.exists(name + end) for end in ("-wal", "-shm"))
+        if log and not index:
+            # Left by who died, or copied. A reader would make the index and fold the log in.
+            with tempfile.TemporaryDirectory() as folder:
+                for end in ("", "-wal"):
+                    shutil.copyfile(name + end, f"{folder}/copy{end}")
+                with closing(sqlite3.connect(f"{folder}/copy")) as db:
+                    self._check(db)
+            return
+        # Without a log, nobody has the file open in that mode, and SQLite is to make none.
+        how = "mode=ro" if log else "mode=ro&immutable=1"
+        with closing(sqlite3.connect(f"file:{quote(name)}?{how}", uri=True, timeout=60.0)) as db:
+            self._check(db)
+
+    def _check(self, db: sqlite3.Connection) -> bool:
+        """Refuse a database that is no store of this version; return whether it is one already."""
+        kinds = dict(db.execute("SELECT name, type FROM sqlite_master"))
+        if not kinds:
+            return False
+        for table, names in (("randprop", ("name", "value")), ("cells", PARAMETERS + METRICS)):
+            columns = tuple(row[1] for row in db.execute(f"PRAGMA table_info({table})"))
+            if kinds.get(table) != "table" or columns != names:
+                raise ValueError(f"store {self._name} is a database of something else")
+        found = dict(db.execute("SELECT name, value FROM randprop"))
+        for name, value in _expected().items():
+            if found.get(name) != value:
+                raise ValueError(
+                    f"store {self._name} holds results of {name} {found.get(name)}, this is "
+                    f"{name} {value}: results of both do not mix; use another file"
+                )
+        return True
+
     def _open(self) -> None:
-        expected = {"definition": DEFINITION, "schema": _SCHEMA, "randprop": _core.__version__}
         # A commit appends to a log beside the file and waits for no disk; the log is folded in when
         # the last process closes the file, or by the next one that opens it.
         try:
@@ -74,22 +126,12 @@ class CellStore:
         with self._db:
             # Taken at once: of two processes that make the same store, one waits.
             self._db.execute("BEGIN IMMEDIATE")
-            tables = {name for (name,) in self._db.execute("SELECT name FROM sqlite_master")}
-            if tables and "randprop" not in tables:
-                raise ValueError(f"store {self._name} is a database of something else")
-            if not tables:
+            if not self._check(self._db):
                 self._db.execute("CREATE TABLE randprop (name TEXT PRIMARY KEY, value TEXT)")
-                self._db.executemany("INSERT INTO randprop VALUES (?, ?)", expected.items())
+                self._db.executemany("INSERT INTO randprop VALUES (?, ?)", _expected().items())
                 self._db.execute(
                     f"CREATE TABLE cells ({', '.join(PARAMETERS)}, {', '.join(METRICS)}, "
                     f"PRIMARY KEY ({', '.join(PARAMETERS)}))"
-                )
-            found = dict(self._db.execute("SELECT name, value FROM randprop"))
-        for name, value in expected.items():
-            if found.get(name) != value:
-                raise ValueError(
-                    f"store {self._name} holds results of {name} {found.get(name)}, this is "
-                    f"{name} {value}: results of both do not mix; use another file"
                 )
 
     def check_data(self, dataset: str, digest: str) -> None:
@@ -132,3 +174,7 @@ class CellStore:
     def close(self) -> None:
         """Close the file."""
         self._db.close()
+
+
+def _expected() -> dict[str, str]:
+    return {"definition": DEFINITION, "schema": _SCHEMA, "randprop": _core.__version__}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Iterator, Sequence
 from os import PathLike
@@ -12,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from randprop._files import write_text
-from randprop._tables import html_table, text_table
+from randprop._tables import csv_text, html_table, printable, text_table
 from randprop._validation import check_choice, check_path, told
 from randprop.measure.plots import axes, data_frame, draw
 from randprop.measure.store import METRICS, PARAMETERS
@@ -79,10 +77,13 @@ class SweepResult:
     def to_csv(self, path: str | PathLike[str]) -> None:
         """Write the rows as CSV, with a line of names.
 
+        Text that a spreadsheet would take for a formula, that is, a name that begins with ``=``,
+        ``+``, ``-``, ``@``, a tab or an end of line, has an apostrophe before it.
+
         Parameters
         ----------
         path : path-like
-            Written beside it and renamed.
+            Written whole or not at all, as by `save`.
 
         Raises
         ------
@@ -90,11 +91,10 @@ class SweepResult:
             If the file cannot be written.
         """
         target = check_path("path", path)
-        text = io.StringIO()
-        writer = csv.DictWriter(text, PARAMETERS + METRICS)
-        writer.writeheader()
-        writer.writerows(self.rows)
-        write_text(target, text.getvalue())
+        names = PARAMETERS + METRICS
+        if others := {name for row in self.rows for name in row} - set(names):
+            raise ValueError(f"rows have {', '.join(map(repr, sorted(others)))}, got no column")
+        write_text(target, csv_text(names, ([row.get(n) for n in names] for row in self.rows)))
 
     def summary(self, metric: str = "accuracy") -> list[Cell]:
         """Mean over the seeds of each combination of the other parameters.
@@ -182,7 +182,7 @@ class SweepResult:
         if not self.rows:
             return repr(self)
         fixed, cells = self._cells()
-        return f"{fixed}\n\n{text_table(cells)}"
+        return f"{printable(fixed)}\n\n{text_table(cells)}"
 
     def __repr__(self) -> str:
         return f"SweepResult({len(self.rows)} cells)"

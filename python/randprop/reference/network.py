@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from randprop._validation import (
@@ -17,6 +16,7 @@ from randprop._validation import (
     check_integers,
     check_ints,
 )
+from randprop.reference.compiled import compiled
 
 __all__ = [
     "convolve", "float_preactivations", "float_propagate", "philox4x32_10", "preactivations",
@@ -26,7 +26,7 @@ __all__ = [
 Sums = Callable[[NDArray[Any], NDArray[np.int64]], NDArray[Any]]
 
 
-@njit(cache=True)
+@compiled
 def _philox(c0: int, c1: int, c2: int, c3: int, k0: int, k1: int) -> NDArray[np.uint32]:
     mask = np.uint64(0xFFFFFFFF)
     shift = np.uint64(32)
@@ -43,7 +43,7 @@ def _philox(c0: int, c1: int, c2: int, c3: int, k0: int, k1: int) -> NDArray[np.
     return out
 
 
-@njit(cache=True)
+@compiled
 def _fill_weights(w: NDArray[np.int64], key0: int, key1: int, layer: int, weight_bits: int) -> None:
     n_out, n_in = w.shape
     for i in range(n_out):
@@ -58,7 +58,7 @@ def _fill_weights(w: NDArray[np.int64], key0: int, key1: int, layer: int, weight
             w[i, k] = 2 * u - (2**weight_bits - 1)
 
 
-@njit(cache=True)
+@compiled
 def _matmul(x: NDArray[np.int64], w: NDArray[np.int64], z: NDArray[np.int64]) -> None:
     for s in range(x.shape[0]):
         for i in range(w.shape[0]):
@@ -203,7 +203,7 @@ def _bits_behind_each(
     return outputs
 
 
-@njit(cache=True)
+@compiled
 def _convolve(
     x: NDArray[np.int64],
     w: NDArray[np.int64],

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from randprop._validation import as_integers, check_array, check_int
+from randprop.reference.compiled import compiled
 from randprop.reference.network import preactivations
 
 __all__ = ["centroid_counts", "centroid_distances", "gram", "hamming_neighbors"]
@@ -22,7 +22,7 @@ def _check_bits(name: str, bits: NDArray[np.uint8], n_bits: int | None = None) -
         raise ValueError(f"{name} must hold only 0 and 1, got {bits.max()}")
 
 
-@njit(cache=True)
+@compiled
 def _count(
     bits: NDArray[np.uint8],
     codes: NDArray[np.int64],
@@ -120,7 +120,7 @@ def gram(bits: NDArray[np.uint8]) -> NDArray[np.int64]:
     return preactivations(columns, columns.astype(np.int64))
 
 
-@njit(cache=True)
+@compiled
 def _hamming(train: NDArray[np.uint8], queries: NDArray[np.uint8], out: NDArray[np.int64]) -> None:
     for q in range(queries.shape[0]):
         for t in range(train.shape[0]):

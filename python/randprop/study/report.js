@@ -24,9 +24,12 @@ for (const table of document.querySelectorAll("table")) {
 for (const button of document.querySelectorAll("button[data-copy]")) {
   button.addEventListener("click", () => {
     const table = document.getElementById("table-" + button.dataset.copy);
+    // As csv_text of _tables.py does it: no cell but a number may look like a formula.
+    const plain = (text) =>
+      /^[=+\-@\t\r\n]/.test(text) && Number.isNaN(Number(text)) ? "'" + text : text;
     const quote = (text) => (/[",\n]/.test(text) ? '"' + text.replaceAll('"', '""') + '"' : text);
     const lines = [...table.rows].map((row) =>
-      [...row.cells].map((cell) => quote(cell.dataset.value ?? cell.textContent)).join(",")
+      [...row.cells].map((cell) => quote(plain(cell.dataset.value ?? cell.textContent))).join(",")
     );
     navigator.clipboard.writeText(lines.join("\n") + "\n").then(
       () => { button.textContent = "Copied"; },

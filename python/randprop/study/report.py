@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import html
 import io
 import json
@@ -18,7 +17,8 @@ from typing import Any
 import numpy as np
 
 import randprop._core as _core
-from randprop._files import write_text
+from randprop._files import write_bytes, write_text
+from randprop._tables import csv_text
 from randprop.study.drawing import INK, MUTED
 from randprop.study.parts import Experiment, Figure, Section, Table
 
@@ -60,7 +60,8 @@ def write(
         for figure in section.figures:
             pictures[figure.name] = _draw(figure, folder / "figures")
         for table in section.tables:
-            write_text(folder / "tables" / f"{table.name}.csv", _csv(table))
+            text = csv_text(table.columns, table.rows, end="\n")
+            write_text(folder / "tables" / f"{table.name}.csv", text)
     content = {
         "about": about,
         "numbers": numbers,
@@ -92,9 +93,11 @@ def _draw(figure: Figure, folder: Path) -> str:
         figure.draw(canvas)
         for ax in canvas.axes:
             ax.patch.set_alpha(0.0)
-        canvas.savefig(folder / f"{figure.name}.png", dpi=160, facecolor="white")
+        picture = io.BytesIO()
+        canvas.savefig(picture, format="png", dpi=160, facecolor="white")
         text = io.StringIO()
         canvas.savefig(text, format="svg", transparent=True, metadata={"Date": None})
+    write_bytes(folder / f"{figure.name}.png", picture.getvalue())
     svg = text.getvalue()
     svg = svg[svg.index("<svg") :]
     write_text(
@@ -117,14 +120,6 @@ def _inline(svg: str, figure: Figure) -> str:
     svg = svg.replace("<text ", '<text fill="var(--ink)" ')
     label = html.escape(figure.caption, quote=True)
     return svg.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
-
-
-def _csv(table: Table) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(table.columns)
-    writer.writerows(["" if cell is None else cell for cell in row] for row in table.rows)
-    return text.getvalue()
 
 
 def _cell(value: Any) -> str:
