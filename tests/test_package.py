@@ -51,6 +51,21 @@ def test_import_loads_numpy_and_the_core_only() -> None:
         assert lazy not in loaded
 
 
+def test_the_reference_needs_no_cache() -> None:
+    """Where numba can keep nothing on disk, since no folder can be written, it only takes longer."""
+    pytest.importorskip("numba")
+    done = python(
+        """
+        from numba.core import caching
+        kind = getattr(caching, "CacheImpl", None) or caching._CacheImpl
+        kind._locator_classes = []
+        from randprop import reference
+        print(reference.philox4x32_10([0, 0, 0, 0], [0, 0])[0] == 0x6627E8D5)
+        """
+    )
+    assert (done.stdout, done.stderr) == ("True\n", "")
+
+
 def test_names() -> None:
     for name in randprop.__all__:
         assert getattr(randprop, name) is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import random
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -142,6 +143,93 @@ def test_store_refuses_what_does_not_mix(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="is not a store of a sweep"):
         sweep(0, dataset=data, seeds=1, store=text)
     assert text.read_text().startswith("not a database")
+
+
+FOREIGN = {
+    "something else": "CREATE TABLE t (x)",
+    "a view alone": "CREATE VIEW v AS SELECT 1",
+    "a table of the same name": "CREATE TABLE randprop (x); CREATE TABLE cells (y)",
+    "other columns": "CREATE TABLE randprop (name, value); CREATE TABLE cells (y)",
+    "endless views": "CREATE VIEW randprop AS WITH RECURSIVE r(name, value) AS (SELECT 1, 1 UNION "
+    "ALL SELECT name + 1, 1 FROM r) SELECT name, value FROM r; CREATE TABLE cells (y)",
+}
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("statements", FOREIGN.values(), ids=FOREIGN)
+@pytest.mark.parametrize("mode", ["delete", "wal", "wal, not folded in", "wal without its index"])
+def test_a_foreign_database_is_not_touched(tmp_path, statements, mode):
+    made, folder = tmp_path / "made.sqlite", tmp_path / "folder"
+    folder.mkdir()
+    path = folder / "other.sqlite"
+    with closing(sqlite3.connect(made)) as db:
+        db.execute(f"PRAGMA journal_mode = {mode.partition(',')[0].split()[0]}")
+        db.executescript(statements)
+        if " " in mode:  # as a process leaves it that dies here
+            ends = ("", "-wal") if "without" in mode else ("", "-wal", "-shm")
+            for end in ends:
+                shutil.copy(f"{made}{end}", f"{path}{end}")
+    if " " not in mode:
+        shutil.copy(made, path)
+    before = contents(folder)
+    with pytest.raises(ValueError, match="other.sqlite is a database of something else"):
+        cell_store.CellStore(path)
+    after = contents(folder)
+    before.pop("other.sqlite-shm", None), after.pop("other.sqlite-shm", None)
+    assert after == before
+
+
+def test_a_store_of_another_version_is_not_touched(tmp_path, monkeypatch):
+    path = tmp_path / "cells.sqlite"
+    with closing(cell_store.CellStore(path)):
+        pass
+    before = contents(tmp_path)
+    monkeypatch.setattr(cell_store, "DEFINITION", "2")
+    with pytest.raises(ValueError, match="results of definition 1"):
+        cell_store.CellStore(path)
+    assert contents(tmp_path) == before
+    assert list(before) == ["cells.sqlite"]
+
+
+@pytest.mark.parametrize(
+    "name", ["file:cells", "file:x?mode=memory", "file:%41#a", ":memory:", "a?b=c#d%41 e", "é'\"\n"]
+)
+def test_the_name_of_a_store_is_a_name(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        with closing(cell_store.CellStore(name)):
+            assert {name, name + "-wal", name + "-shm"} == set(os.listdir())
+        assert os.listdir() == [name]
+
+
+def test_only_ordinary_files_are_stores(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    before = os.stat("/dev/null")
+    for path in (tmp_path / "pipe", "/dev/null", "/dev/zero"):
+        with pytest.raises(OSError, match=f"Not an ordinary file: '{path}'"):
+            cell_store.CellStore(path)
+    with pytest.raises(IsADirectoryError, match=str(tmp_path)):
+        cell_store.CellStore(tmp_path)
+    assert os.listdir(tmp_path) == ["pipe"]
+    assert os.stat("/dev/null").st_ino == before.st_ino
+
+
+def test_a_log_that_was_left_is_folded_in(tmp_path):
+    """A store of which only the log holds anything: its process died before the first cell."""
+    made, path = tmp_path / "made", tmp_path / "cells"
+    with closing(cell_store.CellStore(made)) as store:
+        store.check_data("arrays", "sum")
+        for end in ("", "-wal"):
+            shutil.copy(f"{made}{end}", f"{path}{end}")
+    with (
+        closing(cell_store.CellStore(path)) as store,
+        pytest.raises(ValueError, match="holds results of another arrays"),
+    ):
+        store.check_data("arrays", "other sum")
+    assert not (tmp_path / "cells-wal").exists()
 
 
 SCRIPT = """

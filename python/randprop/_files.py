@@ -144,11 +144,12 @@ class Draft:
             _sync_folder(os.path.dirname(self._target))
 
     def _write_through(self) -> None:
-        for stream in (sys.stdout, sys.stderr):
-            if stream is not None:  # what was printed before stands before
-                stream.flush()
         ordinary = stat.S_ISREG(os.fstat(self._old).st_mode)
-        if ordinary and self._target:
+        if not self._target:
+            for stream in (sys.stdout, sys.stderr):  # what was printed before stands before
+                if stream is not None and not stream.closed:
+                    stream.flush()
+        elif ordinary:
             os.ftruncate(self._old, 0)
         for data in self._kept:
             _write_whole(self._old, data)
