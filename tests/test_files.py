@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -226,6 +227,17 @@ def test_a_temporary_is_made_by_its_writer_alone(
     with pytest.raises(FileExistsError, match="file"):
         _files.write_text(tmp_path / "file", "text")
     assert os.listdir(tmp_path) == [".guessed.tmp"]
+
+
+def test_there_is_one_writer() -> None:
+    package = Path(_files.__file__).parent
+    writes = re.compile(r"""\.write_(text|bytes)\(|\bopen\([^)]*["'][wax]b?\+?b?["']|mkstemp""")
+    found = {
+        str(path.relative_to(package))
+        for path in package.rglob("*.py")
+        if writes.search(path.read_text(encoding="utf-8"))
+    }
+    assert found == set()
 
 
 def test_a_file_that_may_not_be_written_to_is_not_replaced(tmp_path: Path) -> None:

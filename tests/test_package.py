@@ -52,7 +52,7 @@ def test_import_loads_numpy_and_the_core_only() -> None:
 
 
 def test_the_reference_needs_no_cache() -> None:
-    """Where numba can keep nothing on disk, since no folder can be written, it only takes longer."""
+    """Where numba can keep nothing on disk, it only takes longer."""
     pytest.importorskip("numba")
     done = python(
         """
