@@ -143,7 +143,8 @@ def test_what_cannot_be_written_is_named(write: Any, tmp_path: Path) -> None:
     loop = tmp_path / "loop"
     loop.symlink_to("loop")
     (tmp_path / "file").write_text("")
-    for path in (tmp_path, tmp_path / "no" / "file", tmp_path / "file" / "x", loop):
+    closed = [Path("/dev/fd/999999999"), Path(f"/dev/fd/{10**30}")]
+    for path in (tmp_path, tmp_path / "no" / "file", tmp_path / "file" / "x", loop, *closed):
         with pytest.raises(OSError, match=str(path)):
             write(path)
     assert sorted(os.listdir(tmp_path)) == ["file", "loop"]

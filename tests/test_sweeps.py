@@ -195,7 +195,16 @@ def test_a_store_of_another_version_is_not_touched(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "name", ["file:cells", "file:x?mode=memory", "file:%41#a", ":memory:", "a?b=c#d%41 e", "é'\"\n"]
+    "name",
+    [
+        "file:cells",
+        "file:x?mode=memory",
+        "file:%41#a",
+        ":memory:",
+        "a?b=c#d%41 e",
+        "é'\"\n",
+        "caf\udce9",
+    ],
 )
 def test_the_name_of_a_store_is_a_name(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)

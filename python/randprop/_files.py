@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 import stat
 import sys
@@ -184,7 +185,7 @@ def _behind_links(path: Path) -> tuple[str, int | None]:
         # Not of the whole: what a link to an open file points at is no name to be replaced.
         folder, name = os.path.split(text)
         folder = os.path.realpath(folder)
-        if folder in own and name.isdecimal():
+        if folder in own and re.fullmatch("[0-9]{1,9}", name):
             return "", int(name)
         text = os.path.join(folder, name)
         try:

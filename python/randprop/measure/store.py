@@ -89,7 +89,9 @@ class CellStore:
             return
         # Without a log, nobody has the file open in that mode, and SQLite is to make none.
         how = "mode=ro" if log else "mode=ro&immutable=1"
-        with closing(sqlite3.connect(f"file:{quote(name)}?{how}", uri=True, timeout=60.0)) as db:
+        with closing(
+            sqlite3.connect(f"file:{quote(os.fsencode(name))}?{how}", uri=True, timeout=60.0)
+        ) as db:
             self._check(db)
 
     def _check(self, db: sqlite3.Connection) -> bool:
