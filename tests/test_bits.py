@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import pickle
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from helpers import random_bits
-from randprop import BitMatrix, StepNetwork
+from randprop import BitMatrix, StepNetwork, apply_weights
+from randprop.bits import stack
 
 
 @given(st.integers(0, 2**32), st.integers(0, 5), st.integers(0, 200))
@@ -55,12 +58,53 @@ def test_storage_is_aligned_and_read_only() -> None:
             bits.words[0, 0] = 1
 
 
-def test_words_are_taken_without_a_copy() -> None:
-    words = np.zeros((3, 2), dtype=np.uint64)
-    bits = BitMatrix(words, 100)
-    assert np.shares_memory(bits.words, words)
-    strided = np.zeros((6, 4), dtype=np.uint64)[::2, ::2]
-    assert not np.shares_memory(BitMatrix(strided, 100).words, strided)
+def test_words_are_its_own(tmp_path: Path) -> None:
+    """What the words came from may change: bits past the last stay zero, and the rest as it was."""
+    source = np.lib.format.open_memmap(tmp_path / "words.npy", "w+", np.uint64, (3, 2))
+    source[:] = 5
+    whole = np.zeros((6, 4), dtype=np.uint64)
+    for words in (np.full((3, 2), 5, np.uint64), source, whole[::2, ::2], whole[:3, :2]):
+        words[:] = 5
+        bits = BitMatrix(words, 100)
+        words[:] = 2**64 - 1
+        assert (bits.words == 5).all()
+        assert bits.words.ctypes.data % 64 == 0
+
+
+BITS = BitMatrix.from_array(random_bits(2, 9, 100))
+MAKERS: dict[str, Callable[[], BitMatrix]] = {
+    "words": lambda: BitMatrix(BITS.words.copy(), 100),
+    "array": lambda: BitMatrix.from_array(BITS.to_array()),
+    "packbits": lambda: BitMatrix.from_packbits(BITS.to_packbits(), 100),
+    "slice": lambda: BITS[2:5],
+    "steps": lambda: BITS[::2],
+    "one row": lambda: BITS[3],
+    "indices": lambda: BITS[[4, 1]],
+    "mask": lambda: BITS[np.arange(9) > 3],
+    "stack": lambda: stack([BITS, BITS[:4]]),  # type: ignore[return-value, list-item]
+    "pickle": lambda: pickle.loads(pickle.dumps(BITS)),
+    "copy": lambda: copy.deepcopy(BITS),
+    "propagate": lambda: StepNetwork(100).propagate(BITS),
+    "own weights": lambda: apply_weights(BITS, np.ones((7, 100), np.int64)),
+}
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+def test_nobody_can_write_the_words(maker: str) -> None:
+    bits = MAKERS[maker]()
+    before = bits.words.copy()
+    array: Any = bits.words
+    assert array.flags.c_contiguous
+    while isinstance(array, np.ndarray):
+        with pytest.raises(ValueError, match="cannot set WRITEABLE flag"):
+            array.flags.writeable = True
+        with pytest.raises(ValueError, match="read-only"):
+            array[0, 0] = 1
+        array = array.base
+    with pytest.raises((ValueError, BufferError, TypeError)):
+        memoryview(bits.words).cast("B")[0] = 1
+    bits.words.shape = (-1,)
+    np.testing.assert_array_equal(bits.words, before)
 
 
 def test_selecting_rows() -> None:

@@ -22,17 +22,30 @@ def _n_words(n_bits: int) -> int:
     return (n_bits + 63) // 64
 
 
+def _own(words: NDArray[np.uint64], n_bits: int) -> NDArray[np.uint64]:
+    """Return a copy in memory of the core, which NumPy never lets become writeable again."""
+    own = _core.empty_words(len(words), n_bits)
+    own[...] = words
+    return own
+
+
+def _check_tails(words: NDArray[np.uint64], n_bits: int) -> None:
+    tail = n_bits % 64
+    if tail and np.any(words[:, -1] >> np.uint64(tail)):
+        row = int(np.flatnonzero(words[:, -1] >> np.uint64(tail))[0])
+        raise ValueError(f"words[{row}] has bits set past bit {n_bits - 1}, the last")
+
+
 class BitMatrix:
     """Rows of bits, 64 to a word.
 
-    Bit j of a row is bit j % 64 of word j // 64; bits past the last are zero. The words are
-    read-only, since everything computed from them relies on that.
+    Bit j of a row is bit j % 64 of word j // 64; bits past the last are zero. The words are its
+    own and read-only, since everything computed from them relies on that.
 
     Parameters
     ----------
     words : ndarray of shape (n_samples, n_words), dtype uint64
-        Packed rows, ``n_words = ceil(n_bits / 64)``. Used without a copy where it is C-contiguous
-        and aligned.
+        Packed rows, ``n_words = ceil(n_bits / 64)``. Copied.
     n_bits : int
         Bits of a row.
 
@@ -73,18 +86,15 @@ class BitMatrix:
                 f"words must have shape (n_samples, {_n_words(n_bits)}) for {n_bits} bits, "
                 f"got {words.shape}"
             )
-        if not (words.flags.c_contiguous and words.flags.aligned):
-            words = np.ascontiguousarray(words)
-        tail = n_bits % 64
-        if tail and np.any(words[:, -1] >> np.uint64(tail)):
-            row = int(np.flatnonzero(words[:, -1] >> np.uint64(tail))[0])
-            raise ValueError(f"words[{row}] has bits set past bit {n_bits - 1}, the last")
+        # Copied before the look at the tails: the caller's array may change in between.
+        words = _own(words, n_bits)
+        _check_tails(words, n_bits)
         self._set(words, n_bits)
 
     def _set(self, words: NDArray[np.uint64], n_bits: int) -> None:
-        view = words.view()
-        view.flags.writeable = False
-        self._words = view
+        """Take words that the core allocated: only those stay read-only for good."""
+        words.flags.writeable = False
+        self._words = words
         self._n_bits = n_bits
 
     @classmethod
@@ -141,12 +151,15 @@ class BitMatrix:
             )
         words = _core.empty_words(packed.shape[0], n_bits)
         words.view(np.uint8)[:, :n_bytes] = packed
-        return cls(words, n_bits)
+        _check_tails(words, n_bits)
+        result = cls.__new__(cls)
+        result._set(words, n_bits)
+        return result
 
     @property
     def words(self) -> NDArray[np.uint64]:
         """Packed rows: ndarray of shape (n_samples, n_words), dtype uint64, read-only."""
-        return self._words
+        return self._words.view()  # whose shape and dtype its holder may set
 
     @property
     def n_samples(self) -> int:
@@ -222,7 +235,10 @@ class BitMatrix:
                     f"booleans, got {type(rows).__name__} of dtype {rows.dtype}, "
                     f"shape {rows.shape}"
                 )
-        return trusted_bits(np.ascontiguousarray(self._words[rows]), self._n_bits)
+        words = self._words[rows]
+        if not (words.flags.c_contiguous and isinstance(rows, slice)):
+            words = _own(words, self._n_bits)
+        return trusted_bits(words, self._n_bits)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, BitMatrix):
@@ -232,7 +248,7 @@ class BitMatrix:
     __hash__ = None  # type: ignore[assignment]
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return BitMatrix, (np.ascontiguousarray(self._words), self._n_bits)
+        return BitMatrix, (self._words.view(), self._n_bits)
 
     def __repr__(self) -> str:
         return f"BitMatrix(n_samples={self.n_samples}, n_bits={self.n_bits})"
@@ -242,7 +258,7 @@ Features: TypeAlias = BitMatrix | NDArray[np.uint8]
 
 
 def trusted_bits(words: NDArray[np.uint64], n_bits: int) -> BitMatrix:
-    """Wrap words that the core made, whose tail bits are known to be zero."""
+    """Wrap words that the core made, tails zero: without a copy, and read-only from here on."""
     result = BitMatrix.__new__(BitMatrix)
     result._set(words, n_bits)
     return result
@@ -276,6 +292,7 @@ def stack(parts: Sequence[Features]) -> Features:
     if len(parts) == 1:
         return first
     if isinstance(first, BitMatrix):
-        words = [part.words for part in parts if isinstance(part, BitMatrix)]
-        return trusted_bits(np.concatenate(words), first.n_bits)
+        words = _core.empty_words(sum(len(part) for part in parts), first.n_bits)
+        np.concatenate([part.words for part in parts if isinstance(part, BitMatrix)], out=words)
+        return trusted_bits(words, first.n_bits)
     return np.concatenate([part for part in parts if isinstance(part, np.ndarray)])
