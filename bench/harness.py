@@ -184,14 +184,14 @@ def not_installed(name: str) -> str:
 @contextmanager
 def using(level: str, kernel: str = "") -> Any:
     """Force a SIMD level and a kernel."""
-    before = _core.simd_level(), os.environ.get("RANDPROP_KERNEL", "")
+    before = _core.simd_level(), _core.forced_kernel()
     _core.use_simd_level(level)
-    os.environ["RANDPROP_KERNEL"] = kernel
+    _core.use_kernel(kernel)
     try:
         yield
     finally:
         _core.use_simd_level(before[0])
-        os.environ["RANDPROP_KERNEL"] = before[1]
+        _core.use_kernel(before[1])
 
 
 def forced(level: str, kernel: str, run: Callable[[], Any]) -> Callable[[], Any]:

@@ -23,6 +23,7 @@ KERNELS = ("popcount", "dot", "lut")
 SUITE_LEVEL = os.environ.get("RANDPROP_SIMD")
 if SUITE_LEVEL:
     _core.use_simd_level(SUITE_LEVEL)
+_core.use_kernel("")  # tests force kernels themselves
 
 
 def pytest_report_header() -> str:
@@ -45,13 +46,11 @@ def level(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 @pytest.fixture(params=["chosen", *KERNELS])
-def kernel(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+def kernel(request: pytest.FixtureRequest) -> Iterator[str]:
     """The kernel that the library chooses, then each one forced."""
-    if request.param == "chosen":
-        monkeypatch.delenv("RANDPROP_KERNEL", raising=False)
-    else:
-        monkeypatch.setenv("RANDPROP_KERNEL", request.param)
-    return str(request.param)
+    _core.use_kernel("" if request.param == "chosen" else request.param)
+    yield str(request.param)
+    _core.use_kernel("")
 
 
 @pytest.fixture(scope="session")

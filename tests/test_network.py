@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -137,7 +138,14 @@ def test_no_overflow_of_bits(level: str, kernel: str, weight_bits: int) -> None:
         np.testing.assert_array_equal(found.to_array(), expected)
 
 
-def test_a_forced_kernel_serves_only_what_it_can(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def _no_forced_kernel() -> Iterator[None]:
+    yield
+    _core.use_kernel("")
+
+
+@pytest.mark.usefixtures("_no_forced_kernel")
+def test_a_forced_kernel_serves_only_what_it_can() -> None:
     for name, case, other in (
         ("dot", (8, "bits", 65_537, 9), "popcount"),
         ("lut", (8, "bytes", 784, 9999), "dot"),
@@ -145,7 +153,8 @@ def test_a_forced_kernel_serves_only_what_it_can(monkeypatch: pytest.MonkeyPatch
         ("popcount", (8, "bytes", 784, 9), "popcount"),
         ("dot", (1, "bits", 784, 9), "dot"),
     ):
-        monkeypatch.setenv("RANDPROP_KERNEL", name)
+        _core.use_kernel(name)
+        assert _core.forced_kernel() == name
         weight_bits, reads, *sizes = case
         assert _core.kernel_choice(weight_bits, _core.Features[reads], *sizes) == other
 
@@ -337,9 +346,8 @@ def test_bad_bits_and_threads(monkeypatch: pytest.MonkeyPatch) -> None:
         network.propagate(X)
     monkeypatch.setenv("RANDPROP_NUM_THREADS", "2")
     network.propagate(X)
-    monkeypatch.setenv("RANDPROP_KERNEL", "abacus")
-    with pytest.raises(ValueError, match="RANDPROP_KERNEL='abacus' is not a kernel; valid"):
-        network.propagate(X)
+    with pytest.raises(ValueError, match="kernel='abacus' is not a kernel; valid"):
+        _core.use_kernel("abacus")
     with pytest.raises(ValueError, match=r"m must lie in \[0, 0\], got 1"):
         network.weights(1)
 

@@ -13,6 +13,8 @@ void register_config(py::module_& module) {
   module.def("simd_levels_supported", &simd_levels_supported);
   module.def("simd_level", &simd_level);
   module.def("use_simd_level", &use_simd_level, py::arg("name"));
+  module.def("forced_kernel", &forced_kernel);
+  module.def("use_kernel", &use_kernel, py::arg("name"));
   module.def(
       "spin",
       [](const std::string& kernel, std::size_t n_rounds) {

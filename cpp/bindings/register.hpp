@@ -1,10 +1,13 @@
 // What the topic files of the binding share: array types, options, and the GIL.
 #pragma once
 
+#include <pthread.h>
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
+#include <unistd.h>
 
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <utility>
 
@@ -29,13 +32,33 @@ inline void require(bool condition, const std::string& message) {
   }
 }
 
+// Takes the GIL back, or never returns: see gil.cpp.
+void take_gil(PyThreadState* thread);
+
+// The GIL released while it lives.
+class ReleasedGil {
+ public:
+  ReleasedGil() : thread_(PyEval_SaveThread()) {}
+  ~ReleasedGil() { take_gil(thread_); }
+  ReleasedGil(const ReleasedGil&) = delete;
+  ReleasedGil& operator=(const ReleasedGil&) = delete;
+
+ private:
+  PyThreadState* thread_;
+};
+
+constexpr int max_threads = 4096;
+
 // Options of a call that runs with the GIL released. Signals are handled on the calling thread,
 // which takes the GIL back for the moment of asking.
 inline RunOptions run_options(int n_threads) {
-  require(n_threads >= 0, "n_threads must be at least 0, got " + std::to_string(n_threads));
-  return {n_threads, [] {
-            const py::gil_scoped_acquire gil;
-            return PyErr_CheckSignals() != 0;
+  require(n_threads >= 0 && n_threads <= max_threads,
+          "n_threads must lie in [0, 4096], got " + std::to_string(n_threads));
+  return {n_threads, [thread = PyThreadState_Get()] {
+            take_gil(thread);
+            const bool interrupted = PyErr_CheckSignals() != 0;
+            PyEval_SaveThread();
+            return interrupted;
           }};
 }
 
@@ -44,7 +67,7 @@ inline RunOptions run_options(int n_threads) {
 template <typename Work>
 auto without_gil(Work&& work) {
   try {
-    const py::gil_scoped_release release;
+    const ReleasedGil released;
     return std::forward<Work>(work)();
   } catch (const Interrupted&) {
     throw py::error_already_set();
@@ -63,10 +86,18 @@ inline ByteView byte_view(const Array<std::uint8_t>& x, const char* name) {
   return {x.data(), static_cast<std::size_t>(x.shape(0)), static_cast<std::size_t>(x.shape(1))};
 }
 
-// Moves the storage into an array without a copy.
+// A length of an array: those of Python are signed.
+inline py::ssize_t length(std::size_t size, const char* name) {
+  require(size <= static_cast<std::size_t>(std::numeric_limits<py::ssize_t>::max()),
+          std::string(name) + " must lie below 2^63, got " + std::to_string(size));
+  return static_cast<py::ssize_t>(size);
+}
+
+// Moves the storage into an array without a copy. Its base is a capsule, so that nobody who makes
+// it read-only can have it made writeable again.
 inline py::array_t<std::uint64_t> to_array(BitMatrix&& bits) {
-  const auto n_samples = static_cast<py::ssize_t>(bits.n_samples());
-  const auto n_words = static_cast<py::ssize_t>(bits.n_words());
+  const py::ssize_t n_samples = length(bits.n_samples(), "n_samples");
+  const py::ssize_t n_words = length(bits.n_words(), "n_words");
   auto* storage = new AlignedArray<std::uint64_t>(bits.release());
   const py::capsule owner(
       storage, [](void* pointer) { delete static_cast<AlignedArray<std::uint64_t>*>(pointer); });

@@ -1,12 +1,12 @@
 // Chooses the SIMD level once, from what the CPU has, what the operating system saves on a
 // context switch, and RANDPROP_SIMD. Compiled for the baseline.
 #include <atomic>
-#include <cstdlib>
 #include <mutex>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "bits/environment.hpp"
 #include "kernels.hpp"
 #include "randprop/simd.hpp"
 
@@ -97,8 +97,9 @@ struct Level {
 };
 
 // Best last. The tables are copied so that an extension beyond the level can replace an entry.
+// Never destroyed: threads may still compute while the process exits.
 const std::vector<Level>& levels() {
-  static const std::vector<Level> result = [] {
+  static const std::vector<Level>& result = *new std::vector<Level>([] {
     const CpuFeatures cpu = detect();
     std::vector<Level> found;
     found.push_back({*scalar_kernels(), true});
@@ -127,7 +128,7 @@ const std::vector<Level>& levels() {
       }
     }
     return found;
-  }();
+  }());
   return result;
 }
 
@@ -165,8 +166,8 @@ const Kernels& active() {
   if (table != nullptr) {
     return *table;
   }
-  const char* wanted = std::getenv("RANDPROP_SIMD");
-  if (wanted != nullptr && *wanted != '\0') {
+  const std::string& wanted = environment().simd;
+  if (!wanted.empty()) {
     table = &find(wanted, "RANDPROP_SIMD");
   } else {
     table = &levels().front().kernels;

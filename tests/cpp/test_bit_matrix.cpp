@@ -35,6 +35,9 @@ TEST_CASE("sizes that overflow are refused") {
   CHECK_THROWS_AS(BitMatrix(huge, 784), std::bad_alloc);
   CHECK_THROWS_AS(BitMatrix(huge + 2, 128), std::bad_alloc);  // 2 words, if it wrapped around
   CHECK_THROWS_AS(AlignedArray<std::uint64_t>{huge}, std::bad_alloc);
+  constexpr std::size_t most = std::numeric_limits<std::size_t>::max();
+  CHECK(randprop::words_for_bits(most) == most / 64 + 1);
+  CHECK_THROWS_AS(BitMatrix(64, most), std::bad_alloc);  // no words, if it wrapped around
 }
 
 TEST_CASE("Philox gives the known answers of Random123") {

@@ -1,6 +1,5 @@
 #include <doctest/doctest.h>
 
-#include <cstdlib>
 #include <random>
 #include <stdexcept>
 #include <utility>
@@ -115,7 +114,7 @@ TEST_CASE("convolutions equal the definition at every level and kernel") {
           CAPTURE(level);
           for (const char* kernel : {"", "popcount", "dot", "lut"}) {
             CAPTURE(kernel);
-            setenv("RANDPROP_KERNEL", kernel, 1);
+            use_kernel(kernel);
             const Network network(spec);
             check_chain(spec,
                         network.propagate(ByteView{bytes.data(), n_samples, n}, 0,
@@ -124,7 +123,7 @@ TEST_CASE("convolutions equal the definition at every level and kernel") {
             check_chain(spec, network.propagate(bits.view(), 0, spec.stages.size(), Keep::all),
                         as_bits);
           }
-          unsetenv("RANDPROP_KERNEL");
+          use_kernel("");
         });
       }
     }
@@ -165,7 +164,7 @@ TEST_CASE("weights of one's own equal plain sums") {
     oracle::at_every_level([&](const std::string& level) {
       CAPTURE(level);
       for (const char* kernel : {"", "dot", "lut"}) {
-        setenv("RANDPROP_KERNEL", kernel, 1);
+        use_kernel(kernel);
         const BitMatrix found[] = {
             apply_weights(ByteView{bytes.data(), n_samples, n_in}, weights.data(), n_units),
             apply_weights(bits.view(), weights.data(), n_units, Activation::step),
@@ -191,7 +190,7 @@ TEST_CASE("weights of one's own equal plain sums") {
           CHECK(oracle::tail_is_zero(out));
         }
       }
-      unsetenv("RANDPROP_KERNEL");
+      use_kernel("");
     });
   }
   const std::int32_t large = max_own_weight;

@@ -1,7 +1,9 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <stdexcept>
+#include <string>
 
 #include "kernels/kernels.hpp"
 #include "randprop/network.hpp"
@@ -28,6 +30,33 @@ TEST_CASE("levels") {
     }
   }
   CHECK(simd_level() == supported.back());
+}
+
+TEST_CASE("the environment is read once") {
+  read_environment();
+  const std::string level = simd_level(), kernel = kernel_choice(8, Features::bits, 784, 10000);
+  setenv("RANDPROP_SIMD", "none such", 1);
+  setenv("RANDPROP_KERNEL", "none such", 1);
+  read_environment();
+  CHECK(simd_level() == level);
+  CHECK(kernel_choice(8, Features::bits, 784, 10000) == kernel);
+  unsetenv("RANDPROP_SIMD");
+  unsetenv("RANDPROP_KERNEL");
+}
+
+TEST_CASE("a kernel is used where it is named") {
+  for (const char* kernel : {"popcount", "dot", "lut"}) {
+    if (std::string(kernel) != "lut" || kernels::active().lut_panel != nullptr) {
+      use_kernel(kernel);
+      CHECK(forced_kernel() == kernel);
+      CHECK(kernel_choice(8, Features::bits, 784, 10000) == kernel);
+    }
+  }
+  CHECK_THROWS_WITH_AS(use_kernel("abacus"),
+                       "kernel='abacus' is not a kernel; valid: popcount, dot, lut",
+                       std::invalid_argument);
+  use_kernel("");
+  CHECK(forced_kernel().empty());
 }
 
 TEST_CASE("no level lacks a kernel, but for look-ups and what they and the bench need") {

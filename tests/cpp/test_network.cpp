@@ -1,6 +1,5 @@
 #include <doctest/doctest.h>
 
-#include <cstdlib>
 #include <random>
 #include <stdexcept>
 
@@ -31,10 +30,10 @@ void check_layers(const NetworkSpec& spec, const std::vector<BitMatrix>& outputs
   }
 }
 
-class KernelVariable {
+class ForcedKernel {
  public:
-  explicit KernelVariable(const char* name) { setenv("RANDPROP_KERNEL", name, 1); }
-  ~KernelVariable() { unsetenv("RANDPROP_KERNEL"); }
+  explicit ForcedKernel(const char* name) { use_kernel(name); }
+  ~ForcedKernel() { use_kernel(""); }
 };
 
 }  // namespace
@@ -62,7 +61,7 @@ TEST_CASE("propagation equals the definition at every level, kernel and width") 
           CAPTURE(level);
           for (const char* kernel : {"", "popcount", "dot", "lut"}) {
             CAPTURE(kernel);
-            const KernelVariable variable(kernel);
+            const ForcedKernel forced(kernel);
             const Network network(spec);
             check_layers(spec,
                          network.propagate(ByteView{bytes.data(), n_samples, n}, 0, 2, Keep::all),

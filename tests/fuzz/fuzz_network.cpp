@@ -65,7 +65,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   oracle::at_every_level([&](const std::string& level) {
     for (const char* kernel : {"popcount", "dot", "lut"}) {
-      setenv("RANDPROP_KERNEL", kernel, 1);
+      use_kernel(kernel);
       const Network network(spec);
       const std::size_t last = spec.stages.size();
       const std::vector<BitMatrix> found =

@@ -9,9 +9,17 @@
 #include <cstdint>
 #include <memory>
 
+// Words are read as bytes and bytes as words.
+#if !defined(__BYTE_ORDER__) || __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "randprop needs a little-endian machine: on others its labels would be wrong"
+#endif
+
 namespace randprop {
 
-constexpr std::size_t words_for_bits(std::size_t n_bits) noexcept { return (n_bits + 63) / 64; }
+// For any number: n_bits + 63 could wrap.
+constexpr std::size_t words_for_bits(std::size_t n_bits) noexcept {
+  return n_bits / 64 + (n_bits % 64 != 0 ? 1 : 0);
+}
 
 // What a stage or a readout reads.
 enum class Features { bits, bytes };

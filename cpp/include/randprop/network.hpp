@@ -142,9 +142,14 @@ BitMatrix apply_weights(ByteView x, const std::int32_t* weights, std::size_t n_u
 BitMatrix apply_weights(BitView x, const std::int32_t* weights, std::size_t n_units,
                         Activation activation, const RunOptions& options = {});
 
-// Which kernel a case uses at the SIMD level in use: "popcount", "dot" or "lut". RANDPROP_KERNEL
-// names one to be used wherever it can serve the case.
+// Which kernel a case uses at the SIMD level in use: "popcount", "dot" or "lut".
 std::string kernel_choice(unsigned weight_bits, Features reads, std::size_t n_inputs,
                           std::size_t n_samples);
+// The kernel used wherever it can serve the case: what use_kernel named, else RANDPROP_KERNEL (see
+// read_environment); empty for none, which leaves the choice to the library. Both throw
+// std::invalid_argument for a name that is no kernel.
+std::string forced_kernel();
+// Names it for all later computations of this process; empty for none.
+void use_kernel(const std::string& name);
 
 }  // namespace randprop

@@ -13,6 +13,11 @@ std::vector<std::string> simd_levels_built();
 // Those of simd_levels_built() that this CPU (and the operating system) can run.
 std::vector<std::string> simd_levels_supported();
 
+// Reads the environment variables of the library, RANDPROP_SIMD and RANDPROP_KERNEL: the first call
+// of this process does, or the first use. Later changes of them change nothing. To be called before
+// other threads start where those may set variables. Refuses no value: their use does.
+void read_environment();
+
 // The level that computations use. The first call decides: RANDPROP_SIMD if it is set and not
 // empty, else the best supported. Throws std::invalid_argument, which lists the valid names, when
 // RANDPROP_SIMD names a level that the build or the CPU lacks.

@@ -1,10 +1,11 @@
 #include "propagate/kernel_choice.hpp"
 
-#include <cstdlib>
+#include <atomic>
 #include <cstring>
 #include <stdexcept>
 #include <string>
 
+#include "bits/environment.hpp"
 #include "kernels/kernels.hpp"
 
 namespace randprop {
@@ -63,7 +64,41 @@ std::size_t column(unsigned weight_bits) {
   }
 }
 
+constexpr KernelPath paths[] = {KernelPath::popcount, KernelPath::dot, KernelPath::lut};
+
+// Index into paths, or one of these.
+constexpr int none = -1;
+constexpr int as_environment = -2;
+std::atomic<int> g_forced{as_environment};
+
+int index_of(const std::string& name, const char* source) {
+  if (name.empty()) {
+    return none;
+  }
+  for (int i = 0; i < 3; ++i) {
+    if (name == kernel_name(paths[i])) {
+      return i;
+    }
+  }
+  throw std::invalid_argument(std::string(source) + "='" + name +
+                              "' is not a kernel; valid: popcount, dot, lut");
+}
+
+int forced_index() {
+  const int forced = g_forced.load(std::memory_order_relaxed);
+  return forced != as_environment ? forced : index_of(environment().kernel, "RANDPROP_KERNEL");
+}
+
 }  // namespace
+
+std::string forced_kernel() {
+  const int forced = forced_index();
+  return forced == none ? "" : kernel_name(paths[forced]);
+}
+
+void use_kernel(const std::string& name) {
+  g_forced.store(index_of(name, "kernel"), std::memory_order_relaxed);
+}
 
 const char* kernel_name(KernelPath path) noexcept {
   switch (path) {
@@ -79,22 +114,9 @@ const char* kernel_name(KernelPath path) noexcept {
 
 KernelPath choose_path(unsigned weight_bits, Features reads, std::size_t n_inputs,
                        std::size_t n_samples) {
-  const char* forced = std::getenv("RANDPROP_KERNEL");
-  if (forced != nullptr && *forced != '\0') {
-    bool known = false;
-    for (const KernelPath path : {KernelPath::popcount, KernelPath::dot, KernelPath::lut}) {
-      if (std::strcmp(forced, kernel_name(path)) != 0) {
-        continue;
-      }
-      known = true;
-      if (can_serve(path, weight_bits, reads, n_inputs)) {
-        return path;
-      }
-    }
-    if (!known) {
-      throw std::invalid_argument("RANDPROP_KERNEL='" + std::string(forced) +
-                                  "' is not a kernel; valid: popcount, dot, lut");
-    }
+  const int forced = forced_index();
+  if (forced != none && can_serve(paths[forced], weight_bits, reads, n_inputs)) {
+    return paths[forced];
   }
   if (!can_serve(KernelPath::dot, weight_bits, reads, n_inputs)) {
     return KernelPath::popcount;

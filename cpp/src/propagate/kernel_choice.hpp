@@ -16,7 +16,7 @@ const char* kernel_name(KernelPath path) noexcept;
 // below 2^31.
 constexpr std::size_t max_dot_inputs = 65536;
 
-// The kernel for a case at the SIMD level in use: RANDPROP_KERNEL where it names one that can serve
+// The kernel for a case at the SIMD level in use: the forced one (forced_kernel) where it can serve
 // the case, else the fastest of those measured. Throws std::invalid_argument when the variable
 // names no kernel.
 KernelPath choose_path(unsigned weight_bits, Features reads, std::size_t n_inputs,
