@@ -16,7 +16,8 @@ constexpr std::size_t max_byte_features = std::size_t{1} << 34;
 
 // Adds each row to counts[class, feature] and 1 to n_samples[class], both row-major and int64.
 // codes[s] in [0, n_classes) is the class of row s. Throws std::invalid_argument on a code out of
-// range, before anything is changed.
+// range, and where n_samples would leave [0, max_class_samples] or a count [0, max_class_samples],
+// of bytes 255 times that; nothing is changed then.
 void add_class_counts(BitView x, const std::int32_t* codes, std::size_t n_classes,
                       std::int64_t* counts, std::int64_t* n_samples,
                       const RunOptions& options = {});

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "bits/require.hpp"
+#include "bits/sizes.hpp"
 #include "bits/views.hpp"
 #include "propagate/convolve.hpp"
 #include "propagate/dense.hpp"
@@ -129,7 +130,8 @@ std::vector<BitMatrix> Network::propagate_any(View x, std::size_t first, std::si
   const auto through = [&](std::size_t stage, const auto& input) {
     constexpr Features reads = kind_of<std::decay_t<decltype(input)>>;
     const StageShape& shape = shapes_[stage];
-    const std::size_t rows = input.n_samples * (shape.n_outputs / shape.n_units);
+    const std::size_t rows =
+        checked_product("rows x positions", input.n_samples, shape.n_outputs / shape.n_units);
     const KernelPath path = choose_path(spec_.stages[stage].weight_bits, reads, shape.fan_in, rows);
     const auto matrix = prepared(stage, layout_of(path), options);
     const auto* conv = std::get_if<Conv2D>(&spec_.stages[stage].map);

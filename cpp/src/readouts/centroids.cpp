@@ -74,15 +74,32 @@ decltype(kernels::Kernels::sum_columns) add_columns(const kernels::Kernels& k, c
   return k.sum_columns;
 }
 
-template <typename View>
-void add_any(View x, const std::int32_t* codes, std::size_t n_classes, std::int64_t* counts,
-             std::int64_t* n_samples, const RunOptions& options) {
-  for (std::size_t s = 0; s < x.n_samples; ++s) {
+// A copy of the codes, checked: a caller's array may change once it was looked at.
+std::vector<std::int32_t> checked_codes(const std::int32_t* given, std::size_t n_samples,
+                                        std::size_t n_classes) {
+  std::vector<std::int32_t> codes(given, given + n_samples);
+  for (std::size_t s = 0; s < n_samples; ++s) {
     if (codes[s] < 0 || static_cast<std::size_t>(codes[s]) >= n_classes) {
       throw std::invalid_argument("codes[" + std::to_string(s) + "] must lie in [0, " +
                                   std::to_string(n_classes) + "), got " + std::to_string(codes[s]));
     }
   }
+  return codes;
+}
+
+// A sum that a caller keeps, and what is to be added to it: refused unless it stays in [0, most].
+void check_sum(const char* name, std::int64_t kept, std::int64_t added, std::int64_t most) {
+  if (kept < 0 || kept > most - added) {
+    throw std::invalid_argument(std::string(name) + " must lie in [0, " + std::to_string(most) +
+                                "], and " + std::to_string(added) + " more fit them, got " +
+                                std::to_string(kept));
+  }
+}
+
+template <typename View>
+void add_any(View x, const std::int32_t* given_codes, std::size_t n_classes, std::int64_t* counts,
+             std::int64_t* n_samples, const RunOptions& options) {
+  const std::vector<std::int32_t> codes = checked_codes(given_codes, x.n_samples, n_classes);
   const auto add = add_columns(kernels::active(), x);
   const std::size_t n_features = n_inputs_of(x);
   // Chunks are summed into copies of their own and added under a lock: integers add exactly, so
@@ -123,6 +140,13 @@ void add_any(View x, const std::int32_t* codes, std::size_t n_classes, std::int6
       }
     }
   });
+  constexpr std::int64_t most = kind_of<View> == Features::bytes ? 255 : 1;
+  for (std::size_t c = 0; c < n_classes; ++c) {
+    check_sum("n_samples", n_samples[c], total_samples[c], max_class_samples);
+  }
+  for (std::size_t i = 0; i < total.size(); ++i) {
+    check_sum("counts", counts[i], total[i], most * max_class_samples);
+  }
   for (std::size_t c = 0; c < n_classes; ++c) {
     n_samples[c] += total_samples[c];
   }
@@ -145,8 +169,10 @@ std::vector<std::int64_t> split(const std::int64_t* counts, std::size_t size) {
 }
 
 template <typename View>
-void distances_any(View x, const std::int64_t* counts, const std::int64_t* n_samples,
+void distances_any(View x, const std::int64_t* counts, const std::int64_t* given_samples,
                    std::size_t n_classes, double* distances, const RunOptions& options) {
+  // Copied: a number that turned 0 after the check would be divided by.
+  const std::vector<std::int64_t> n_samples(given_samples, given_samples + n_classes);
   const std::size_t n_features = n_inputs_of(x);
   constexpr std::int64_t most = kind_of<View> == Features::bytes ? 255 : 1;
   require(kind_of<View> == Features::bits || n_features <= max_byte_features,

@@ -49,7 +49,8 @@ void scores_any(View x, const std::int64_t* coef, const std::int64_t* bias, std:
   }
   std::vector<std::int64_t> shifted(n_outputs * n_features);
   for (std::size_t i = 0; i < shifted.size(); ++i) {
-    shifted[i] = coef[i] - low;
+    shifted[i] = static_cast<std::int64_t>(static_cast<std::uint64_t>(coef[i]) -
+                                           static_cast<std::uint64_t>(low));
   }
   const kernels::Kernels& k = kernels::active();
   const IntegerPlanes planes(shifted.data(), n_outputs, n_features);

@@ -1,11 +1,12 @@
 // Of bits, the candidate search rests on the threshold kernel of propagation: with S = popcount(q
 // AND t), the distance popcount(q) + popcount(t) - 2 S is below a query's k-th best so far, w,
 // where 4 S > 2 (popcount(q) - w) + 2 popcount(t). A training row stands where a unit does. The few
-// rows that pass are measured exactly and sorted in. Of bytes, every training row is measured.
+// rows that pass, and all while a query has fewer than k, are measured exactly and sorted in. Of
+// bytes, every training row is measured. So every query gets k neighbours whatever the rows hold,
+// bits past the last or words that change during the search.
 #include "randprop/neighbors.hpp"
 
 #include <algorithm>
-#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -34,13 +35,12 @@ class Nearest {
     heap_.clear();
     heap_.reserve(k);
   }
-  // What a distance must be below to be taken; `most` while there is room for any.
-  std::int64_t bound(std::int64_t most) const {
-    return heap_.size() < k_ ? most : heap_.front().first;
-  }
+  bool is_full() const { return heap_.size() == k_; }
+  // What a distance must be below to be taken. Only when full.
+  std::int64_t bound() const { return heap_.front().first; }
   void offer(std::int64_t distance, std::size_t index) {
     const Neighbor found{distance, static_cast<std::int64_t>(index)};
-    if (heap_.size() == k_) {
+    if (is_full()) {
       if (!(found < heap_.front())) {
         return;
       }
@@ -94,8 +94,7 @@ class HammingSearch {
                     std::size_t n_rows) {
     place_block(t0, n_rows);
     for (std::size_t q = 0; q < nearest.size(); ++q) {
-      row_terms_[q] =
-          2 * (ones_[q] - nearest[q].bound(static_cast<std::int64_t>(train_.n_bits) + 1));
+      row_terms_[q] = nearest[q].is_full() ? 2 * (ones_[q] - nearest[q].bound()) : 0;
     }
     const std::size_t out_words = words_for_bits(n_rows);
     candidates_.fill_zero();
@@ -109,12 +108,20 @@ class HammingSearch {
     kernels_.popcount_threshold(job, row_terms_.data(), unit_terms_.data(),
                                 reinterpret_cast<std::uint8_t*>(candidates_.data()), out_words * 8);
     for (std::size_t q = 0; q < nearest.size(); ++q) {
+      const auto measure = [&](std::size_t index) {
+        nearest[q].offer(static_cast<std::int64_t>(kernels_.hamming_words(
+                             queries_.row(start + q), train_.row(index), train_.n_words())),
+                         index);
+      };
+      if (!nearest[q].is_full()) {
+        for (std::size_t r = 0; r < n_rows; ++r) {
+          measure(t0 + r);
+        }
+        continue;
+      }
       for (std::size_t w = 0; w < out_words; ++w) {
         for (std::uint64_t left = candidates_[q * out_words + w]; left != 0; left &= left - 1) {
-          const std::size_t index = t0 + w * 64 + static_cast<std::size_t>(__builtin_ctzll(left));
-          nearest[q].offer(static_cast<std::int64_t>(kernels_.hamming_words(
-                               queries_.row(start + q), train_.row(index), train_.n_words())),
-                           index);
+          measure(t0 + w * 64 + static_cast<std::size_t>(__builtin_ctzll(left)));
         }
       }
     }
@@ -159,7 +166,6 @@ class ByteSearch {
 
   void run(std::size_t start, std::vector<Nearest>& nearest) {
     const kernels::Kernels& k = kernels::active();
-    const auto most = std::numeric_limits<std::int64_t>::max();
     for (std::size_t t = 0; t < train_.n_samples; t += distances_.size()) {
       const std::size_t n_rows = std::min(distances_.size(), train_.n_samples - t);
       for (std::size_t q = 0; q < nearest.size(); ++q) {
@@ -167,7 +173,7 @@ class ByteSearch {
                          distances_.data());
         for (std::size_t r = 0; r < n_rows; ++r) {
           const auto distance = static_cast<std::int64_t>(distances_[r]);
-          if (distance < nearest[q].bound(most)) {
+          if (!nearest[q].is_full() || distance < nearest[q].bound()) {
             nearest[q].offer(distance, t + r);
           }
         }
