@@ -8,10 +8,11 @@ from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import check_array, check_X_y, validate_data
+from sklearn.utils.validation import check_array, check_is_fitted, check_X_y, validate_data
 
 from randprop._validation import check_jobs, refuse_masked
 from randprop.bits import BitMatrix
@@ -23,7 +24,14 @@ from randprop.features import (
     read_frame,
     without_duplicates,
 )
-from randprop.model.scaling import check_range, choose_range, propagate_table, warn_outside
+from randprop.model.data_checks import DataWatch
+from randprop.model.scaling import (
+    AS_THEY_COME,
+    check_range,
+    choose_range,
+    propagate_table,
+    warn_outside,
+)
 from randprop.network.stages import Stage
 from randprop.network.step_network import StepNetwork
 
@@ -44,6 +52,8 @@ class StepNetworkEstimator(BaseEstimator):
         "n_jobs": [Integral, None],
     }
 
+    _watch = DataWatch(AS_THEY_COME)  # of what an older release has pickled: says nothing
+
     def _start(self, X: Any) -> None:
         """Make the network for the features of `X`, and the range that maps them to bytes."""
         given = None if self.input_range is None else check_range("input_range", self.input_range)
@@ -51,6 +61,7 @@ class StepNetworkEstimator(BaseEstimator):
         self._chosen_range = choose_range(X, given)
         self.input_range_ = check_range("input_range", self._chosen_range)
         self._told_outside = given is not None  # what is given is meant
+        self._watch = DataWatch(self.input_range_)
         width: Any = self.width
         self.network_ = StepNetwork(
             X.shape[1],
@@ -97,6 +108,12 @@ class StepNetworkEstimator(BaseEstimator):
         """Warn, once, where a later part does not fit the range that the first one gave."""
         if not getattr(self, "_told_outside", True):  # True: from a file of an older release
             self._told_outside = warn_outside("X", X, self._chosen_range, "the first part")
+
+    @property
+    def dead_units_(self) -> NDArray[np.bool_]:
+        """Units whose output was the same for all training samples: a mask, of shape (n_units,)."""
+        check_is_fitted(self, "network_")
+        return self._watch.dead_units
 
     def _threads(self) -> int | None:
         """Return `n_jobs`, checked; a readout that is fitted here asks where it runs later."""

@@ -81,6 +81,14 @@ class StepClassifier(ClassifierMixin, StepNetworkEstimator):
     network_ : StepNetwork
     readout_ : Readout
     input_range_ : (float, float)
+    dead_units_ : ndarray of shape (n_units,), dtype bool
+        Units whose output bit was the same for all training samples, of every part so far.
+
+    Warns
+    -----
+    RandpropDataWarning
+        Once a fit and cause: where most units, or levels of the features, are lost on the training
+        data; where what is to be predicted is far from them.
 
     Examples
     --------
@@ -220,12 +228,14 @@ class StepClassifier(ClassifierMixin, StepNetworkEstimator):
         """The fitted network and readout, for `save`, `export_c` and `export_onnx`."""
         check_is_fitted(self, "readout_")
         names = getattr(self, "feature_names_in_", None)
-        return Model(
+        model = Model(
             self.network_,
             self.readout_,
             input_range=self.input_range_,
             feature_names=None if names is None else feature_names(names),
         )
+        model.watch = self._watch
+        return model
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -235,7 +245,9 @@ class StepClassifier(ClassifierMixin, StepNetworkEstimator):
 
     def _bits(self, X: Any) -> BitMatrix:
         check_is_fitted(self, "readout_")
-        return self._propagated(self._validated(X, reset=False))
+        X = self._validated(X, reset=False)
+        self._watch.compare(X)
+        return self._propagated(X)
 
     def _fit(self, X: Any, y: Any, classes: ArrayLike | None, *, first: bool) -> StepClassifier:
         with self._unchanged_by_failure():
@@ -254,6 +266,9 @@ class StepClassifier(ClassifierMixin, StepNetworkEstimator):
                 )
             else:
                 self._warn_outside(X)
-            self.readout_.partial_fit(self._propagated(X), y, classes)
-            self.classes_ = self.readout_.classes_
+            bits = self._propagated(X)
+            watch = self._watch.with_part(X, bits)
+            self.readout_.partial_fit(bits, y, classes)
+            self.classes_, self._watch = self.readout_.classes_, watch
+        self._watch.warn()
         return self

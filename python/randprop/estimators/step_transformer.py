@@ -9,6 +9,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from randprop.bits import BitMatrix
 from randprop.estimators.base import StepNetworkEstimator
 from randprop.network.stages import Stage
 
@@ -18,7 +19,7 @@ __all__ = ["StepTransformer"]
 class StepTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, StepNetworkEstimator):
     """Features to the output bits of a random step network.
 
-    Nothing is learned but the number of features and their range.
+    Nothing is learned but the number of features and their range, and which units never change.
 
     Parameters
     ----------
@@ -45,6 +46,13 @@ class StepTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, StepNet
     ----------
     network_ : StepNetwork
     input_range_ : (float, float)
+    dead_units_ : ndarray of shape (n_units,), dtype bool
+        Units whose output bit was the same for all training samples.
+
+    Warns
+    -----
+    RandpropDataWarning
+        As `StepClassifier` warns.
 
     Examples
     --------
@@ -98,8 +106,27 @@ class StepTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, StepNet
         """
         with self._unchanged_by_failure():
             self._validate_params()
-            self._start(self._validated(X, reset=True))
+            self._fit_bits(X)
+        self._watch.warn()
         return self
+
+    def fit_transform(self, X: Any, y: Any = None) -> NDArray[Any]:
+        """Fit, and return the output bits of each sample, which go through the network once.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : ignored
+
+        Returns
+        -------
+        ndarray, as `transform` returns it
+        """
+        with self._unchanged_by_failure():
+            self._validate_params()
+            out = self._output(self._fit_bits(X))
+        self._watch.warn()
+        return out
 
     def transform(self, X: Any) -> NDArray[Any]:
         """Output bits of each sample.
@@ -113,7 +140,18 @@ class StepTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, StepNet
         ndarray of shape (n_samples, n_bits), dtype uint8, or (n_samples, n_words), dtype uint64
         """
         check_is_fitted(self)
-        bits = self._propagated(self._validated(X, reset=False))
+        X = self._validated(X, reset=False)
+        self._watch.compare(X)
+        return self._output(self._propagated(X))
+
+    def _fit_bits(self, X: Any) -> BitMatrix:
+        X = self._validated(X, reset=True)
+        self._start(X)
+        bits = self._propagated(X)
+        self._watch = self._watch.with_part(X, bits)
+        return bits
+
+    def _output(self, bits: BitMatrix) -> NDArray[Any]:
         return bits.to_array() if self.output == "dense" else bits.words.copy()
 
     @property

@@ -114,6 +114,11 @@ def evaluate(
     OSError
         If a data set by name cannot be had.
 
+    Warns
+    -----
+    RandpropDataWarning
+        Where arrays suit no network: their levels, or most units, are lost on `X_train`.
+
     References
     ----------
     Itoh (2024), arXiv:2409.03760.

@@ -22,6 +22,7 @@ from randprop.bits import BitMatrix
 from randprop.features import computed, feature_names, frame_names, is_frame
 from randprop.measure.metrics import accuracy_of, confusion_of
 from randprop.measure.workers import check_workers, run_tasks
+from randprop.model.data_checks import check_fitted
 from randprop.model.model import Model, check_names
 from randprop.model.scaling import (
     AS_THEY_COME,
@@ -115,6 +116,11 @@ def fit_parallel(
     Model
         The same for any partition, to the last bit.
 
+    Warns
+    -----
+    RandpropDataWarning
+        Where most units never change, or most levels of an `X` that is an array are lost.
+
     Examples
     --------
     >>> import randprop
@@ -148,7 +154,9 @@ def fit_parallel(
     if fitted.n_features is None:
         raise ValueError("X must hold at least one sample, got 0")
     fitted.n_threads = None
-    return Model(network, fitted, input_range=span, feature_names=parts.names)
+    model = Model(network, fitted, input_range=span, feature_names=parts.names)
+    check_fitted(X, model.input_range, fitted)
+    return model
 
 
 def evaluate_parallel(

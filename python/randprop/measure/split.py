@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from randprop._validation import as_codes, as_labels
 from randprop.datasets import DATASETS
+from randprop.model.data_checks import check_table
 from randprop.model.model import check_names
 from randprop.model.scaling import (
     check_features,
@@ -107,6 +108,7 @@ def _load(dataset: str | Sequence[ArrayLike]) -> tuple[str, _Data, tuple[float, 
     if input_range is None:
         warn_outside("X_test", test.values, None, "X_train")
     span = check_range("input_range", input_range)
+    check_table(train.values, span)
     X_train, X_test = map_to_bytes(train.values, span), map_to_bytes(test.values, span)
     return ARRAYS, (X_train, y_train, X_test, y_test), input_range
 

@@ -132,6 +132,11 @@ def sweep(
         If a data set by name cannot be had, or the store not be opened or written. It keeps every
         cell that was finished.
 
+    Warns
+    -----
+    RandpropDataWarning
+        As `evaluate` warns, once for all cells.
+
     Examples
     --------
     >>> import randprop

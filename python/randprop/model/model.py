@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from randprop._validation import as_labels, check_int, check_threads, told
 from randprop.bits import BitMatrix
 from randprop.features import feature_names as names_of
+from randprop.model.data_checks import DataWatch
 from randprop.model.scaling import check_features, check_range, choose_range, propagate_table
 from randprop.network.stages import Width
 from randprop.network.step_network import StepNetwork
@@ -46,6 +47,9 @@ class Model:
     feature_names : tuple of str or None
     classes_ : ndarray of shape (n_classes,)
         Labels, sorted.
+    watch : DataWatch or None
+        What the training data looked like, where the model is that of a fitted estimator: it
+        then warns, once, of features far from them. Not kept in files.
 
     Examples
     --------
@@ -89,6 +93,7 @@ class Model:
         self.readout = readout
         self.input_range: tuple[float, float] = check_range("input_range", input_range)
         self.feature_names = _check_feature_names(feature_names, network.n_features)
+        self.watch: DataWatch | None = None  # of an estimator's training data; not kept by files
 
     @property
     def classes_(self) -> NDArray[Any]:
@@ -114,7 +119,10 @@ class Model:
         features = check_features("X", X)
         check_names("X", features.names, self.feature_names)
         threads = check_threads(n_threads)
-        return propagate_table(self.network, features.values, self.input_range, threads)
+        bits = propagate_table(self.network, features.values, self.input_range, threads)
+        if self.watch is not None:
+            self.watch.compare(features.values)
+        return bits
 
     def predict(self, X: ArrayLike | BitMatrix) -> NDArray[Any]:
         """Label of each sample.
@@ -176,9 +184,11 @@ class Model:
         if isinstance(readout, Centroids) and readout.metric == "hamming":
             given["centroid_bits"] = 1
         quantized = readout.quantize(given.get(readout.bits_keyword, 8))
-        return Model(
+        model = Model(
             self.network, quantized, input_range=self.input_range, feature_names=self.feature_names
         )
+        model.watch = self.watch
+        return model
 
     def __repr__(self) -> str:
         mapped = self.input_range != (0.0, 255.0)

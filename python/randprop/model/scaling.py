@@ -6,14 +6,13 @@ low to 0 and high to 255. One function decides, by the values alone.
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from randprop._validation import check_number, told
-from randprop._warnings import RandpropDataWarning
+from randprop._warnings import warn_data
 from randprop.bits import BitMatrix, Features, stack
 from randprop.features import Table, check_width, is_sparse, read_table, row_blocks, stored
 from randprop.network.step_network import StepNetwork
@@ -158,11 +157,9 @@ def warn_outside(name: str, X: Any, input_range: tuple[float, float] | None, fir
     rule = "integers of [0, 255] are used as they come"
     if input_range is not None:
         rule = f"they are mapped by {input_range}"
-    warnings.warn(
+    warn_data(
         f"{name} has {found}, but {rule}, as {first} had it; what does not fit is rounded or cut. "
-        "Give input_range=(low, high), the range of all of the data",
-        RandpropDataWarning,
-        stacklevel=2,
+        "Give input_range=(low, high), the range of all of the data"
     )
     return True
 

@@ -1,0 +1,290 @@
+"""Whether data suit a network whose features share one range and whose threshold is 0.
+
+Nothing here changes a result. What is looked at is bounded, however large the data: units are
+counted exactly, features by some samples, evenly spread.
+"""
+
+from __future__ import annotations
+
+from copy import copy
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from randprop._warnings import warn_data
+from randprop.bits import BitMatrix
+from randprop.model.scaling import AS_THEY_COME
+from randprop.network.step_network import StepNetwork
+from randprop.readouts.base import Readout, SummingReadout, from_core
+
+__all__ = ["DataWatch", "check_fitted", "check_table"]
+
+_ROWS = 512  # samples that are looked at
+_COLUMNS = 1 << 13  # features
+_VALUES = 1 << 19  # both together
+_LEAST = 32  # samples; of fewer nothing is said
+_FEW = 8  # levels of the 256 that are few
+_PROBE = 256  # units that stand for those of any network
+# How much farther than any training sample is far from all of them: in squares, of the median of a
+# batch and of one sample, which may be an outlier.
+_FAR, _FAR_ALONE, _BATCH = 1.5, 6.0, 8
+_SMALL = 1e-3  # of the energy of the smallest training sample: 3 % of its size
+_CURE = 'scale each feature, see "Scale and range" in the documentation of your own data'
+
+Span = tuple[float, float]
+
+
+class DataWatch:
+    """What the training data of one fit looked like, part by part, and what was said of them.
+
+    Parameters
+    ----------
+    input_range : (float, float)
+        What is mapped to 0 and 255.
+    """
+
+    def __init__(self, input_range: Span) -> None:
+        self.input_range = input_range
+        self._ones: NDArray[np.int64] | int = 0  # by unit: samples with a 1
+        self._n_samples = 0
+        self._usual = _Usual()
+        self._news: list[str] = []
+        self._said: set[str] = set()
+
+    def with_part(self, X: Any, bits: BitMatrix) -> DataWatch:
+        """Return a watch that has seen this part too: features, and the bits that came of them."""
+        after = copy(self)
+        after._said = set(self._said)
+        after._ones = self._ones + _ones(bits)
+        after._n_samples = self._n_samples + len(bits)
+        after._news = []
+        # Of a stream ever fewer: what is looked at grows with its logarithm.
+        n_rows = _ROWS * len(bits) // after._n_samples
+        if n_rows:
+            rows = _some(X, n_rows)
+            after._usual = self._usual.with_rows(_levels(rows, self.input_range), rows)
+        if "range" not in self._said and len(bits) >= _LEAST // 2:  # once: the range stays
+            after._say("range", _squeezed(X, self.input_range))
+            after._said.add("range")
+        if "units" not in self._said:
+            after._say("units", _stuck(after._ones, after._n_samples))
+        return after
+
+    def _say(self, cause: str, message: str | None) -> None:
+        if message:
+            self._said.add(cause)
+            self._news.append(message)
+
+    def warn(self) -> None:
+        """Warn of what the last part has shown and no part before it."""
+        news, self._news = self._news, []
+        for message in news:
+            warn_data(message)
+
+    def compare(self, X: Any) -> None:
+        """Warn, once, where features to be predicted are far from those of training."""
+        if "far" in self._said or not X.shape[0]:
+            return
+        rows = _some(X, 64)
+        message = self._usual.strange(_levels(rows, self.input_range), rows)
+        if message:
+            self._said.add("far")
+            warn_data(message)
+
+    @property
+    def dead_units(self) -> NDArray[np.bool_]:
+        """Units, as a mask, whose bit was the same for all training samples."""
+        ones = np.asarray(self._ones)
+        return np.asarray((ones == 0) | (ones == self._n_samples))
+
+
+class _Usual:
+    """Where training samples lie: mean and variance of the features, and the farthest sample.
+
+    How far a sample lies is judged before it is counted in, as one of later data would be. Class by
+    class, or one by one, parts make this milder and not stricter.
+    """
+
+    def __init__(self) -> None:
+        self._n = 0
+        self._sum: NDArray[np.float64] | float = 0.0
+        self._squares: NDArray[np.float64] | float = 0.0
+        self._farthest = 0.0
+        self._smallest = np.inf  # energy about zero, of those that have any
+        self._judged = 0
+        self._scale: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
+
+    def with_rows(self, levels: NDArray[np.float64], rows: NDArray[np.float64]) -> _Usual:
+        after = copy(self)
+        halves = [levels] if self._n >= _LEAST else [levels[::2], levels[1::2]]
+        for half in halves:
+            if after._n >= _LEAST // 2:
+                after._farthest = max(after._farthest, float(after._far(half).max(initial=0.0)))
+                after._judged += len(half)
+            after._n += len(half)
+            after._sum = after._sum + half.sum(axis=0)
+            after._squares = after._squares + np.einsum("ij,ij->j", half, half)
+            after._scale = None
+        energy = _energy(rows)
+        after._smallest = min(self._smallest, float(energy[energy > 0].min(initial=np.inf)))
+        return after
+
+    def strange(self, levels: NDArray[np.float64], rows: NDArray[np.float64]) -> str | None:
+        """Say what sets most of these samples apart from all training samples, if anything."""
+        if self._n < _LEAST or self._judged < _LEAST // 2:
+            return None
+        far = _median(self._far(levels)) / max(self._farthest, 1.0)
+        if far > (_FAR if len(rows) >= _BATCH else _FAR_ALONE):
+            mean = np.asarray(self._sum) / self._n
+            return (
+                f"the features are far from those of training: half of {len(rows)} samples lie at "
+                f"least {np.sqrt(far):.1f} times as far from the training mean as any of {self._n} "
+                f"training samples; their features are at level {levels.mean():.0f} of 255 on "
+                f"average, those of training at {mean.mean():.0f}. Labels are likely to be wrong: "
+                "are images inverted, columns in another order, or features in another unit?"
+            )
+        energy = _median(_energy(rows))
+        if 0.0 < energy < _SMALL * self._smallest:
+            return (
+                f"the features are far from those of training: half of {len(rows)} samples have a "
+                f"root mean square of at most {np.sqrt(energy):.2g}, the smallest of {self._n} "
+                f"training samples has {np.sqrt(self._smallest):.2g}. Labels are likely to be "
+                "wrong: are features in another unit, such as [0, 1] for [0, 255]?"
+            )
+        return None
+
+    def _far(self, levels: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Mean squared distance from the mean, of each feature by its own variance."""
+        if self._scale is None:
+            mean = np.asarray(self._sum) / self._n
+            variance = np.maximum(np.asarray(self._squares) / self._n - mean**2, 0.0)
+            # A feature that hardly varied in a sample of the data may well do so in the rest.
+            weight = 1.0 / (variance + max(0.25 * float(variance.mean()), 1e-3))
+            self._scale = mean, weight / len(mean)
+        mean, weight = self._scale
+        return np.asarray(np.square(levels - mean) @ weight)
+
+
+def check_table(X: Any, input_range: Span) -> None:
+    """Warn where training features suit no network, tried on units of one that stands for all."""
+    _warn_of(_squeezed(X, input_range))
+    rows = _some(X, _ROWS)
+    levels = np.rint(np.clip(_levels(rows, input_range), 0.0, 255.0)).astype(np.uint8)
+    bits = StepNetwork(levels.shape[1], width=_PROBE).propagate(levels, n_threads=1)
+    _warn_of(_stuck(_ones(bits), len(bits)))
+
+
+def check_fitted(X: Any, input_range: Span, readout: Readout) -> None:
+    """Warn of features that are at hand as an array, and of units where a readout has sums."""
+    if isinstance(X, np.ndarray):
+        _warn_of(_squeezed(X.reshape(len(X), -1), input_range))
+    if isinstance(readout, SummingReadout):
+        _warn_of(_stuck(readout.counts_.sum(axis=0), int(readout.n_samples_.sum())))
+
+
+def _stuck(ones: NDArray[np.int64] | int, n_samples: int) -> str | None:
+    """Say it where more than half of the units change on less than 1 % of the samples."""
+    ones = np.asarray(ones)
+    if n_samples < _LEAST:
+        return None
+    rarer = np.minimum(ones, n_samples - ones)
+    n_never, n_hardly = int((rarer == 0).sum()), int((100 * rarer < n_samples).sum())
+    if 2 * n_hardly <= ones.size:
+        return None
+    hardly = f", {n_hardly - n_never} more on less than 1 % of them" if n_hardly > n_never else ""
+    return (
+        f"{n_never} of {ones.size} units never change on {n_samples} training samples{hardly}: "
+        "they tell little or nothing of a sample. A unit asks whether a weighted sum of the "
+        "features is above 0, and features that are mapped by one range and lie far from 0, or "
+        f"beside much larger ones, do not move it across; {_CURE}"
+    )
+
+
+def _squeezed(X: Any, input_range: Span) -> str | None:
+    """Say it where features that take many values fall into few of the 256 levels."""
+    if X.dtype.kind == "b" or (X.dtype == np.uint8 and input_range == AS_THEY_COME):
+        return None  # nothing is mapped
+    rows = _some(X, _ROWS // 2, 512)
+    if len(rows) < _LEAST // 2:
+        return None
+    levels = np.rint(np.clip(_levels(rows, input_range), 0.0, 255.0))
+    found = [_in_few_levels(rows[:, j], levels[:, j]) for j in range(rows.shape[1])]
+    n_varied = sum(number is not None for number in found)
+    few = [number for number in found if number]
+    if 20 * len(few) > n_varied:
+        what = f"{len(few)} of {n_varied} features take"
+    elif number := _in_few_levels(rows[::8].ravel(), levels[::8].ravel()):
+        few, what = [number], "the features take"
+    else:
+        return None
+    low, high = np.quantile(rows, [0.05, 0.95])
+    span = "{:.6g} to {:.6g}".format(*input_range)
+    levels_told = f"{max(few)} or fewer" if max(few) > 1 else "1"
+    return (
+        f"{what} many values, 9 of 10 of which fall into {levels_told} of the 256 levels that a "
+        "network reads: most of what tells them apart is lost. All features are mapped by one "
+        f"range, {span}, while 9 of 10 of their values lie in {low:.4g} to {high:.4g}: are there "
+        f"outliers, or features in other units? Take outliers out, or clip them, and {_CURE}"
+    )
+
+
+def _in_few_levels(values: NDArray[Any], levels: NDArray[np.float64]) -> int | None:
+    """Levels that hold 9 of 10 values if they are few for so many; 0 if not, None for a constant.
+
+    The most common value does not count: zeros of a sparse feature, black borders of images.
+    """
+    distinct, counts = np.unique(values, return_counts=True)
+    if len(distinct) < 2:
+        return None
+    if len(distinct) < 2 * len(np.unique(levels)):
+        return 0
+    others = levels[values != distinct[np.argmax(counts)]]
+    low, high = np.quantile(others, [0.05, 0.95], method="nearest")
+    return int(high - low) + 1 if high - low < _FEW else 0
+
+
+def _warn_of(message: str | None) -> None:
+    if message:
+        warn_data(message)
+
+
+def _ones(bits: BitMatrix) -> NDArray[np.int64]:
+    ones, n_samples = np.zeros((1, bits.n_bits), dtype=np.int64), np.zeros(1, dtype=np.int64)
+    codes = np.zeros(len(bits), dtype=np.int32)
+    from_core("add_class_counts", bits, codes, ones, n_samples, 1)
+    return np.asarray(ones[0])
+
+
+def _some(X: Any, n_rows: int, n_columns: int = _COLUMNS) -> NDArray[np.float64]:
+    """Return so many samples, of very wide ones some features, each evenly spread over all."""
+    n_samples, n_features = X.shape
+    if n_features > n_columns:
+        columns = np.arange(n_columns) * n_features // n_columns
+    else:
+        n_columns, columns = n_features, None
+    n_rows = min(n_samples, max(1, min(n_rows, _VALUES // n_columns)))
+    rows = X[np.arange(n_rows) * n_samples // n_rows] if n_rows < n_samples else X
+    rows = rows if columns is None else rows[:, columns]
+    return np.asarray(rows.toarray() if hasattr(rows, "toarray") else rows, dtype=np.float64)
+
+
+def _levels(rows: NDArray[np.float64], input_range: Span) -> NDArray[np.float64]:
+    """Map features as a network's are, but neither rounded nor cut where they lie outside."""
+    low, high = input_range
+    # In halves: the width of a range need not be a float64.
+    span = high / 2 - low / 2 if high > low else 127.5
+    with np.errstate(all="ignore"):
+        levels = (
+            rows if input_range == AS_THEY_COME else (rows / 2 - low / 2) / (span or 127.5) * 255.0
+        )
+    return np.clip(levels, -1e6, 1e6)
+
+
+def _energy(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    with np.errstate(over="ignore"):
+        return np.asarray(np.einsum("ij,ij->i", rows, rows) / rows.shape[1])
+
+
+def _median(values: NDArray[np.float64]) -> float:
+    return float(np.sort(values)[len(values) // 2])  # a fifth of np.median's time for one
