@@ -362,6 +362,7 @@ CALLS: dict[str, Callable[[Path], Call]] = {
         n_jobs=2,
     ),
     "StepTransformer.fit": _estimator(StepTransformer, "fit", X=X, y=Y),
+    "StepTransformer.fit_transform": _estimator(StepTransformer, "fit_transform", X=X, y=Y),
     "StepTransformer.transform": _estimator(StepTransformer, "transform", X=X),
     "SweepResult": lambda folder: Call(randprop.SweepResult, {"rows": list(_sweep())}),
     "SweepResult.plot": _method(_sweep, "plot", metric="accuracy"),

@@ -118,6 +118,7 @@ def test_labels_of_every_type(tmp_path, classes):
     assert label.tolist() == model.predict(X).tolist()
 
 
+@pytest.mark.filterwarnings("ignore::randprop.RandpropDataWarning")  # features about 0
 def test_float_features_are_mapped_in_the_graph(tmp_path):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(120, 15))
