@@ -37,8 +37,8 @@ RECORDS = {
 # What the package's own parts say to each other about readouts and stages.
 PLUMBING = {
     "advance", "arrays", "check_features", "check_fitted", "check_takes_samples", "core",
-    "described", "fresh", "from_arrays", "inputs_a_unit", "max_samples", "merged_sums",
-    "more_sums", "n_units", "set_sums", "shares",
+    "block_rows", "described", "fresh", "from_arrays", "inputs_a_unit", "max_samples", "merged_sums",
+    "majority", "more_sums", "n_units", "set_sums", "snapshot",
 }  # fmt: skip
 # What refuses whatever comes, or does not look at it.
 NOT_ASKED = {
@@ -332,6 +332,7 @@ CALLS: dict[str, Callable[[Path], Call]] = {
     ),
     "StepClassifier.predict": _estimator(StepClassifier, "predict", X=X),
     "StepClassifier.predict_proba": _estimator(StepClassifier, "predict_proba", X=X),
+    "StepClassifier.score": _estimator(StepClassifier, "score", X=X, y=Y),
     "StepNetwork": _plain(
         StepNetwork,
         n_features=48,

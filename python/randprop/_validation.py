@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
-    "as_array", "as_classes", "as_codes", "as_integers", "as_labels", "as_reals",
-    "check_array", "check_choice", "check_flag", "check_int", "check_integers", "check_ints",
-    "check_jobs", "check_number", "check_path", "check_threads", "refuse_masked", "several", "told",
+    "as_array", "as_integers", "as_reals", "check_array", "check_choice", "check_flag",
+    "check_int", "check_integers", "check_ints", "check_jobs", "check_number", "check_path",
+    "check_threads", "refuse_masked", "several", "told",
 ]  # fmt: skip
 
 
@@ -186,31 +186,6 @@ def _share_of_worker() -> int | None:
     return max(1, int(told)) if in_main and re.fullmatch("[0-9]{1,4}", told) else 1
 
 
-def as_labels(name: str, y: ArrayLike, n_samples: int, of: str) -> NDArray[Any]:
-    """Return labels as an array of shape (n_samples,); `of` is what errors call the samples."""
-    labels = as_classes(name, y)
-    if labels.shape[0] != n_samples:
-        raise ValueError(f"{name} has {labels.shape[0]} labels for {n_samples} samples of {of}")
-    return labels
-
-
-def as_classes(name: str, y: ArrayLike) -> NDArray[Any]:
-    """Return labels as an array of numbers or strings of 1 dimension."""
-    refuse_masked(name, y)
-    labels = as_array(name, y)
-    if labels.ndim != 1:
-        raise ValueError(f"{name} must have 1 dimension, got shape {labels.shape}")
-    if labels.dtype.kind == "f" and not np.all(np.isfinite(labels)):
-        raise ValueError(f"{name} must not contain NaN or infinity")
-    if labels.dtype.kind == "O" and not all(isinstance(label, str) for label in labels):
-        raise TypeError(
-            f"{name} must hold numbers or strings; an object array may hold only strings"
-        )
-    if labels.dtype.kind not in "biufUSO":
-        raise TypeError(f"{name} must hold numbers or strings, got dtype {labels.dtype}")
-    return labels.astype(str) if labels.dtype.kind == "O" else labels
-
-
 def refuse_masked(name: str, values: object) -> None:
     """Refuse masked entries, in lists too: what stands under a mask is not to be used.
 
@@ -274,15 +249,10 @@ def as_reals(name: str, values: ArrayLike) -> NDArray[np.float64]:
     return np.asarray(array, dtype=np.float64)
 
 
-def as_array(name: str, values: ArrayLike) -> NDArray[Any]:
+def as_array(name: str, values: ArrayLike, dtype: type | None = None) -> NDArray[Any]:
     """NumPy's array of what came, or an error that names it (ragged lists, for one)."""
     try:
-        return np.asarray(values)
+        return np.asarray(values, dtype=dtype)
     except (TypeError, ValueError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"{name} is no array: {error}") from None
-
-
-def as_codes(labels: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.int32]:
-    """Return the position of each label in the sorted array `classes`, which holds all of them."""
-    return np.searchsorted(classes, labels).astype(np.int32)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from numbers import Integral
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +37,8 @@ from randprop.network.stages import Stage
 from randprop.network.step_network import StepNetwork
 
 __all__ = ["StepNetworkEstimator"]
+
+Self = TypeVar("Self", bound="StepNetworkEstimator")
 
 
 class StepNetworkEstimator(BaseEstimator):
@@ -120,14 +123,11 @@ class StepNetworkEstimator(BaseEstimator):
         return check_jobs("n_jobs", self.n_jobs)
 
     @contextmanager
-    def _unchanged_by_failure(self) -> Iterator[None]:
-        """Put the attributes back as they were if fitting fails or is interrupted."""
-        before = dict(vars(self))
-        try:
-            yield
-        except BaseException:
-            self.__dict__ = before
-            raise
+    def _fitting(self: Self) -> Iterator[Self]:
+        """Give a copy to fit; this becomes it, at once, if nothing fails and nothing interrupts."""
+        fitting = copy(self)
+        yield fitting
+        self.__dict__ = fitting.__dict__
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

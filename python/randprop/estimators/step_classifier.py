@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -11,15 +12,16 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, column_or_1d
 
-from randprop._validation import refuse_masked
+from randprop._labels import agreement, as_classes, as_labels
+from randprop._validation import as_array, refuse_masked
 from randprop.bits import BitMatrix
 from randprop.estimators.base import StepNetworkEstimator
 from randprop.features import feature_names
 from randprop.model.model import Model
 from randprop.network.stages import Stage
-from randprop.readouts.base import Readout
+from randprop.readouts.base import Readout, changing, snapshot
 from randprop.readouts.centroids import DISTANCES
 from randprop.readouts.registry import make_readout
 
@@ -39,6 +41,9 @@ class StepClassifier(ClassifierMixin, StepNetworkEstimator):
 
     The network has no bias and sees features by their ratios alone; where there are few of them, a
     constant feature more lets it see their size.
+
+    Threads may share a classifier: each call sees it as it was before or after what another thread
+    fits, and what `partial_fit` adds in several threads all counts.
 
     Parameters
     ----------
@@ -108,6 +113,8 @@ class StepClassifier(ClassifierMixin, StepNetworkEstimator):
         "n_neighbors": [Interval(Integral, 1, 1000, closed="both")],
         "alpha": [Interval(Real, 0, None, closed="neither")],
     }
+
+    readout_: Readout
 
     def __init__(
         self,
@@ -187,8 +194,8 @@ class StepClassifier(ClassifierMixin, StepNetworkEstimator):
         -------
         ndarray of shape (n_samples,)
         """
-        bits = self._bits(X)
-        return self.readout_.predict(bits)
+        seen, bits = self._seen(X)
+        return seen.readout_.predict(bits)
 
     @available_if(_gives_scores)
     def decision_function(self, X: Any) -> NDArray[np.float64]:
@@ -204,9 +211,9 @@ class StepClassifier(ClassifierMixin, StepNetworkEstimator):
             Less the distance to the class (class means), its cosine, or the fitted value (ridge);
             for two classes the second's less the first's.
         """
-        bits = self._bits(X)
-        scores = self.readout_.scores(bits)
-        return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
+        seen, bits = self._seen(X)
+        scores = seen.readout_.scores(bits)
+        return scores[:, 1] - scores[:, 0] if scores.shape[1] == 2 else scores
 
     @available_if(_gives_shares)
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
@@ -220,21 +227,45 @@ class StepClassifier(ClassifierMixin, StepNetworkEstimator):
         -------
         ndarray of shape (n_samples, n_classes)
         """
-        bits = self._bits(X)
-        return self.readout_.scores(bits)
+        seen, bits = self._seen(X)
+        return seen.readout_.scores(bits)
+
+    def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Share of samples whose predicted label is the right one.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+            Right labels, of the kind of `classes_`.
+        sample_weight : array-like of shape (n_samples,), optional
+            Default: 1 for each.
+
+        Returns
+        -------
+        float
+        """
+        predicted = self.predict(X)
+        right = as_labels("y", column_or_1d(_exact(y), warn=True), len(predicted), "X")
+        agree = agreement("y", right, predicted)
+        weights = None
+        if sample_weight is not None:
+            weights = _check_sample_weight(sample_weight, predicted)
+        return float(np.average(agree, weights=weights))
 
     @property
     def model_(self) -> Model:
         """The fitted network and readout, for `save`, `export_c` and `export_onnx`."""
-        check_is_fitted(self, "readout_")
-        names = getattr(self, "feature_names_in_", None)
+        seen = snapshot(self)
+        check_is_fitted(seen, "readout_")
+        names = getattr(seen, "feature_names_in_", None)
         model = Model(
-            self.network_,
-            self.readout_,
-            input_range=self.input_range_,
+            seen.network_,
+            seen.readout_,
+            input_range=seen.input_range_,
             feature_names=None if names is None else feature_names(names),
         )
-        model.watch = self._watch
+        model.watch = seen._watch
         return model
 
     def __sklearn_tags__(self) -> Any:
@@ -243,32 +274,62 @@ class StepClassifier(ClassifierMixin, StepNetworkEstimator):
         tags.classifier_tags.poor_score = True
         return tags
 
-    def _bits(self, X: Any) -> BitMatrix:
-        check_is_fitted(self, "readout_")
-        X = self._validated(X, reset=False)
-        self._watch.compare(X)
-        return self._propagated(X)
+    def _seen(self, X: Any) -> tuple[StepClassifier, BitMatrix]:
+        """Return this classifier as it is now, and the bits of its network for `X`."""
+        seen = snapshot(self)
+        check_is_fitted(seen, "readout_")
+        X = seen._validated(X, reset=False)
+        seen._watch.compare(X)
+        return seen, seen._propagated(X)
 
     def _fit(self, X: Any, y: Any, classes: ArrayLike | None, *, first: bool) -> StepClassifier:
-        with self._unchanged_by_failure():
-            self._validate_params()
-            refuse_masked("y", y)
-            X, y = self._validated(X, y, reset=first)
-            check_classification_targets(y)
-            if first:
-                self._start(X)
-                self.readout_ = make_readout(
-                    self.readout,
-                    metric=self.metric,
-                    n_neighbors=self.n_neighbors,
-                    alpha=self.alpha,
-                    n_threads=self._threads(),
-                )
-            else:
-                self._warn_outside(X)
-            bits = self._propagated(X)
-            watch = self._watch.with_part(X, bits)
-            self.readout_.partial_fit(bits, y, classes)
-            self.classes_, self._watch = self.readout_.classes_, watch
-        self._watch.warn()
-        return self
+        while True:
+            fitting = copy(self)  # what fails or is interrupted changes nothing
+            anew = first or not hasattr(fitting, "readout_")
+            part, features, bits = fitting._fitted_part(X, y, classes, anew=anew)
+            with changing():
+                now = vars(self)
+                if not anew and now["network_"] is fitting.network_:
+                    part = snapshot(now["readout_"]).merge(part)
+                    fitting._watch = self._watch
+                elif not first and "readout_" in now:
+                    continue  # another thread made a network meanwhile: the bits are of no use
+                fitting._watch = fitting._watch.with_part(features, bits)
+                fitting.readout_, fitting.classes_ = part, part.classes_
+                self.__dict__ = fitting.__dict__
+            fitting._watch.warn()
+            return self
+
+    def _fitted_part(
+        self, X: Any, y: Any, classes: ArrayLike | None, *, anew: bool
+    ) -> tuple[Readout, Any, BitMatrix]:
+        """Return a readout of these samples alone, and their features and bits.
+
+        Where `anew`, a network is made for them.
+        """
+        self._validate_params()
+        refuse_masked("y", y)
+        X, y = self._validated(X, _exact(y), reset=anew)
+        check_classification_targets(y)
+        if anew:
+            self._start(X)
+            empty = make_readout(
+                self.readout,
+                metric=self.metric,
+                n_neighbors=self.n_neighbors,
+                alpha=self.alpha,
+                n_threads=self._threads(),
+            )
+        else:
+            self._warn_outside(X)
+            empty = self.readout_.fresh()
+        bits = self._propagated(X)
+        return empty.partial_fit(bits, y, classes), X, bits
+
+
+def _exact(y: Any) -> Any:
+    """Return labels of 1 dimension as they are: scikit-learn lets NumPy make one type of them."""
+    is_array = isinstance(y, np.ndarray) and y.dtype != object
+    if y is None or is_array or as_array("y", y, dtype=object).ndim != 1:
+        return y
+    return as_classes("y", y)

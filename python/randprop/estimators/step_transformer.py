@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from randprop.bits import BitMatrix
 from randprop.estimators.base import StepNetworkEstimator
 from randprop.network.stages import Stage
+from randprop.readouts.base import snapshot
 
 __all__ = ["StepTransformer"]
 
@@ -104,10 +105,7 @@ class StepTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, StepNet
         StepTransformer
             Itself.
         """
-        with self._unchanged_by_failure():
-            self._validate_params()
-            self._fit_bits(X)
-        self._watch.warn()
+        self._fit_bits(X)
         return self
 
     def fit_transform(self, X: Any, y: Any = None) -> NDArray[Any]:
@@ -122,11 +120,7 @@ class StepTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, StepNet
         -------
         ndarray, as `transform` returns it
         """
-        with self._unchanged_by_failure():
-            self._validate_params()
-            out = self._output(self._fit_bits(X))
-        self._watch.warn()
-        return out
+        return self._output(self._fit_bits(X))
 
     def transform(self, X: Any) -> NDArray[Any]:
         """Output bits of each sample.
@@ -139,16 +133,20 @@ class StepTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, StepNet
         -------
         ndarray of shape (n_samples, n_bits), dtype uint8, or (n_samples, n_words), dtype uint64
         """
-        check_is_fitted(self)
-        X = self._validated(X, reset=False)
-        self._watch.compare(X)
-        return self._output(self._propagated(X))
+        seen = snapshot(self)
+        check_is_fitted(seen)
+        X = seen._validated(X, reset=False)
+        seen._watch.compare(X)
+        return seen._output(seen._propagated(X))
 
     def _fit_bits(self, X: Any) -> BitMatrix:
-        X = self._validated(X, reset=True)
-        self._start(X)
-        bits = self._propagated(X)
-        self._watch = self._watch.with_part(X, bits)
+        with self._fitting() as fitting:
+            fitting._validate_params()
+            X = fitting._validated(X, reset=True)
+            fitting._start(X)
+            bits = fitting._propagated(X)
+            fitting._watch = fitting._watch.with_part(X, bits)
+        fitting._watch.warn()
         return bits
 
     def _output(self, bits: BitMatrix) -> NDArray[Any]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from randprop.bits import BitMatrix, Features
 from randprop.measure.split import Split
 from randprop.network.smooth import Deviations
-from randprop.readouts.base import Readout
+from randprop.readouts.base import Readout, rows_within
 from randprop.readouts.centroids import Centroids
 from randprop.readouts.neighbors import HammingNeighbors
 
@@ -120,20 +120,15 @@ def _score(
     split: Split,
     n_threads: int | None,
 ) -> list[Scored]:
-    # One search for the largest number: its first columns are those of the others.
-    most = max((r.n_neighbors for r in readouts if type(r) is HammingNeighbors), default=0)
-    search, indices = HammingNeighbors(n_threads=n_threads), np.zeros((0, 0), dtype=np.int64)
-    if most:
-        search.fit(train, split.codes_train)
+    found: dict[int, NDArray[np.integer]] = {}
     scored = []
     for readout in readouts:
         started = perf_counter()
         if type(readout) is HammingNeighbors:
-            if not indices.size:
-                _, indices = search.kneighbors(test, most)
-            codes = search.classes_[
-                np.argmax(search.shares(indices[:, : readout.n_neighbors]), axis=1)
-            ]
+            if not found:
+                ks = {r.n_neighbors for r in readouts if type(r) is HammingNeighbors}
+                found = _neighbours(ks, train, test, split, n_threads)
+            codes = found[readout.n_neighbors]
         elif type(readout) is Centroids:
             codes = centroids.with_metric(readout.metric).predict(test)
         else:
@@ -143,6 +138,21 @@ def _score(
         confusion = confusion_of(split.codes_test, codes, len(split.classes))
         scored.append(Scored(confusion, perf_counter() - started))
     return scored
+
+
+def _neighbours(
+    ks: set[int], train: BitMatrix, test: BitMatrix, split: Split, n_threads: int | None
+) -> dict[int, NDArray[np.integer]]:
+    """Predict by several numbers of neighbours, with one search for the largest."""
+    # Its first columns are those of the others.
+    search = HammingNeighbors(n_threads=n_threads).fit(train, split.codes_train)
+    found = {k: np.empty(len(test), dtype=split.codes_train.dtype) for k in ks}
+    rows = rows_within(40 * max(ks))
+    for start in range(0, len(test), rows):
+        _, indices = search.kneighbors(test[start : start + rows], max(ks))
+        for k, codes in found.items():
+            codes[start : start + rows] = search.majority(indices[:, :k])
+    return dict(found)
 
 
 def _of_values(train: Deviations, test: Deviations, split: Split, n_readouts: int) -> Metrics:
@@ -164,8 +174,12 @@ def _of_values(train: Deviations, test: Deviations, split: Split, n_readouts: in
     middle = means.mean(axis=0)
     centred = means - middle
     offsets = 0.5 * np.sum(centred**2, axis=1)
-    scores = offsets - (test.values.astype(np.float64) - middle) @ centred.T
-    confusion = confusion_of(split.codes_test, np.argmin(scores, axis=1), n_classes)
+    nearest = np.empty(len(test.values), dtype=np.intp)
+    rows = rows_within(16 * (len(middle) + n_classes))
+    for start in range(0, len(nearest), rows):
+        part = test.values[start : start + rows].astype(np.float64) - middle
+        nearest[start : start + rows] = np.argmin(offsets - part @ centred.T, axis=1)
+    confusion = confusion_of(split.codes_test, nearest, n_classes)
     some = train.values[:: max(1, len(train.values) // 1000)] + train.point
     return Metrics(
         scored=[Scored(confusion, perf_counter() - started)] * n_readouts,

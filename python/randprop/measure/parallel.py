@@ -17,13 +17,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from randprop._validation import as_array, as_codes, as_labels, check_int, refuse_masked
+from randprop._labels import as_codes, as_labels, codes_among
+from randprop._validation import as_array, check_int, refuse_masked
 from randprop.bits import BitMatrix
 from randprop.features import computed, feature_names, frame_names, is_frame
 from randprop.measure.metrics import accuracy_of, confusion_of
+from randprop.measure.split import check_n_classes
 from randprop.measure.workers import check_workers, run_tasks
 from randprop.model.data_checks import check_fitted
-from randprop.model.model import Model, check_names
+from randprop.model.model import Model, as_model, check_names
 from randprop.model.scaling import (
     AS_THEY_COME,
     check_features,
@@ -192,8 +194,10 @@ def evaluate_parallel(
     if not isinstance(model, Model):
         raise TypeError(f"model must be a Model, got {type(model).__name__}")
     check_workers(executor, n_jobs)
+    model = as_model(model)  # as it is now, whatever another thread adds meanwhile
     parts = _Parts(X, y, model.network.n_features, chunk_size, model.feature_names)
     n_classes = len(model.classes_)
+    check_n_classes(n_classes)
     matrix = np.zeros((n_classes, n_classes), dtype=np.int64)
     tasks = ((_count_part, (model, *part)) for part in parts)
     for found in run_tasks(tasks, executor=executor, n_jobs=n_jobs):
@@ -264,10 +268,8 @@ def _count_part(model: Model, X: Any, y: Any) -> NDArray[np.int64]:
     readout = copy(model.readout)
     readout.n_threads = 1
     predicted = readout.predict(bits)
-    unseen = np.setdiff1d(labels, classes)
-    if unseen.size:
-        raise ValueError(f"y has labels that the model has not: {unseen[:5].tolist()}")
-    return confusion_of(as_codes(labels, classes), as_codes(predicted, classes), len(classes))
+    codes = codes_among("y", labels, classes, "the model")
+    return confusion_of(codes, as_codes(predicted, classes), len(classes))
 
 
 def _propagated(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from randprop._validation import as_codes, as_labels
+from randprop._labels import as_codes, as_labels, codes_among, in_one_type
 from randprop.datasets import DATASETS
 from randprop.model.data_checks import check_table
 from randprop.model.model import check_names
@@ -22,9 +22,11 @@ from randprop.model.scaling import (
     warn_outside,
 )
 
-__all__ = ["ARRAYS", "Split", "load_split"]
+__all__ = ["ARRAYS", "Split", "check_n_classes", "load_split"]
 
 ARRAYS = "arrays"  # the name of a caller's own data
+# A confusion matrix of so many classes, of 8 bytes an entry, takes 1 GiB.
+_MAX_CLASSES = 11_585
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,20 +72,28 @@ def load_split(
     train, test = _spread(len(X_train), n_train), _spread(len(X_test), n_test)
     y_train, y_test = y_train[train], y_test[test]
     classes = np.unique(y_train)
-    unseen = np.setdiff1d(y_test, classes)
-    if unseen.size:
-        raise ValueError(f"y_test has labels that y_train has not: {unseen[:5].tolist()}")
+    check_n_classes(len(classes))
+    codes_test = codes_among("y_test", y_test, classes, "y_train")
     return Split(
         name=name,
         X_train=np.ascontiguousarray(X_train[train]),
         codes_train=as_codes(y_train, classes),
         X_test=np.ascontiguousarray(X_test[test]),
-        codes_test=as_codes(y_test, classes),
+        codes_test=codes_test,
         classes=classes,
         input_range=input_range,
         image_shape=None if name == ARRAYS else DATASETS[name].image_shape,
         digest=found,
     )
+
+
+def check_n_classes(n_classes: int) -> None:
+    """Refuse more classes than a confusion matrix may have."""
+    if n_classes > _MAX_CLASSES:
+        raise ValueError(
+            f"there must be at most {_MAX_CLASSES} classes, whose confusion matrix takes 1 GiB, "
+            f"got {n_classes}; Model.score needs no such matrix"
+        )
 
 
 _Data = tuple[NDArray[np.uint8], NDArray[Any], NDArray[np.uint8], NDArray[Any]]
@@ -103,6 +113,7 @@ def _load(dataset: str | Sequence[ArrayLike]) -> tuple[str, _Data, tuple[float, 
         raise ValueError(f"X_test has {test.values.shape[1]} features, X_train has {n_features}")
     y_train = as_labels("y_train", dataset[1], n_train, "X_train")
     y_test = as_labels("y_test", dataset[3], n_test, "X_test")
+    y_train, y_test = in_one_type("y_train and y_test", y_train, y_test)
     input_range = choose_range(train.values)
     # Beyond the range of the training data is what a range is for.
     if input_range is None:

@@ -61,7 +61,8 @@ def export_onnx(
     Raises
     ------
     ValueError
-        If counts or sums do not fit exact arithmetic, or weights and tables do not fit 2 GB.
+        If counts or sums do not fit exact arithmetic, weights and tables do not fit 2 GB, or an
+        integer label does not fit int64.
     OSError
         If the file cannot be written.
 
@@ -100,7 +101,7 @@ def export_onnx(
 
     network, types = fitted.network, onnx.TensorProto
     as_is = fitted.input_range == AS_THEY_COME
-    kinds = {"O": types.STRING, "f": types.DOUBLE}
+    kinds = {"O": types.STRING, "f": types.DOUBLE, "b": types.BOOL}
     label_type = kinds.get(_labels(classes).dtype.kind, types.INT64)
     value = onnx.helper.make_tensor_value_info
     proto = onnx.helper.make_model(
@@ -322,6 +323,12 @@ _SCORES: dict[str, Callable[[_Graph, Any, str], str]] = {
 
 def _labels(classes: NDArray[Any]) -> NDArray[Any]:
     """Labels in a type that ONNX has."""
-    if classes.dtype.kind in "US":
+    if classes.dtype.kind == "U":
         return classes.astype(object)
+    if classes.dtype.kind == "u" and int(classes.max()) >= 2**63:
+        raise ValueError(
+            f"labels are int64 in ONNX, which does not hold {classes.max()}; give such as strings"
+        )
+    if classes.dtype.kind == "b":
+        return classes
     return classes.astype(np.float64 if classes.dtype.kind == "f" else np.int64)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from randprop._files import write_bytes
+from randprop._labels import as_classes
 from randprop._validation import check_path
 from randprop.model.model import HasModel, Model, as_model
 from randprop.network.stages import read_stage
@@ -63,8 +64,8 @@ def save(model: Model | HasModel, path: str | os.PathLike[str]) -> None:
     target, model = check_path("path", path), as_model(model)
     arrays, numbers = model.readout.arrays()
     classes = model.classes_
-    if classes.dtype.kind in "US":
-        labels: Any = [str(label) for label in classes.tolist()]
+    if classes.dtype.kind == "U":
+        labels: Any = classes.tolist()
     else:
         labels = None
         arrays["classes"] = np.ascontiguousarray(classes)
@@ -137,8 +138,8 @@ def load(path: str | os.PathLike[str]) -> Model:
             raise ValueError("its sum is not the one that was stored")
         network = _read_network(description["network"])
         labels = description["classes"]
-        classes = arrays.pop("classes") if labels is None else np.array(labels)
-        if classes.ndim != 1 or classes.dtype.kind not in "biufUS" or not len(classes):
+        classes = as_classes("classes", arrays.pop("classes") if labels is None else labels)
+        if not len(classes) or (labels is None) != (classes.dtype.kind != "U"):
             raise ValueError(f"classes of dtype {classes.dtype}, shape {classes.shape}")
         if len(np.unique(classes)) != len(classes) or not np.array_equal(np.sort(classes), classes):
             raise ValueError("classes that are not sorted, or not different")

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from copy import copy
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from randprop._validation import as_labels, check_int, check_threads, told
+from randprop._labels import agreement, as_labels
+from randprop._validation import check_int, check_threads, told
 from randprop.bits import BitMatrix
 from randprop.features import feature_names as names_of
 from randprop.model.data_checks import DataWatch
 from randprop.model.scaling import check_features, check_range, choose_range, propagate_table
 from randprop.network.stages import Width
 from randprop.network.step_network import StepNetwork
-from randprop.readouts.base import Readout
+from randprop.readouts.base import Readout, snapshot
 from randprop.readouts.centroids import Centroids
 from randprop.readouts.quantized import QuantizedReadout
 from randprop.readouts.registry import make_readout
@@ -25,6 +27,8 @@ __all__ = ["HasModel", "Model", "as_model", "check_names", "fit_model"]
 
 class Model:
     """Network and fitted readout.
+
+    Threads may share one, and go on fitting its readout: each call sees one state of that.
 
     Parameters
     ----------
@@ -147,7 +151,7 @@ class Model:
         X : array-like of shape (n_samples, n_features), or BitMatrix
             As in `propagate`.
         y : array-like of shape (n_samples,)
-            Right labels.
+            Right labels, of the kind of the model's.
 
         Returns
         -------
@@ -156,7 +160,8 @@ class Model:
         predicted = self.predict(X)
         if not len(predicted):
             raise ValueError("X must hold at least one sample, got 0")
-        return float(np.mean(predicted == as_labels("y", y, len(predicted), "X")))
+        right = as_labels("y", y, len(predicted), "X")
+        return float(np.mean(agreement("y", right, predicted)))
 
     def quantize(self, *, centroid_bits: int = 4, ridge_bits: int = 8) -> Model:
         """Return the model that a device gets: its readout in integers of few bits.
@@ -205,14 +210,16 @@ class HasModel(Protocol):
 
 
 def as_model(model: Model | HasModel) -> Model:
-    """Return the `Model` of a `Model` or a fitted `StepClassifier`."""
+    """Return the `Model` of a `Model` or a fitted `StepClassifier`, as it is now."""
     found = model if isinstance(model, Model) else getattr(model, "model_", None)
     if not isinstance(found, Model):
         raise TypeError(
             "model must be a randprop.Model or a fitted randprop.StepClassifier, "
             f"got {type(model).__name__}"
         )
-    return found
+    seen = copy(found)
+    seen.readout = snapshot(found.readout)
+    return seen
 
 
 def check_names(name: str, found: tuple[str, ...] | None, expected: tuple[str, ...] | None) -> None:

@@ -6,24 +6,31 @@ it keeps; fitting, adding, merging and predicting are written here.
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 import randprop._core as _core
-from randprop._validation import as_classes, as_codes, as_labels, check_threads
+from randprop._labels import as_classes, as_codes, as_labels, unite
+from randprop._validation import check_threads
 from randprop.bits import BitMatrix, Features, as_features
 
 if TYPE_CHECKING:
     from randprop.readouts.quantized import QuantizedReadout
 
 __all__ = [
-    "Arrays", "NotFittedError", "Readout", "SummingReadout", "Take", "from_core",
-    "known_labels", "narrow", "unite",
+    "Arrays", "NotFittedError", "Readout", "SummingReadout", "Take", "changing", "from_core",
+    "known_labels", "narrow", "of_one_state", "rows_within", "snapshot",
 ]  # fmt: skip
 
+T = TypeVar("T")
+P = ParamSpec("P")
+R = TypeVar("R")
 Self = TypeVar("Self", bound="Readout")
 Sums = TypeVar("Sums", bound="SummingReadout")
 Arrays = dict[str, NDArray[Any]]
@@ -31,14 +38,66 @@ Arrays = dict[str, NDArray[Any]]
 Take = Callable[[str, tuple["int | None", ...], str, type], NDArray[Any]]
 # The limit of the core, which keeps its sums in 64 bits.
 MAX_CLASS_SAMPLES = 1 << 34
+# Working memory of a call beyond what it returns: samples are taken so many bytes at a time.
+_BLOCK_BYTES = 1 << 25
+
+# Held while what was fitted is added to what is there and put in its place, which is short: not
+# while features are counted. One for all, which nobody has to keep out of copies and pickles.
+_changing = threading.RLock()
+
+
+def _renew() -> None:
+    global _changing
+    _changing = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    # A child must not wait for a thread that it does not have.
+    os.register_at_fork(after_in_child=_renew)
 
 
 class NotFittedError(ValueError, AttributeError):
     """A readout was asked before it was fitted."""
 
 
+def changing() -> threading.RLock:
+    """Return the lock that whoever changes a fitted object holds while it does."""
+    return _changing
+
+
+def snapshot(thing: T) -> T:
+    """Return an object as it is now, which stays so while another thread fits the first.
+
+    Whoever fits replaces all attributes at once, the ``__dict__``, and never changes an array of
+    theirs; the snapshot keeps the one that is there now.
+    """
+    seen = object.__new__(type(thing))
+    seen.__dict__ = thing.__dict__
+    return seen
+
+
+def of_one_state(method: Callable[Concatenate[T, P], R]) -> Callable[Concatenate[T, P], R]:
+    """Run a method on a snapshot, so that all that it reads belongs together."""
+
+    @wraps(method)
+    def run(self: T, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        return method(snapshot(self), *args, **kwargs)
+
+    return run
+
+
+def rows_within(bytes_a_row: int) -> int:
+    """Return how many rows of so many bytes are worked on at a time."""
+    return max(1, _BLOCK_BYTES // max(1, bytes_a_row))
+
+
 class Readout:
-    """Classes of samples from their features; subclasses say how."""
+    """Classes of samples from their features; subclasses say how.
+
+    Threads may share a readout: each call reads one state of it, from before or after whatever
+    another thread adds, and additions wait for each other, so that none is lost. A subclass keeps
+    to that by `of_one_state`, and by replacing what it was fitted to as `fit` does.
+    """
 
     kind: ClassVar[str] = ""  # name in model files
     parameters: ClassVar[tuple[str, ...]] = ()  # of the constructor, each kept under its name
@@ -79,7 +138,8 @@ class Readout:
             n_samples += len(part)
         if not n_samples:
             raise ValueError("bits must hold at least one sample, got 0")
-        self.__dict__ = fitted.__dict__
+        with changing():
+            self.__dict__ = fitted.__dict__
         return self
 
     def partial_fit(
@@ -144,8 +204,19 @@ class Readout:
         -------
         ndarray of shape (n_samples,)
         """
-        best = np.argmax(self.scores(bits), axis=1)
-        return np.asarray(self.classes_[best])
+        seen = snapshot(self)
+        seen.check_fitted()
+        features = seen.check_features("bits", bits)
+        best = np.zeros(len(features), dtype=np.intp)
+        rows = seen.block_rows()
+        for start in range(0, len(features), rows):
+            scores = seen.scores(features[start : start + rows])
+            best[start : start + rows] = np.argmax(scores, axis=1)
+        return np.asarray(seen.classes_[best])
+
+    def block_rows(self) -> int:
+        """Return how many vectors are scored at a time."""
+        return rows_within(32 * len(self.classes_))  # scores, and what they come from
 
     def quantize(self, bits: int = 8) -> QuantizedReadout:
         """Round to integers of few bits, where the readout has such a form."""
@@ -219,26 +290,39 @@ class SummingReadout(Readout):
     def partial_fit(  # noqa: D102
         self: Sums, bits: Features, y: ArrayLike, classes: ArrayLike | None = None
     ) -> Sums:
-        threads = check_threads(self.n_threads)
-        self.check_takes_samples()
-        features = self.check_features("bits", bits)
+        seen = snapshot(self)
+        threads = check_threads(seen.n_threads)
+        seen.check_takes_samples()
+        features = seen.check_features("bits", bits)
         labels = as_labels("y", y, len(features), "bits")
-        sums = self._spread(known_labels(labels, classes), features.shape[1])
+        known = unite(known_labels(labels, classes))
+        if seen.n_features is not None:
+            unite([known, seen.classes_])  # refused before anything is counted
+        part = seen.fresh()
+        sums = part._spread([known], features.shape[1])
         from_core(
             "add_class_counts", features, as_codes(labels, sums["classes_"]), sums["counts_"],
             sums["n_samples_"], threads,
         )  # fmt: skip
-        self._check_total(sums["n_samples_"])
-        sums |= self.more_sums(features, threads)
-        self._take_over(sums, isinstance(features, BitMatrix))
+        sums |= part.more_sums(features, threads)
+        part._take_over(sums, isinstance(features, BitMatrix))
+        with changing():
+            self._add(part, reuse=True)
         return self
 
     def merge(self: Sums, other: Sums) -> Sums:  # noqa: D102
         if not isinstance(other, type(self)):
             raise TypeError(f"other must be a {type(self).__name__}, got {type(other).__name__}")
-        for readout in (self, other):
-            readout.check_takes_samples()
-        other.check_fitted()
+        other = snapshot(other)
+        with changing():
+            for readout in (self, other):
+                readout.check_takes_samples()
+            other.check_fitted()
+            self._add(other, reuse=False)
+        return self
+
+    def _add(self: Sums, other: Sums, *, reuse: bool) -> None:
+        """Add the sums of `other`, whose arrays may be used up for it where `reuse`."""
         n_features, ours = other.counts_.shape[1], self.n_features
         if ours is not None and (ours != n_features or self.reads_bits != other.reads_bits):
             kinds = ("bytes", "bits")
@@ -250,10 +334,8 @@ class SummingReadout(Readout):
         rows = as_codes(other.classes_, sums["classes_"])
         sums["counts_"][rows] += other.counts_
         sums["n_samples_"][rows] += other.n_samples_
-        self._check_total(sums["n_samples_"])
-        sums |= self.merged_sums(other)
+        sums |= self.merged_sums(other, reuse=reuse)
         self._take_over(sums, other.reads_bits)
-        return self
 
     @property
     def n_features(self) -> int | None:
@@ -268,11 +350,11 @@ class SummingReadout(Readout):
         return None
 
     def more_sums(self, features: Features, threads: int) -> dict[str, Any]:
-        """Return other attributes as they are with these features added; changes nothing."""
+        """Return other attributes as they are of these features alone; changes nothing."""
         return {}
 
-    def merged_sums(self: Sums, other: Sums) -> dict[str, Any]:
-        """Return other attributes as they are with those of `other` added; changes nothing."""
+    def merged_sums(self: Sums, other: Sums, *, reuse: bool) -> dict[str, Any]:
+        """Return other attributes with those of `other` added, in its arrays where `reuse`."""
         return {}
 
     def set_sums(
@@ -283,6 +365,7 @@ class SummingReadout(Readout):
         self._take_over({"classes_": classes, "counts_": counts, "n_samples_": n_samples}, of_bits)
 
     def _take_over(self, sums: dict[str, Any], of_bits: bool) -> None:
+        self._check_total(sums["n_samples_"])
         # One step: an interrupt leaves the readout as it was or as it is to be.
         self.__dict__ = {**self.__dict__, **sums, "reads_bits": of_bits}
 
@@ -298,7 +381,7 @@ class SummingReadout(Readout):
     def _spread(self, known: list[NDArray[Any]], n_features: int) -> dict[str, Any]:
         """Copy of the sums with a row for every known label."""
         fitted = self.n_features is not None
-        all_classes = unite([*known, self.classes_] if fitted else known)
+        all_classes = unite([*known, self.classes_] if fitted else known, "the labels")
         counts = np.zeros((len(all_classes), n_features), dtype=np.int64)
         n_samples = np.zeros(len(all_classes), dtype=np.int64)
         if fitted:
@@ -312,14 +395,6 @@ def known_labels(labels: NDArray[Any], classes: ArrayLike | None) -> list[NDArra
     """Labels of samples, and those that are to be held even if none has come."""
     more = [] if classes is None else [np.unique(as_classes("classes", classes))]
     return [np.unique(labels), *more]
-
-
-def unite(known: list[NDArray[Any]]) -> NDArray[Any]:
-    """Every label of several arrays of labels, sorted."""
-    kinds = {array.dtype.kind in "US" for array in known if array.size}
-    if len(kinds) > 1:
-        raise TypeError("y and classes must hold either numbers or strings throughout, got both")
-    return np.unique(np.concatenate([array for array in known if array.size] or known))
 
 
 def narrow(array: NDArray[np.integer[Any]]) -> NDArray[Any]:

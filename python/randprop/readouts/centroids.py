@@ -16,6 +16,8 @@ from randprop.readouts.base import (
     Take,
     from_core,
     narrow,
+    of_one_state,
+    snapshot,
 )
 from randprop.readouts.quantized import QuantizedReadout
 
@@ -29,6 +31,8 @@ class Centroids(SummingReadout):
 
     Only integers are kept, the sums of the training vectors of each class, so fitting on
     parts and merging gives the same readout as fitting on the whole, in any order, on any machine.
+    Threads may share one: a call sees it as it was before or after what another thread adds, and
+    additions wait for each other.
 
     Parameters
     ----------
@@ -71,6 +75,7 @@ class Centroids(SummingReadout):
         self.metric = str(check_choice("metric", metric, DISTANCES))
         self.n_threads = n_threads
 
+    @of_one_state
     def with_metric(self, metric: str) -> Centroids:
         """Return a readout of the same counts, which it shares, by another metric.
 
@@ -87,6 +92,7 @@ class Centroids(SummingReadout):
             other.set_sums(self.classes_, self.counts_, self.n_samples_, of_bits=self.reads_bits)
         return other
 
+    @of_one_state
     def distances(self, bits: Features) -> NDArray[np.float64]:
         """Distance of each vector to each class, by the readout's metric.
 
@@ -104,7 +110,9 @@ class Centroids(SummingReadout):
             zero. Infinity for a class without vectors.
         """
         if self.metric == "cosine":
-            return np.asarray(1.0 - self._cosines(bits))
+            cosines = self._cosines(bits)
+            np.subtract(1.0, cosines, out=cosines)
+            return cosines
         self.check_fitted()
         features = self.check_features("bits", bits)
         counts, n_samples = self.counts_, self.n_samples_
@@ -119,28 +127,34 @@ class Centroids(SummingReadout):
         )
         return found
 
+    @of_one_state
     def scores(self, bits: Features) -> NDArray[np.float64]:  # noqa: D102
-        # Not 1 - cosine, which would make ties of what is not quite one.
-        return self._cosines(bits) if self.metric == "cosine" else -self.distances(bits)
+        if self.metric == "cosine":  # not 1 - cosine, which makes ties of what is not quite one
+            return self._cosines(bits)
+        distances = self.distances(bits)
+        np.negative(distances, out=distances)
+        return distances
 
     def _cosines(self, bits: Features) -> NDArray[np.float64]:
         self.check_fitted()
-        features = self.check_features("bits", bits)
+        features, threads = self.check_features("bits", bits), check_threads(self.n_threads)
         zeros = np.zeros(len(self.counts_), dtype=np.int64)
-        sums = from_core(
-            "linear_scores", features, self.counts_, zeros, check_threads(self.n_threads)
-        )
-        if isinstance(features, BitMatrix):
-            squares = features.popcount()
-        else:
-            squares = np.einsum("ij,ij->i", features, features, dtype=np.int64)
         lengths = np.sqrt(np.sum(self.counts_.astype(np.float64) ** 2, axis=1))
-        norms = lengths * np.sqrt(squares.astype(np.float64))[:, None]
-        cosines = np.zeros(sums.shape)
-        np.divide(sums, norms, out=cosines, where=norms > 0)
+        cosines = np.zeros((len(features), len(self.counts_)))
+        rows = self.block_rows()
+        for start in range(0, len(features), rows):
+            part, out = features[start : start + rows], cosines[start : start + rows]
+            sums = from_core("linear_scores", part, self.counts_, zeros, threads)
+            if isinstance(part, BitMatrix):
+                squares = part.popcount()
+            else:
+                squares = np.einsum("ij,ij->i", part, part, dtype=np.int64)
+            norms = lengths * np.sqrt(squares.astype(np.float64))[:, None]
+            np.divide(sums, norms, out=out, where=norms > 0)
         cosines[:, self.n_samples_ == 0] = -np.inf
         return cosines
 
+    @of_one_state
     def quantize(self, bits: int = 8) -> QuantizedReadout:
         """Round the class means to few bits a unit.
 
@@ -182,6 +196,7 @@ class Centroids(SummingReadout):
             n_threads=self.n_threads,
         )
 
+    @of_one_state
     def arrays(self) -> tuple[Arrays, dict[str, Any]]:  # noqa: D102
         return {"counts": narrow(self.counts_), "n_samples": self.n_samples_}, {
             "metric": self.metric
@@ -207,8 +222,9 @@ class Centroids(SummingReadout):
         metric = "" if self.metric == "euclidean" else f"metric={self.metric!r}"
         if not hasattr(self, "counts_"):
             return f"Centroids({metric})"
-        n_classes, n_bits = self.counts_.shape
+        seen = snapshot(self)
+        n_classes, n_bits = seen.counts_.shape
         return (
             f"Centroids(n_classes={n_classes}, n_bits={n_bits}, "
-            f"n_samples={self.n_samples_.sum()}{metric and ', ' + metric})"
+            f"n_samples={seen.n_samples_.sum()}{metric and ', ' + metric})"
         )

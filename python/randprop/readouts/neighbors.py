@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 import randprop._core as _core
-from randprop._validation import as_codes, as_labels, check_int, check_threads
+from randprop._labels import as_codes, as_labels, unite
+from randprop._validation import check_int, check_threads
 from randprop.bits import BitMatrix, Features, stack
 from randprop.readouts.base import (
     Arrays,
     NotFittedError,
     Readout,
     Take,
+    changing,
     known_labels,
     narrow,
-    unite,
+    of_one_state,
+    rows_within,
+    snapshot,
 )
 
 __all__ = ["HammingNeighbors"]
@@ -26,6 +30,9 @@ __all__ = ["HammingNeighbors"]
 
 class HammingNeighbors(Readout):
     """Nearest training vectors by Hamming distance, or of bytes by the sum of ``|x - y|``.
+
+    Threads may share one: a call sees it as it was before or after what another thread adds, and
+    additions wait for each other; their order decides between equally near neighbours.
 
     Parameters
     ----------
@@ -93,7 +100,8 @@ class HammingNeighbors(Readout):
             raise ValueError(
                 f"bits must hold at least n_neighbors = {self.n_neighbors} samples, got {len(kept)}"
             )
-        self.__dict__ = fitted.__dict__
+        with changing():
+            self.__dict__ = fitted.__dict__
         return self
 
     def partial_fit(  # noqa: D102
@@ -101,15 +109,20 @@ class HammingNeighbors(Readout):
     ) -> HammingNeighbors:
         features = self.check_features("bits", bits)
         labels = as_labels("y", y, len(features), "bits")
-        return self._add(features, labels, known_labels(labels, classes))
+        known = known_labels(labels, classes)
+        with changing():
+            return self._add(self.check_features("bits", features), labels, known)
 
     def merge(self, other: HammingNeighbors) -> HammingNeighbors:  # noqa: D102
         if not isinstance(other, HammingNeighbors):
             raise TypeError(f"other must be a HammingNeighbors, got {type(other).__name__}")
-        kept = self.check_features("other", other._kept())
-        other._check_labelled("merge")
-        return self._add(kept, other.classes_[other._codes], [other.classes_])
+        other = snapshot(other)
+        with changing():
+            kept = self.check_features("other", other._kept())
+            other._check_labelled("merge")
+            return self._add(kept, other.classes_[other._codes], [other.classes_])
 
+    @of_one_state
     def kneighbors(
         self, bits: Features, n_neighbors: int | None = None
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -143,22 +156,63 @@ class HammingNeighbors(Readout):
         assert isinstance(features, np.ndarray)
         return _core.neighbors_bytes(kept, features, k, threads)
 
-    def scores(self, bits: Features) -> NDArray[np.float64]:  # noqa: D102
-        return self.shares(self.kneighbors(bits)[1])
+    @of_one_state
+    def scores(self, bits: Features) -> NDArray[np.float64]:
+        """Share of each class among the nearest training vectors.
 
-    def shares(self, indices: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Share of each class among training vectors, given by rows as `kneighbors` gives them."""
+        Parameters
+        ----------
+        bits : BitMatrix or ndarray of uint8, of shape (n_samples, n_bits)
+            Vectors.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes), dtype float64
+        """
         self._check_labelled("predict")
-        codes = self._codes[indices]
-        votes = np.zeros((len(indices), len(self.classes_)), dtype=np.int64)
-        np.add.at(votes, (np.arange(len(indices))[:, None], codes), 1)
-        return np.asarray(votes / indices.shape[1])
+        features = self.check_features("bits", bits)
+        shares = np.zeros((len(features), len(self.classes_)))
+        start = 0
+        for indices in self._found(features):
+            part, rows = shares[start : start + len(indices)], np.arange(len(indices))
+            for column in indices.T:  # one neighbour of each vector, so no place twice
+                part[rows, self._codes[column]] += 1.0
+            start += len(indices)
+        shares /= self.n_neighbors
+        return shares
+
+    @of_one_state
+    def predict(self, bits: Features) -> NDArray[Any]:  # noqa: D102
+        self._check_labelled("predict")
+        voted = [self.majority(indices) for indices in self._found(bits)]
+        return np.concatenate(voted) if voted else self.classes_[:0]
+
+    @of_one_state
+    def majority(self, indices: NDArray[np.int64]) -> NDArray[Any]:
+        """Label that most of the training vectors in each row have, as `kneighbors` gives them."""
+        self._check_labelled("predict")
+        codes = np.sort(self._codes[indices], axis=1)
+        # Equal codes stand side by side: the first of the longest runs is of the lowest class.
+        places = np.arange(codes.shape[1], dtype=np.int32)
+        starts = np.zeros(codes.shape, dtype=np.int32)
+        np.multiply(codes[:, 1:] != codes[:, :-1], places[1:], out=starts[:, 1:])
+        np.maximum.accumulate(starts, axis=1, out=starts)
+        last = np.argmax(np.subtract(places, starts, out=starts), axis=1)
+        return np.asarray(self.classes_[codes[np.arange(len(codes)), last]])
+
+    def _found(self, bits: Features) -> Iterator[NDArray[np.int64]]:
+        """Give the rows of the nearest training vectors, some queries at a time."""
+        features = self.check_features("bits", bits)
+        rows = rows_within(40 * self.n_neighbors)
+        for start in range(0, len(features), rows):
+            yield self.kneighbors(features[start : start + rows])[1]
 
     @property
     def n_features(self) -> int | None:
         """Bits or bytes of a vector; None before it was fitted."""
         return None if self._features is None else self._features.shape[1]
 
+    @of_one_state
     def arrays(self) -> tuple[Arrays, dict[str, Any]]:  # noqa: D102
         kept = self._kept()
         assert isinstance(kept, BitMatrix)

@@ -7,14 +7,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from randprop._validation import (
-    as_classes,
-    as_integers,
-    check_flag,
-    check_int,
-    check_number,
-    check_threads,
-)
+from randprop._labels import as_classes
+from randprop._validation import as_integers, check_flag, check_int, check_number, check_threads
 from randprop.bits import Features
 from randprop.readouts.base import Arrays, Readout, Take, from_core, narrow
 
@@ -125,7 +119,10 @@ class QuantizedReadout(Readout):
         features = self.check_features("bits", bits)
         zeros, codes = np.zeros_like(self.bias_), self.codes_ - self.offset
         sums = from_core("linear_scores", features, codes, zeros, check_threads(self.n_threads))
-        return np.asarray(self.multiplier * sums + self.bias_)
+        scores = np.asarray(sums)
+        scores *= self.multiplier
+        scores += self.bias_
+        return scores
 
     decision_function = scores
 

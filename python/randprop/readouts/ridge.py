@@ -9,7 +9,16 @@ from numpy.typing import NDArray
 
 from randprop._validation import check_int, check_number
 from randprop.bits import BitMatrix, Features
-from randprop.readouts.base import Arrays, NotFittedError, SummingReadout, Take, from_core
+from randprop.readouts.base import (
+    Arrays,
+    NotFittedError,
+    SummingReadout,
+    Take,
+    from_core,
+    of_one_state,
+    rows_within,
+    snapshot,
+)
 from randprop.readouts.quantized import QuantizedReadout
 
 __all__ = ["RidgeReadout"]
@@ -26,7 +35,8 @@ class RidgeReadout(SummingReadout):
     fitted to the labels. It is here since it reads more out of the same bits at the same cost on a
     device. Like class means it keeps integers alone, the sums of x_i x_j, and of x_i by class (of
     bits: how many training vectors have bits i and j both set), so that parts fitted anywhere merge
-    into exactly what fitting on the whole gives.
+    into exactly what fitting on the whole gives. Threads may share one: a call sees it as it was
+    before or after what another thread adds, and additions wait for each other.
 
     For class c the target is 1 for its own vectors and 0 for others; the intercept is not
     penalised.
@@ -34,7 +44,8 @@ class RidgeReadout(SummingReadout):
     Parameters
     ----------
     alpha : float, default=1.0
-        Weight of the L2 term, above 0.
+        Weight of the L2 term, above 0. One so small that rounding would decide the coefficients is
+        refused when they are computed.
     n_threads : int, optional
         Default: ``RANDPROP_NUM_THREADS``, else every CPU that the process may use, in a worker of a
         pool its share of them; -1: all, -2: all but one.
@@ -97,9 +108,10 @@ class RidgeReadout(SummingReadout):
     @property
     def n_features(self) -> int | None:
         """Bits or bytes of a vector; None before it was fitted."""
-        if self._solution is not None:
-            return int(self._solution[1].shape[1])
-        return super().n_features
+        seen = snapshot(self)
+        if seen._solution is not None:
+            return int(seen._solution[1].shape[1])
+        return super(RidgeReadout, seen).n_features
 
     def max_samples(self) -> int:  # noqa: D102
         return _MAX_SAMPLES
@@ -110,30 +122,39 @@ class RidgeReadout(SummingReadout):
             raise ValueError(
                 f"bits must have at most {_MAX_BITS} bits, whose Gram matrix takes 8.6 GB, got {n}"
             )
-        # Apart from what was fitted before, which an interrupt must leave as it was.
         gram = np.zeros((n, n), dtype=np.int64)
         from_core("add_gram", features, gram, threads)
+        return {"gram_": gram, "_solution": None}
+
+    def merged_sums(self, other: RidgeReadout, *, reuse: bool) -> dict[str, Any]:  # noqa: D102
         if hasattr(self, "gram_"):
-            gram += self.gram_
+            gram = np.add(self.gram_, other.gram_, out=other.gram_ if reuse else None)
+        else:
+            gram = other.gram_ if reuse else other.gram_.copy()
         return {"gram_": gram, "_solution": None}
 
-    def merged_sums(self, other: RidgeReadout) -> dict[str, Any]:  # noqa: D102
-        gram = self.gram_ + other.gram_ if hasattr(self, "gram_") else other.gram_.copy()
-        return {"gram_": gram, "_solution": None}
-
+    @of_one_state
     def scores(self, bits: Features) -> NDArray[np.float64]:  # noqa: D102
         self.check_fitted()
         features = self.check_features("bits", bits)
         coef, intercept = self._solve()
         out = np.empty((len(features), len(coef)))
-        for start in range(0, len(features), 4096):  # keeps the unpacked copy small
-            part = features[start : start + 4096]
+        rows = self.block_rows()
+        for start in range(0, len(features), rows):
+            part = features[start : start + rows]
             values = part.to_array() if isinstance(part, BitMatrix) else part
-            out[start : start + 4096] = values.astype(np.float64) @ coef.T + intercept
+            np.matmul(values.astype(np.float64), coef.T, out=out[start : start + rows])
+            out[start : start + rows] += intercept
         return out
 
     decision_function = scores
 
+    def block_rows(self) -> int:  # noqa: D102
+        # Vectors as bytes and as float64. Blocks of `predict` are those of `scores`: a product of
+        # floats may differ in its last bit with the number of rows.
+        return rows_within(9 * (self.n_features or 0) + 8 * len(self.classes_))
+
+    @of_one_state
     def quantize(self, bits: int = 8) -> QuantizedReadout:
         """Round the coefficients to integers of few bits, with one scale for all.
 
@@ -185,12 +206,14 @@ class RidgeReadout(SummingReadout):
                 "that more samples, or another alpha, need; fit a new one"
             )
 
+    @of_one_state
     def check_fitted(self) -> None:  # noqa: D102
         if self._solution is None and not (hasattr(self, "gram_") and self.n_samples_.any()):
             raise NotFittedError(
                 "this RidgeReadout is not fitted yet; call fit or partial_fit first"
             )
 
+    @of_one_state
     def arrays(self) -> tuple[Arrays, dict[str, Any]]:  # noqa: D102
         # Not the sums, which take more than all the rest of a file.
         return {"coef": self.coef_, "intercept": self.intercept_}, {"alpha": float(self.alpha)}
@@ -206,22 +229,21 @@ class RidgeReadout(SummingReadout):
         readout._solution = (readout._check_alpha(), coef, intercept)
         return readout
 
+    @of_one_state
     def _solve(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         self.check_fitted()
         alpha = self._check_alpha()
-        if self._solution is None or self._solution[0] != alpha:
-            self.check_takes_samples()
-            from scipy.linalg import cho_factor, cho_solve
-
-            n = int(self.n_samples_.sum())
-            ones = self.counts_.sum(axis=0)
-            scatter = _centred(self.gram_, ones, ones, n)
-            scatter[np.diag_indices_from(scatter)] += alpha
-            products = _centred(self.counts_, self.n_samples_, ones, n)
-            factor = cho_factor(scatter, overwrite_a=True, check_finite=False)
-            coef = cho_solve(factor, products.T, check_finite=False).T
-            self._solution = (alpha, coef, (self.n_samples_ - coef @ ones) / n)
-        return self._solution[1], self._solution[2]
+        if self._solution is not None and self._solution[0] == alpha:
+            return self._solution[1:]
+        self.check_takes_samples()
+        n = int(self.n_samples_.sum())
+        ones = self.counts_.sum(axis=0)
+        scatter = _centred(self.gram_, ones, ones, n)
+        products = _centred(self.counts_, self.n_samples_, ones, n)
+        coef = _solved(scatter, products.T, alpha).T
+        intercept = (self.n_samples_ - coef @ ones) / n
+        self._solution = (alpha, coef, intercept)
+        return coef, intercept
 
     def _check_alpha(self) -> float:
         alpha = check_number("alpha", self.alpha)
@@ -230,11 +252,57 @@ class RidgeReadout(SummingReadout):
         return alpha
 
 
+def _solved(
+    scatter: NDArray[np.float64], products: NDArray[np.float64], alpha: float
+) -> NDArray[np.float64]:
+    """Solve (scatter + alpha) x = products, in the place of `scatter`; refuse noise as x."""
+    from scipy.linalg import LinAlgError, cho_factor, cho_solve
+    from scipy.linalg.lapack import dpocon
+
+    largest = float(scatter.diagonal().max())
+    scatter[np.diag_indices_from(scatter)] += alpha
+    # A power of 2 for each unit brings its variance near 1, and rounds nothing: units that hardly
+    # vary are no reason to call the system ill-conditioned.
+    powers = np.ldexp(1.0, -(np.frexp(scatter.diagonal())[1] // 2))
+    scatter *= powers
+    scatter *= powers[:, None]
+    norm = float(np.abs(scatter).sum(axis=0).max())
+    try:
+        # LAPACK's order of a symmetric matrix, so that it needs no copy.
+        factor, lower = cho_factor(scatter.T, overwrite_a=True, check_finite=False)
+        condition = float(dpocon(factor, norm, uplo="L" if lower else "U")[0])
+    except LinAlgError:
+        condition = 0.0
+    if condition >= np.finfo(np.float64).eps:
+        scaled = cho_solve((factor, lower), products * powers[:, None], check_finite=False)
+        solution = scaled * powers[:, None]
+        if np.isfinite(solution).all():
+            return np.asarray(solution)
+    raise ValueError(
+        f"alpha = {alpha:g} is too small for these features: some of them are sums of others, and "
+        "rounding alone would decide the coefficients; take an alpha of at least "
+        f"{max(largest, 1.0) * len(scatter) * 1e-15:.0e}"
+    )
+
+
 def _centred(
     products: NDArray[np.int64], rows: NDArray[np.int64], columns: NDArray[np.int64], n: int
 ) -> NDArray[np.float64]:
     """Return sums of products less rows[i] columns[j] / n: what they are about the means."""
-    if n * max(int(products.max(initial=0)), int(columns.max(initial=0))) < 2**63:
+    exact = n * max(int(products.max(initial=0)), int(columns.max(initial=0))) < 2**63
+    found = np.empty(products.shape)
+    step = rows_within(32 * products.shape[1])
+    for start in range(0, len(products), step):
+        part = slice(start, start + step)
+        found[part] = _centred_rows(products[part], rows[part], columns, n, exact)
+    return found
+
+
+def _centred_rows(
+    products: NDArray[np.int64], rows: NDArray[np.int64], columns: NDArray[np.int64], n: int,
+    exact: bool,
+) -> NDArray[np.float64]:  # fmt: skip
+    if exact:
         # n times the result is an integer of 63 bits: exact, for bits always.
         return (n * products - np.outer(rows, columns)).astype(np.float64) / n
     # Sums of many bytes: about the whole parts of the means first, which leaves remainders below n.

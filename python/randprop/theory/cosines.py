@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from randprop._validation import as_labels, check_int
+from randprop._labels import as_labels, codes_among
+from randprop._validation import check_int
 from randprop.features import as_table
 
 __all__ = ["CosineStatistics", "cosine_statistics"]
@@ -72,10 +73,7 @@ def cosine_statistics(
     y_train = as_labels("y_train", y_train, len(X_train), "X_train")
     y_test = as_labels("y_test", y_test, len(X_test), "X_test")
     classes, codes = np.unique(y_train, return_inverse=True)
-    unseen = np.setdiff1d(y_test, classes)
-    if unseen.size:
-        raise ValueError(f"y_test has labels that y_train has not: {unseen[:5].tolist()}")
-    test_codes = np.searchsorted(classes, y_test)
+    test_codes = codes_among("y_test", y_test, classes, "y_train").astype(np.int64)
     sizes = np.bincount(codes)
     if sizes.min() < 2:
         raise ValueError("every class of y_train must have at least 2 training samples")
