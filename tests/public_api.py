@@ -36,9 +36,9 @@ RECORDS = {
 }  # fmt: skip
 # What the package's own parts say to each other about readouts and stages.
 PLUMBING = {
-    "advance", "arrays", "check_features", "check_fitted", "check_takes_samples", "core",
-    "block_rows", "described", "fresh", "from_arrays", "inputs_a_unit", "max_samples", "merged_sums",
-    "majority", "more_sums", "n_units", "set_sums", "snapshot",
+    "advance", "arrays", "block_rows", "check_features", "check_fitted", "check_takes_samples",
+    "core", "described", "fresh", "from_arrays", "inputs_a_unit", "majority", "max_samples",
+    "merged_sums", "more_sums", "n_units", "set_sums",
 }  # fmt: skip
 # What refuses whatever comes, or does not look at it.
 NOT_ASKED = {
@@ -332,7 +332,9 @@ CALLS: dict[str, Callable[[Path], Call]] = {
     ),
     "StepClassifier.predict": _estimator(StepClassifier, "predict", X=X),
     "StepClassifier.predict_proba": _estimator(StepClassifier, "predict_proba", X=X),
-    "StepClassifier.score": _estimator(StepClassifier, "score", X=X, y=Y),
+    "StepClassifier.score": _estimator(
+        StepClassifier, "score", X=X, y=Y, sample_weight=np.arange(1, 13)
+    ),
     "StepNetwork": _plain(
         StepNetwork,
         n_features=48,

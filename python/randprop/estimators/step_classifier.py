@@ -12,10 +12,10 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, column_or_1d
+from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from randprop._labels import agreement, as_classes, as_labels
-from randprop._validation import as_array, refuse_masked
+from randprop._validation import as_array, as_reals, refuse_masked
 from randprop.bits import BitMatrix
 from randprop.estimators.base import StepNetworkEstimator
 from randprop.features import feature_names
@@ -245,12 +245,18 @@ class StepClassifier(ClassifierMixin, StepNetworkEstimator):
         -------
         float
         """
+        refuse_masked("y", y)
         predicted = self.predict(X)
         right = as_labels("y", column_or_1d(_exact(y), warn=True), len(predicted), "X")
         agree = agreement("y", right, predicted)
-        weights = None
-        if sample_weight is not None:
-            weights = _check_sample_weight(sample_weight, predicted)
+        if sample_weight is None:
+            return float(np.mean(agree))
+        weights = as_reals("sample_weight", sample_weight)
+        if weights.shape != agree.shape or weights.sum() == 0.0:
+            raise ValueError(
+                f"sample_weight must have shape ({len(agree)},) and a sum other than 0, "
+                f"got shape {weights.shape}, sum {weights.sum():g}"
+            )
         return float(np.average(agree, weights=weights))
 
     @property
