@@ -99,7 +99,7 @@ REFUSED = [
     (np.array(["2020"], "M8[D]"), TypeError, "dtype datetime64"),
     ([np.timedelta64(1, "s")], TypeError, "got timedelta64"),
     ([Decimal(1)], TypeError, "got Decimal"),
-    ([1, np.ma.masked], TypeError, "numbers or strings"),
+    ([1, np.ma.masked], ValueError, "masked entries"),
     (np.ma.masked_array([1, 2], [0, 1]), ValueError, "masked entries"),
 ]
 

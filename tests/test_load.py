@@ -180,3 +180,23 @@ def test_more_threads_than_cpus_end() -> None:
     for thread in threads:
         thread.join(timeout=HANG)
     assert found == [True] * 80
+
+
+FITTING = """
+import threading, time
+import numpy as np, randprop
+bits = randprop.BitMatrix.from_array(np.random.default_rng(0).integers(0, 2, (500, 64)))
+y = np.arange(500) % 5
+def fit():
+    while True:
+        randprop.Centroids().fit(bits, y).predict(bits)
+for _ in range(4):
+    threading.Thread(target=fit, daemon=True).start()
+time.sleep(0.15)
+"""
+
+
+def test_daemon_threads_that_fit_at_exit() -> None:
+    for _ in range(4):
+        done = subprocess.run([sys.executable, "-c", FITTING], capture_output=True, check=False)
+        assert (done.returncode, done.stderr) == (0, b"")

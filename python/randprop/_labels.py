@@ -18,7 +18,8 @@ from numpy.typing import ArrayLike, NDArray
 from randprop._validation import as_array, refuse_masked, told
 
 __all__ = [
-    "agreement", "as_classes", "as_codes", "as_labels", "codes_among", "in_one_type", "unite",
+    "agreement", "as_classes", "as_codes", "as_labels", "codes_among", "distinct",
+    "in_one_type", "unite",
 ]  # fmt: skip
 
 _KINDS = {"b": "booleans", "i": "integers", "u": "integers", "f": "floats", "U": "strings"}
@@ -74,13 +75,23 @@ def in_one_type(names: str, *labels: NDArray[Any]) -> list[NDArray[Any]]:
     return [array.astype(dtype, copy=False) for array in labels]
 
 
+def distinct(labels: NDArray[Any]) -> NDArray[Any]:
+    """Return the labels that there are, sorted.
+
+    `numpy.unique` counts integers in a hash table that a daemon thread cannot leave when the
+    interpreter ends: the process would abort. Sorting can be left.
+    """
+    found = np.sort(labels)
+    return found[np.concatenate([[True], found[1:] != found[:-1]])] if found.size else found
+
+
 def unite(known: Sequence[NDArray[Any]], names: str = "y and classes") -> NDArray[Any]:
     """Return every label of several arrays of labels, sorted; `names` is what errors call them."""
-    some = [np.unique(labels) for labels in known if labels.size]
+    some = [distinct(labels) for labels in known if labels.size]
     if not some:
         return known[0]
     dtype = _common(names, some)
-    return np.unique(np.concatenate([labels.astype(dtype, copy=False) for labels in some]))
+    return distinct(np.concatenate([labels.astype(dtype, copy=False) for labels in some]))
 
 
 def _common(names: str, arrays: Sequence[NDArray[Any]]) -> np.dtype[Any]:
@@ -113,7 +124,7 @@ def _check_exact(names: str, integers: NDArray[Any]) -> None:
     """Refuse integers that are to stand beside floats and would be rounded."""
     if int(integers.min()) >= -(2**53) and int(integers.max()) <= 2**53:
         return
-    for value in np.unique(integers).tolist():
+    for value in distinct(integers).tolist():
         if int(float(value)) != value:
             raise ValueError(
                 f"{names} hold integers and floats, and {value} is no float: it would be rounded"

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from randprop._labels import as_codes, as_labels, codes_among, in_one_type
+from randprop._labels import as_codes, as_labels, codes_among, distinct, in_one_type
 from randprop.datasets import DATASETS
 from randprop.model.data_checks import check_table
 from randprop.model.model import check_names
@@ -71,7 +71,7 @@ def load_split(
     found = _digest(*arrays) if digest else ""
     train, test = _spread(len(X_train), n_train), _spread(len(X_test), n_test)
     y_train, y_test = y_train[train], y_test[test]
-    classes = np.unique(y_train)
+    classes = distinct(y_train)
     check_n_classes(len(classes))
     codes_test = codes_among("y_test", y_test, classes, "y_train")
     return Split(
@@ -127,7 +127,7 @@ def _load(dataset: str | Sequence[ArrayLike]) -> tuple[str, _Data, tuple[float, 
 def _digest(
     X_train: NDArray[np.uint8], y_train: NDArray[Any], X_test: NDArray[np.uint8], y_test: Any
 ) -> str:
-    classes = np.unique(y_train)
+    classes = distinct(y_train)
     total = hashlib.blake2b(digest_size=8)
     for array in (X_train, as_codes(y_train, classes), X_test, as_codes(y_test, classes)):
         total.update(np.ascontiguousarray(array).data)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 import randprop._core as _core
-from randprop._labels import as_classes, as_codes, as_labels, unite
+from randprop._labels import as_classes, as_codes, as_labels, distinct, unite
 from randprop._validation import check_threads
 from randprop.bits import BitMatrix, Features, as_features
 
@@ -393,8 +393,8 @@ class SummingReadout(Readout):
 
 def known_labels(labels: NDArray[Any], classes: ArrayLike | None) -> list[NDArray[Any]]:
     """Labels of samples, and those that are to be held even if none has come."""
-    more = [] if classes is None else [np.unique(as_classes("classes", classes))]
-    return [np.unique(labels), *more]
+    more = [] if classes is None else [distinct(as_classes("classes", classes))]
+    return [distinct(labels), *more]
 
 
 def narrow(array: NDArray[np.integer[Any]]) -> NDArray[Any]:
