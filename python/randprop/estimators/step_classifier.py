@@ -181,7 +181,7 @@ class StepClassifier(ClassifierMixin, StepNetworkEstimator):
         StepClassifier
             Itself.
         """
-        return self._fit(X, y, classes, first=not hasattr(self, "readout_"))
+        return self._fit(X, y, classes, first=False)
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Label of each sample.
