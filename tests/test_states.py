@@ -123,6 +123,7 @@ def test_an_interrupt_anywhere_leaves_all_or_nothing(empty: Any, what: str) -> N
     assert state(more) == other
 
 
+@pytest.mark.filterwarnings("ignore::randprop.RandpropDataWarning")
 @pytest.mark.parametrize("readout", NAMES)
 def test_an_interrupted_estimator_is_as_it_was(readout: str) -> None:
     X = np.random.default_rng(0).integers(0, 256, (20, 4), dtype=np.uint8)
@@ -245,6 +246,7 @@ def test_predictions_beside_a_fit_are_of_one_state(empty: Any) -> None:
     in_threads([write, *[read] * 7])
 
 
+@pytest.mark.filterwarnings("ignore::randprop.RandpropDataWarning")
 def test_classifiers_and_models_beside_a_fit_are_of_one_state(tmp_path: Path) -> None:
     X = np.random.default_rng(0).random((N_PARTS * ROWS, 5))
     parts = [(X[p * ROWS : (p + 1) * ROWS] * (p + 1), y) for p, (_, y) in enumerate(PARTS)]
