@@ -26,6 +26,7 @@ from randprop import (
     StepClassifier,
     StepNetwork,
 )
+from randprop.model.data_checks import DataWatch
 from randprop.readouts.base import Readout, changing
 
 READOUTS = [Centroids(), Centroids(metric="cosine"), RidgeReadout(), HammingNeighbors(3)]
@@ -48,7 +49,9 @@ def state(thing: Any) -> dict[str, Any]:
             value = value.words
         if isinstance(value, np.ndarray):
             value = value.dtype.str, value.shape, value.tobytes()
-        if isinstance(value, Readout):
+        if isinstance(value, DataWatch):
+            value = value.dead_units.tobytes()
+        elif isinstance(value, Readout):
             value = state(value)
         elif isinstance(value, StepNetwork):
             value = repr(value)
