@@ -144,8 +144,8 @@ def network_of(**changes):
 
 
 CHANGES = {
-    "newer": (lambda d, a: d.update(version=2), "has version 2 of the format"),
-    "version": (lambda d, a: d.update(version="x"), "version 'x' of the format"),
+    "newer": (lambda d, a: d.update(version=2), "has version int 2 of the format"),
+    "version": (lambda d, a: d.update(version="x"), "version str 'x' of the format"),
     "no network": (lambda d, a: d.pop("network"), "no 'network'"),
     "no counts": (lambda d, a: a.pop("counts"), "no 'counts'"),
     "shape": (lambda d, a: a.update(counts=a["counts"][:, :99]), "counts of dtype .* shape"),
@@ -157,10 +157,10 @@ CHANGES = {
         "more counts than",
     ),
     "huge": (lambda d, a: a.update(n_samples=a["n_samples"] * 0 + 2**40), "above 2"),
-    "metric": (lambda d, a: d["readout"].update(metric="l7"), "a metric 'l7'"),
-    "kind": (lambda d, a: d["readout"].update(kind="tree"), "a readout 'tree'"),
-    "seed": (network_of(seed=3), "a seed 3"),
-    "seed sign": (network_of(seed="-3"), "a seed '-3'"),
+    "metric": (lambda d, a: d["readout"].update(metric="l7"), "a metric str 'l7'"),
+    "kind": (lambda d, a: d["readout"].update(kind="tree"), "a readout str 'tree'"),
+    "seed": (network_of(seed=3), "a seed int 3"),
+    "seed sign": (network_of(seed="-3"), "a seed str '-3'"),
     "seed size": (network_of(seed=str(2**64)), "seed must lie"),
     "weights": (network_of(weight_bits=5), "weight_bits must be one of"),
     "features": (network_of(n_features=0), "n_features must lie"),

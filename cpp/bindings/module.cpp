@@ -11,4 +11,5 @@ PYBIND11_MODULE(_core, module) {
   randprop::bindings::register_network(module);
   randprop::bindings::register_config(module);
   randprop::bindings::register_readouts(module);
+  randprop::bindings::register_model(module);
 }

@@ -23,6 +23,7 @@ template <typename T>
 using Array = py::array_t<T, py::array::c_style>;
 
 void register_config(py::module_& module);
+void register_model(py::module_& module);
 void register_network(py::module_& module);
 void register_readouts(py::module_& module);
 

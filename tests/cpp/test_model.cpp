@@ -1,5 +1,7 @@
 // Model files that Python wrote: every readout gives Python's labels; damage is found.
 #include <doctest/doctest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <array>
 #include <cmath>
@@ -11,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "model/model_file.hpp"
 #include "randprop/model.hpp"
 
 using randprop::ByteView;
@@ -130,6 +133,8 @@ TEST_CASE("an array that ends past the file is found, though the file is as long
 TEST_CASE("other files") {
   CHECK_THROWS_AS(Model::load(path_of("nothing")), std::ios_base::failure);
   CHECK_THROWS_AS(Model::load(path_of("labels.txt")), ModelError);
+  CHECK_THROWS_AS(Model::load(path_of("")), ModelError);  // a folder
+  CHECK_THROWS_WITH_AS(Model::load("/dev/zero"), "/dev/zero: no regular file", ModelError);
   const std::string empty_header{"\x02\0\0\0\0\0\0\0{}", 10};
   CHECK_THROWS_WITH_AS(Model::parse(empty_header.data(), empty_header.size(), "m"),
                        "m: a safetensors file, but it holds no randprop model", ModelError);
@@ -141,4 +146,67 @@ TEST_CASE("a model can be moved") {
   CHECK(second.labels().size() == 3);
   second = Model::load(path_of("ridge.safetensors"));
   CHECK(second.n_features() == 20);
+}
+
+namespace {
+
+// A file of a folder of its own, which goes with it.
+class Scratch {
+ public:
+  Scratch() {
+    REQUIRE(::mkdtemp(folder_.data()) != nullptr);
+    path = folder_ + "/model";
+  }
+  ~Scratch() {
+    ::unlink(path.c_str());
+    ::rmdir(folder_.c_str());
+  }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  void write(const std::string& bytes) const {
+    std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
+  }
+
+  std::string path;
+
+ private:
+  std::string folder_ = "/tmp/randprop-XXXXXX";
+};
+
+}  // namespace
+
+TEST_CASE("a FIFO is not waited for") {
+  const Scratch scratch;
+  REQUIRE(::mkfifo(scratch.path.c_str(), 0600) == 0);
+  CHECK_THROWS_AS(Model::load(scratch.path), ModelError);
+}
+
+TEST_CASE("no memory is taken for what the header does not account for") {
+  const Scratch scratch;
+  scratch.write(bytes_of(path_of("centroids.safetensors")));
+  REQUIRE(::truncate(scratch.path.c_str(), (off_t{1} << 40) - 1) == 0);
+  CHECK_THROWS_WITH(Model::load(scratch.path), doctest::Contains("no array's"));
+  REQUIRE(::truncate(scratch.path.c_str(), (off_t{1} << 40) + 1) == 0);
+  CHECK_THROWS_WITH(Model::load(scratch.path), doctest::Contains("more than 2^40 bytes"));
+}
+
+TEST_CASE("a file that changes while it is read") {
+  const Scratch scratch;
+  scratch.write("0123456789");
+  std::array<std::uint8_t, 10> bytes = {};
+  randprop::RegularFile file(scratch.path);
+  CHECK(file.size() == 10);
+  file.read(bytes.data(), 4);
+  scratch.write("01234");
+  CHECK_THROWS_AS(file.read(bytes.data(), 6), ModelError);
+  CHECK_NOTHROW(file.expect_end());
+  scratch.write("0123456789more");
+  CHECK_THROWS_WITH(file.expect_end(), "it grew while it was read");
+}
+
+TEST_CASE("sizes that wrap are refused") {
+  const Model model = Model::load(path_of("centroids.safetensors"));  // of 20 features
+  const double none = 0.0;
+  // 20 times this is 16 modulo 2^64.
+  CHECK_THROWS_AS((void)model.predict(&none, (~std::size_t{0} / 20) + 1), std::invalid_argument);
 }

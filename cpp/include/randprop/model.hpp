@@ -31,7 +31,8 @@ constexpr unsigned model_format_version = 1;
 
 class Model {
  public:
-  // Throws ModelError; std::ios_base::failure when the file cannot be read.
+  // Throws ModelError, also where path is no regular file; std::ios_base::failure when the file
+  // cannot be read.
   static Model load(const std::string& path);
   // The same for the bytes of a file. `name` stands for it in messages.
   static Model parse(const void* data, std::size_t size, const std::string& name = "model");
@@ -44,6 +45,8 @@ class Model {
   std::size_t n_features() const noexcept;
   // Labels as text, in the order of the classes.
   const std::vector<std::string>& labels() const noexcept;
+  // Names of the features, in their order; empty where the model has none.
+  const std::vector<std::string>& feature_names() const noexcept;
 
   // Features as the bytes that the network reads, by the model's input range: out has n values.
   // Features that are not finite become 0 or 255.

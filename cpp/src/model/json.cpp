@@ -1,21 +1,68 @@
 #include "model/json.hpp"
 
-#include <cerrno>
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdint>
-#include <cstdlib>
+#include <locale>
+#include <sstream>
 
 namespace randprop::json {
 namespace {
 
 constexpr int max_depth = 32;
 
+// A number as an error shows it: a file may spell one of millions of digits.
+std::string shown(const std::string& text) {
+  return text.size() <= 40 ? text : text.substr(0, 40) + "...";
+}
+
+// Bytes of the UTF-8 sequence that text begins with; 0 where it is none of RFC 3629: cut short,
+// longer than need be, half of a surrogate pair, or beyond U+10FFFF.
+std::size_t utf8_length(std::string_view text) noexcept {
+  const auto byte = [&](std::size_t i) {
+    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U;
+  };
+  const unsigned lead = byte(0);
+  if (lead < 0x80) {
+    return 1;
+  }
+  const std::size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
+  unsigned low = 0x80;
+  unsigned high = 0xBF;
+  if (lead < 0xC2 || lead > 0xF4) {
+    return 0;
+  }
+  if (lead == 0xE0) {
+    low = 0xA0;
+  } else if (lead == 0xED) {
+    high = 0x9F;
+  } else if (lead == 0xF0) {
+    low = 0x90;
+  } else if (lead == 0xF4) {
+    high = 0x8F;
+  }
+  for (std::size_t i = 1; i < length; ++i) {
+    if (byte(i) < low || byte(i) > high) {
+      return 0;
+    }
+    low = 0x80;
+    high = 0xBF;
+  }
+  return length;
+}
+
 class Parser {
  public:
   explicit Parser(std::string_view text) : text_(text) {}
 
   Value whole() {
+    for (; !done(); at_ += utf8_length(text_.substr(at_))) {
+      if (utf8_length(text_.substr(at_)) == 0) {
+        fail("not UTF-8");
+      }
+    }
+    at_ = 0;
     Value value = next(0);
     skip_space();
     if (at_ != text_.size()) {
@@ -277,24 +324,37 @@ const Value& Value::at(const std::string& member) const {
   return found->second;
 }
 
-std::size_t Value::as_size(const char* name, std::size_t largest) const {
+void Value::only(const char* name, std::initializer_list<std::string_view> members) const {
+  for (const auto& [member, value] : expect(Kind::object, name).object) {
+    if (std::find(members.begin(), members.end(), member) == members.end()) {
+      throw Error(std::string(name) + " has a member that is not known: " + shown(member));
+    }
+  }
+}
+
+std::size_t Value::as_size(const char* name, std::size_t largest, std::size_t least) const {
   expect(Kind::number, name);
   std::size_t number = 0;
   const char* const end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data(), end, number);
-  if (error != std::errc() || stop != end || number > largest) {
-    throw Error(std::string(name) + " must be an integer of [0, " + std::to_string(largest) +
-                "], got " + text);
+  if (error != std::errc() || stop != end || number < least || number > largest) {
+    throw Error(std::string(name) + " must be an integer of [" + std::to_string(least) + ", " +
+                std::to_string(largest) + "], got " + shown(text));
   }
   return number;
 }
 
 double Value::as_double(const char* name) const {
   expect(Kind::number, name);
-  errno = 0;
-  const double number = std::strtod(text.c_str(), nullptr);
-  if (!std::isfinite(number)) {
-    throw Error(std::string(name) + " must be finite, got " + text);
+  // A stream of the classic locale, which std::strtod does not keep to: under a locale with a
+  // decimal comma it reads 0.5 as 0. std::from_chars for double is not in every standard library.
+  std::istringstream stream(text);
+  stream.imbue(std::locale::classic());
+  double number = 0.0;
+  stream >> number;
+  // Too large is a failure that leaves the largest number; too small is 0, or not quite.
+  if (!std::isfinite(number) || (stream.fail() && std::abs(number) >= 1.0)) {
+    throw Error(std::string(name) + " must be finite, got " + shown(text));
   }
   return number;
 }

@@ -1,7 +1,9 @@
-// Just enough JSON to read a model file: RFC 8259 texts of limited depth, checked as they are read.
+// Just enough JSON to read a model file: RFC 8259 texts in UTF-8 of limited depth, checked as they
+// are read; names of an object differ, and escapes spell whole surrogate pairs.
 #pragma once
 
 #include <cstddef>
+#include <initializer_list>
 #include <map>
 #include <stdexcept>
 #include <string>
@@ -28,8 +30,11 @@ struct Value {
   const Value& expect(Kind wanted, const char* name) const;
   // The member of an object. Throws Error when this is none or lacks it.
   const Value& at(const std::string& member) const;
-  // A number without a fraction or an exponent, of [0, largest].
-  std::size_t as_size(const char* name, std::size_t largest) const;
+  // Throws Error, which says `name`, when this is no object or has other members than these.
+  void only(const char* name, std::initializer_list<std::string_view> members) const;
+  // A number without a fraction, an exponent or a sign, of [least, largest].
+  std::size_t as_size(const char* name, std::size_t largest, std::size_t least = 0) const;
+  // A finite number, the double nearest to it, whatever the locale of the program.
   double as_double(const char* name) const;
 };
 

@@ -1,16 +1,30 @@
 #include "model/model_file.hpp"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cmath>
 #include <cstring>
-#include <string_view>
+#include <ios>
+#include <limits>
+#include <system_error>
+#include <utility>
 
+#include "bits/sizes.hpp"
 #include "randprop/model.hpp"
 
 namespace randprop {
 namespace {
 
-constexpr std::size_t largest_header = 100'000'000;
+using Kind = json::Value::Kind;
+
+constexpr std::size_t max_header = 100'000'000;
+constexpr std::uint64_t max_file = std::uint64_t{1} << 40;
+constexpr std::size_t max_read = std::size_t{1} << 30;
 
 std::uint64_t little(const std::uint8_t* bytes, std::size_t n) noexcept {
   std::uint64_t value = 0;
@@ -26,21 +40,50 @@ std::size_t item_size(const std::string& dtype) {
       {"U32", 4},  {"I32", 4}, {"F32", 4}, {"U64", 8}, {"I64", 8}, {"F64", 8}};
   const auto found = sizes.find(dtype);
   if (found == sizes.end()) {
-    throw ModelError("an array of type " + dtype);
+    throw ModelError("an array of an unknown type");
   }
   return found->second;
+}
+
+// IEEE 754 of 2, 4 or 8 bytes; every one is a double.
+double number_of(std::uint64_t bits, std::size_t width) {
+  if (width == 8) {
+    double value = 0.0;
+    std::memcpy(&value, &bits, sizeof value);
+    return value;
+  }
+  if (width == 4) {
+    const auto half = static_cast<std::uint32_t>(bits);
+    float value = 0.0F;
+    std::memcpy(&value, &half, sizeof value);
+    return static_cast<double>(value);
+  }
+  const auto exponent = static_cast<int>(bits >> 10 & 31U);
+  const auto fraction = static_cast<double>(bits & 1023U);
+  double value = exponent == 31  ? std::numeric_limits<double>::infinity()
+                 : exponent == 0 ? std::ldexp(fraction, -24)
+                                 : std::ldexp(1024.0 + fraction, exponent - 25);
+  return (bits >> 15 & 1U) != 0 ? -value : value;
 }
 
 // CRC-32 as zlib computes it.
 class Crc32 {
  public:
   void add(const void* data, std::size_t size) noexcept {
+    static const std::array<std::uint32_t, 256> table = [] {
+      std::array<std::uint32_t, 256> made = {};
+      for (std::uint32_t byte = 0; byte < 256; ++byte) {
+        std::uint32_t state = byte;
+        for (int bit = 0; bit < 8; ++bit) {
+          state = state >> 1 ^ ((state & 1U) != 0 ? 0xEDB88320U : 0U);
+        }
+        made[byte] = state;
+      }
+      return made;
+    }();
     const auto* bytes = static_cast<const std::uint8_t*>(data);
     for (std::size_t i = 0; i < size; ++i) {
-      state_ ^= bytes[i];
-      for (int bit = 0; bit < 8; ++bit) {
-        state_ = state_ >> 1 ^ ((state_ & 1U) != 0 ? 0xEDB88320U : 0U);
-      }
+      state_ = state_ >> 8 ^ table[(state_ ^ bytes[i]) & 255U];
     }
   }
   std::string hex() const {
@@ -56,63 +99,78 @@ class Crc32 {
   std::uint32_t state_ = 0xFFFFFFFFU;
 };
 
-Tensor read_tensor(const json::Value& entry, const std::uint8_t* data, std::size_t size) {
+Tensor read_tensor(const json::Value& entry, std::size_t body_size) {
+  entry.only("an array", {"dtype", "shape", "data_offsets"});
   Tensor tensor;
-  tensor.dtype = entry.at("dtype").expect(json::Value::Kind::string, "dtype").text;
-  const auto& offsets =
-      entry.at("data_offsets").expect(json::Value::Kind::array, "data_offsets").array;
+  tensor.dtype = entry.at("dtype").expect(Kind::string, "dtype").text;
+  const auto& offsets = entry.at("data_offsets").expect(Kind::array, "data_offsets").array;
   if (offsets.size() != 2) {
     throw ModelError("data_offsets must be two numbers");
   }
-  const std::size_t first = offsets[0].as_size("data_offsets", size);
-  const std::size_t last = offsets[1].as_size("data_offsets", size);
+  tensor.first = offsets[0].as_size("data_offsets", body_size);
+  tensor.bytes = offsets[1].as_size("data_offsets", body_size, tensor.first) - tensor.first;
   tensor.size = 1;
-  for (const json::Value& entry_size :
-       entry.at("shape").expect(json::Value::Kind::array, "shape").array) {
-    tensor.shape.push_back(entry_size.as_size("shape", size));
-    // The products stay below the file's size, or the array does not fit it.
-    if (tensor.shape.back() != 0 && tensor.size > size / tensor.shape.back()) {
-      throw ModelError("an array that is larger than the file");
-    }
-    tensor.size *= tensor.shape.back();
+  for (const json::Value& length : entry.at("shape").expect(Kind::array, "shape").array) {
+    tensor.shape.push_back(length.as_size("shape", body_size));
+    tensor.size = checked_product("the shape of an array", tensor.size, tensor.shape.back());
   }
-  if (first > last || last - first != tensor.size * item_size(tensor.dtype)) {
+  if (tensor.bytes !=
+      checked_product("the shape of an array", tensor.size, item_size(tensor.dtype))) {
     throw ModelError("an array whose bytes are not those of its shape");
   }
-  tensor.data = data + first;
   return tensor;
+}
+
+// Each byte of the body must be of one array.
+void check_cover(const std::map<std::string, Tensor>& tensors, std::size_t body_size) {
+  std::vector<std::pair<std::size_t, std::size_t>> spans;
+  for (const auto& [name, tensor] : tensors) {
+    spans.emplace_back(tensor.first, tensor.first + tensor.bytes);
+  }
+  std::sort(spans.begin(), spans.end());
+  std::size_t end = 0;
+  for (const auto& [first, last] : spans) {
+    if (first != end) {
+      throw ModelError("arrays that overlap, or bytes that are no array's");
+    }
+    end = last;
+  }
+  if (end != body_size) {
+    throw ModelError("cut short, or with bytes that are no array's");
+  }
 }
 
 }  // namespace
 
+std::uint64_t Tensor::bits(std::size_t i) const noexcept {
+  const std::size_t width = bytes / size;
+  return little(data + i * width, width);
+}
+
 std::vector<std::int64_t> Tensor::integers(const std::string& name) const {
   const bool is_signed = dtype[0] == 'I';
-  if (!is_signed && dtype[0] != 'U' && dtype != "BOOL") {
-    throw ModelError(name + " must hold integers, got " + dtype);
-  }
   const std::size_t width = item_size(dtype);
   std::vector<std::int64_t> values(size);
   for (std::size_t i = 0; i < size; ++i) {
-    std::uint64_t bits = little(data + i * width, width);
-    if (is_signed && width < 8 && (bits >> (8 * width - 1)) != 0) {
-      bits |= ~std::uint64_t{0} << (8 * width);
+    std::uint64_t value = bits(i);
+    if (is_signed && width < 8 && (value >> (8 * width - 1)) != 0) {
+      value |= ~std::uint64_t{0} << (8 * width);
     }
-    if (!is_signed && (bits >> 63) != 0) {
+    if (!is_signed && (value >> 63) != 0) {
       throw ModelError(name + " must hold numbers below 2^63");
     }
-    values[i] = static_cast<std::int64_t>(bits);
+    if (dtype == "BOOL" && value > 1) {
+      throw ModelError(name + " must hold bytes of 0 and 1");
+    }
+    values[i] = static_cast<std::int64_t>(value);
   }
   return values;
 }
 
 std::vector<double> Tensor::doubles(const std::string& name) const {
-  if (dtype != "F64") {
-    throw ModelError(name + " must hold float64 numbers, got " + dtype);
-  }
   std::vector<double> values(size);
   for (std::size_t i = 0; i < size; ++i) {
-    const std::uint64_t bits = little(data + 8 * i, 8);
-    std::memcpy(&values[i], &bits, sizeof bits);
+    values[i] = number_of(bits(i), bytes / size);
     if (!std::isfinite(values[i])) {
       throw ModelError(name + " must hold finite numbers");
     }
@@ -120,73 +178,137 @@ std::vector<double> Tensor::doubles(const std::string& name) const {
   return values;
 }
 
-const Tensor& ModelFile::tensor(const std::string& name,
-                                const std::vector<std::size_t>& shape) const {
+Tensor ModelFile::take(const std::string& name, const std::vector<std::size_t>& shape,
+                       std::initializer_list<std::string_view> dtypes) {
   const auto found = tensors.find(name);
   if (found == tensors.end()) {
     throw ModelError("no array " + name);
   }
-  const Tensor& tensor = found->second;
+  Tensor tensor = std::move(found->second);
+  tensors.erase(found);
   bool fits = tensor.shape.size() == shape.size();
   for (std::size_t i = 0; fits && i < shape.size(); ++i) {
     fits = shape[i] == any || shape[i] == tensor.shape[i];
   }
-  if (!fits) {
+  if (!fits || tensor.size == 0) {
     throw ModelError("the array " + name + " has another shape than expected");
+  }
+  if (std::find(dtypes.begin(), dtypes.end(), tensor.dtype) == dtypes.end()) {
+    throw ModelError("the array " + name + " is of another type than expected: " + tensor.dtype);
   }
   return tensor;
 }
 
-ModelFile read_model_file(const std::uint8_t* data, std::size_t size) {
-  if (size < 8) {
-    throw ModelError("cut short, or no safetensors file");
-  }
-  const std::uint64_t header_size = little(data, 8);
-  if (header_size > largest_header || header_size > size - 8) {
-    throw ModelError("cut short, or no safetensors file");
-  }
-  const std::string_view header_text(
-      reinterpret_cast<const char*>(data) + 8,  // NOLINT(*-reinterpret-cast)
-      static_cast<std::size_t>(header_size));
-  const json::Value header = json::parse(header_text);
-  header.expect(json::Value::Kind::object, "the header");
-  const std::uint8_t* const body = data + 8 + header_size;
-  const std::size_t body_size = size - 8 - static_cast<std::size_t>(header_size);
+Tensor ModelFile::take_unsigned(const std::string& name, const std::vector<std::size_t>& shape) {
+  return take(name, shape, {"U8", "U16", "U32", "U64"});
+}
 
-  ModelFile file;
-  std::size_t covered = 0;
-  for (const auto& [name, entry] : header.object) {
-    if (name != "__metadata__") {
-      file.tensors[name] = read_tensor(entry, body, body_size);
-      covered += file.tensors[name].size * item_size(file.tensors[name].dtype);
-    }
+std::size_t header_size(const std::uint8_t* start, std::size_t size) {
+  if (size < 8 || size > max_file || little(start, 8) > std::min(max_header, size - 8)) {
+    throw ModelError("cut short, or no safetensors file");
   }
-  if (covered != body_size) {
-    throw ModelError("cut short, or with bytes that are no array's");
+  return static_cast<std::size_t>(little(start, 8));
+}
+
+ModelHeader::ModelHeader(std::string_view text, std::size_t body_size) {
+  if (text.empty() || text.front() != '{') {
+    throw ModelError("no safetensors file: its header is no JSON object");
   }
+  const json::Value header = json::parse(text);
   if (header.object.count("__metadata__") == 0 ||
       header.at("__metadata__").object.count("randprop") == 0) {
     throw ModelError("a safetensors file, but it holds no randprop model");
   }
-  const std::string& text =
-      header.at("__metadata__").at("randprop").expect(json::Value::Kind::string, "randprop").text;
-  const std::size_t space = text.find(' ');
-  const std::string description = space == std::string::npos ? "" : text.substr(space + 1);
-  file.description = json::parse(description);
-  const std::size_t version = file.description.at("version").as_size("version", 1'000'000'000);
+  header.at("__metadata__").only("__metadata__", {"randprop"});
+  for (const auto& [name, entry] : header.object) {
+    if (name != "__metadata__") {
+      file_.tensors[name] = read_tensor(entry, body_size);
+    }
+  }
+  check_cover(file_.tensors, body_size);
+  const std::string& stored =
+      header.at("__metadata__").at("randprop").expect(Kind::string, "randprop").text;
+  const std::size_t space = std::min(stored.find(' '), stored.size());
+  sum_ = stored.substr(0, space);
+  description_ = stored.substr(std::min(space + 1, stored.size()));
+  file_.description = json::parse(description_);
+  const std::size_t version = file_.description.at("version").as_size("version", 1'000'000'000, 1);
   if (version > model_format_version) {
     throw ModelError("version " + std::to_string(version) + " of the format, this library reads " +
                      std::to_string(model_format_version) + ": use a newer one");
   }
+}
+
+ModelFile ModelHeader::with_body(const std::uint8_t* body) && {
   Crc32 sum;
-  sum.add(description.data(), description.size());
-  for (const auto& [name, tensor] : file.tensors) {  // in the order of their names
-    sum.add(tensor.data, tensor.size * item_size(tensor.dtype));
+  sum.add(description_.data(), description_.size());
+  for (auto& [name, tensor] : file_.tensors) {  // in the order of their names
+    tensor.data = body + tensor.first;
+    sum.add(tensor.data, tensor.bytes);
   }
-  if (text.substr(0, space) != sum.hex()) {
+  if (sum_ != sum.hex()) {
     throw ModelError("its sum is not the one that was stored");
   }
-  return file;
+  return std::move(file_);
+}
+
+namespace {
+
+[[noreturn]] void fail_to_read(const std::string& path) {
+  throw std::ios_base::failure(path, std::error_code(errno, std::generic_category()));
+}
+
+}  // namespace
+
+RegularFile::RegularFile(const std::string& path) : path_(path) {
+  // Without O_NONBLOCK the opening of a FIFO waits for one who writes.
+  descriptor_ = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);  // NOLINT(*-vararg)
+  if (descriptor_ < 0) {
+    fail_to_read(path_);
+  }
+  struct stat state = {};
+  if (::fstat(descriptor_, &state) != 0) {
+    ::close(descriptor_);
+    fail_to_read(path_);
+  }
+  const bool regular = S_ISREG(state.st_mode);
+  if (!regular || static_cast<std::uint64_t>(state.st_size) > max_file) {
+    ::close(descriptor_);
+    throw ModelError(regular ? "a file of more than 2^40 bytes" : "no regular file");
+  }
+  size_ = static_cast<std::size_t>(state.st_size);
+}
+
+RegularFile::~RegularFile() { ::close(descriptor_); }
+
+std::size_t RegularFile::read_some(std::uint8_t* out, std::size_t n) {
+  while (true) {
+    const auto got = ::read(descriptor_, out, std::min(n, max_read));
+    if (got >= 0) {
+      return static_cast<std::size_t>(got);
+    }
+    if (errno != EINTR) {
+      fail_to_read(path_);
+    }
+  }
+}
+
+void RegularFile::read(std::uint8_t* out, std::size_t n) {
+  while (n != 0) {
+    const std::size_t got = read_some(out, n);
+    if (got == 0) {
+      throw ModelError("cut short, or no safetensors file");
+    }
+    out += got;
+    n -= got;
+  }
+}
+
+void RegularFile::expect_end() {
+  std::uint8_t more = 0;
+  if (read_some(&more, 1) != 0) {
+    throw ModelError("it grew while it was read");
+  }
 }
 
 }  // namespace randprop

@@ -5,14 +5,23 @@ from __future__ import annotations
 import json
 import os
 import zlib
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from randprop._files import write_bytes
-from randprop._labels import as_classes
-from randprop._validation import check_path
+from randprop._validation import check_path, told
+from randprop.model.container import (
+    DTYPES,
+    KEY,
+    NoModelError,
+    members,
+    open_regular,
+    parse_json,
+    read_container,
+)
 from randprop.model.model import HasModel, Model, as_model
 from randprop.network.stages import read_stage
 from randprop.network.step_network import StepNetwork
@@ -22,7 +31,9 @@ from randprop.readouts.registry import readout_kinds
 __all__ = ["FORMAT_VERSION", "load", "save"]
 
 FORMAT_VERSION = 1
-_KEY = "randprop"
+_MAX_CLASSES = 1 << 24
+# Classes times the longest label, which is what an array of them takes.
+_MAX_LABEL_CHARACTERS = 1 << 26
 
 
 def save(model: Model | HasModel, path: str | os.PathLike[str]) -> None:
@@ -40,6 +51,9 @@ def save(model: Model | HasModel, path: str | os.PathLike[str]) -> None:
 
     Raises
     ------
+    ValueError
+        If `load` would not take the file: a model beyond the limits of the format. Nothing is
+        written then.
     OSError
         If the file cannot be written.
 
@@ -66,9 +80,11 @@ def save(model: Model | HasModel, path: str | os.PathLike[str]) -> None:
     classes = model.classes_
     if classes.dtype.kind == "U":
         labels: Any = classes.tolist()
-    else:
+    elif classes.dtype.str[1:] in DTYPES.values():
         labels = None
-        arrays["classes"] = np.ascontiguousarray(classes)
+        arrays["classes"] = classes
+    else:
+        raise ValueError(f"a model file holds no labels of dtype {classes.dtype}")
     arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     description = {
         "version": FORMAT_VERSION,
@@ -80,9 +96,13 @@ def save(model: Model | HasModel, path: str | os.PathLike[str]) -> None:
     if model.feature_names is not None:
         description["feature_names"] = list(model.feature_names)
     text = json.dumps(description, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    try:
+        _read_model(parse_json(text), dict(arrays))
+    except _REFUSALS as error:
+        raise ValueError(f"model cannot be kept in a file: {_reason(error)}") from None
     # One entry: safetensors writes several in any order.
     text = f"{_sum(text, arrays):08x} {text}"
-    write_bytes(target, pack(arrays, metadata={_KEY: text}))
+    write_bytes(target, pack(arrays, metadata={KEY: text}))
 
 
 def load(path: str | os.PathLike[str]) -> Model:
@@ -103,8 +123,8 @@ def load(path: str | os.PathLike[str]) -> Model:
     Raises
     ------
     TypeError, ValueError
-        If `path` is no path; if the file is cut short or damaged, from a newer version of the
-        format, or no model.
+        If `path` is no path, or names no regular file; if the file is cut short or damaged, from a
+        newer version of the format, or no model.
     OSError
         If it cannot be read.
 
@@ -112,46 +132,42 @@ def load(path: str | os.PathLike[str]) -> Model:
     --------
     save
     """
-    from safetensors import SafetensorError
-    from safetensors.numpy import load as unpack
-
     target = check_path("path", path)
-    name, data = str(target), target.read_bytes()
+    name = str(target)
+    with open_regular(target) as (file, size):
+        try:
+            stored, arrays = read_container(file, size)
+        except NoModelError:
+            raise ValueError(f"{name} is a safetensors file, but holds no randprop model") from None
+        except _REFUSALS as error:
+            raise ValueError(
+                f"{name} is damaged, cut short, or no safetensors file: {_reason(error)}"
+            ) from None
+    total, _, text = stored.partition(" ")
     try:
-        arrays: Arrays = unpack(data)
-        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-    except (SafetensorError, ValueError, KeyError, AttributeError, RecursionError) as error:
-        raise ValueError(f"{name} is damaged, cut short, or no safetensors file: {error}") from None
-    try:
-        total, _, text = header["__metadata__"][_KEY].partition(" ")
-        description = json.loads(text)
+        description = parse_json(text)
         version = description["version"]
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
+    except _REFUSALS:
         raise ValueError(f"{name} is a safetensors file, but holds no randprop model") from None
-    if not isinstance(version, int) or version > FORMAT_VERSION:
+    if type(version) is not int or version != FORMAT_VERSION:
         raise ValueError(
-            f"{name} has version {version!r} of the format; this randprop reads up to "
+            f"{name} has version {told(version)} of the format; this randprop reads up to "
             f"{FORMAT_VERSION}: install a newer one"
         )
     try:
         if total != f"{_sum(text, arrays):08x}":
             raise ValueError("its sum is not the one that was stored")
-        network = _read_network(description["network"])
-        labels = description["classes"]
-        classes = as_classes("classes", arrays.pop("classes") if labels is None else labels)
-        if not len(classes) or (labels is None) != (classes.dtype.kind != "U"):
-            raise ValueError(f"classes of dtype {classes.dtype}, shape {classes.shape}")
-        if len(np.unique(classes)) != len(classes) or not np.array_equal(np.sort(classes), classes):
-            raise ValueError("classes that are not sorted, or not different")
-        readout = _read_readout(description["readout"], arrays, classes, network.widths[-1])
-        names = description.get("feature_names")
-        if "feature_names" in description and not isinstance(names, list):
-            raise ValueError("feature_names that are no list")
-        span = tuple(description["input_range"])
-        return Model(network, readout, input_range=span, feature_names=names)
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        what = f"no {error}" if isinstance(error, KeyError) else str(error)
-        raise ValueError(f"{name} is damaged: {what}") from None
+        return _read_model(description, arrays)
+    except _REFUSALS as error:
+        raise ValueError(f"{name} is damaged: {_reason(error)}") from None
+
+
+# What checks of a file raise; a RecursionError is the JSON parser's, of a text nested too deeply.
+_REFUSALS = (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
+
+
+def _reason(error: Exception) -> str:
+    return f"no {error}" if isinstance(error, KeyError) else str(error)
 
 
 def _sum(text: str, arrays: Arrays) -> int:
@@ -174,31 +190,122 @@ def _describe_network(network: StepNetwork) -> dict[str, Any]:
     }
 
 
-def _read_network(found: dict[str, Any]) -> StepNetwork:
-    matrices = [read_stage(entry) for entry in found["matrices"]]
-    seed = found["seed"]
-    if not isinstance(seed, str) or not seed.isdecimal() or not seed.isascii():
-        raise ValueError(f"a seed {seed!r}")
-    return StepNetwork(
+def _read_model(description: dict[str, Any], arrays: Arrays) -> Model:
+    """Return the model, or raise one of `_REFUSALS`; takes the arrays out of `arrays`."""
+    names = ["version", "network", "input_range", "classes", "readout"]
+    members("a description", description, names, optional=("feature_names",))
+    network = _read_network(description["network"])
+    _check_feature_names(description.get("feature_names"), network.n_features)
+    classes = _read_classes(description["classes"], arrays)
+    readout = _read_readout(description["readout"], arrays, classes, network.widths[-1])
+    if arrays:
+        raise ValueError(f"an array that no part of the model has, {told(next(iter(arrays)))}")
+    input_range = description["input_range"]
+    if not isinstance(input_range, list):
+        raise ValueError(f"an input_range that is no list, {told(input_range)}")
+    return Model(
+        network,
+        readout,
+        input_range=tuple(input_range),
+        feature_names=description.get("feature_names"),
+    )
+
+
+def _read_network(found: Any) -> StepNetwork:
+    names = ["n_features", "matrices", "input_shape", "weight_bits", "activation", "seed"]
+    members("a network", found, names)
+    matrices, seed = found["matrices"], found["seed"]
+    if not isinstance(matrices, list):
+        raise ValueError(f"matrices that are no list, {told(matrices)}")
+    if not isinstance(seed, str) or len(seed) > 20 or not seed.isdecimal() or not seed.isascii():
+        raise ValueError(f"a seed {told(seed)}")
+    network = StepNetwork(
         found["n_features"],
         len(matrices) - 1,
-        width=matrices,
+        width=[read_stage(entry) for entry in matrices],
         weight_bits=found["weight_bits"],
         activation=found["activation"],
         seed=int(seed),
         input_shape=found["input_shape"],
     )
+    # One spelling for each: a number that the network does not look at is not there.
+    shape = network.input_shape
+    if found["input_shape"] != (None if shape is None else list(shape)) or seed != str(int(seed)):
+        raise ValueError("an input_shape or a seed that is not as `save` spells it")
+    return network
+
+
+def _check_feature_names(found: Any, n_features: int) -> None:
+    if found is not None and not (
+        isinstance(found, list)
+        and len(found) == n_features
+        and all(isinstance(name, str) for name in found)
+        and len(set(found)) == n_features
+    ):
+        raise ValueError(f"feature_names that are not {n_features} different strings")
+
+
+def _read_classes(found: Any, arrays: Arrays) -> NDArray[Any]:
+    """Return the labels: an array of numbers, or strings of the description."""
+    labels = arrays.pop("classes") if found is None else found
+    if not isinstance(labels, (list, np.ndarray)) or not 1 <= len(labels) <= _MAX_CLASSES:
+        raise ValueError(f"classes that are no 1 to {_MAX_CLASSES} labels")
+    if isinstance(labels, np.ndarray):
+        classes = labels.astype(labels.dtype.newbyteorder("="))
+        if classes.ndim != 1 or (classes.dtype.kind == "f" and not np.isfinite(classes).all()):
+            raise ValueError(f"classes of dtype {classes.dtype}, shape {classes.shape}")
+        rising = bool((classes[:-1] < classes[1:]).all())
+    else:
+        if not all(isinstance(label, str) for label in labels):
+            raise ValueError("classes that are no strings")
+        # NumPy's arrays of strings are as wide as the longest, and end where a NUL does.
+        if max(map(len, labels)) * len(labels) > _MAX_LABEL_CHARACTERS:
+            raise ValueError(
+                f"classes whose number times the longest label is above {_MAX_LABEL_CHARACTERS}"
+            )
+        if any(label.endswith("\0") for label in labels):
+            raise ValueError("a label that ends in U+0000")
+        classes = np.array(labels)
+        rising = all(a < b for a, b in pairwise(labels))
+    if not rising:
+        raise ValueError("classes that are not sorted, or not different")
+    return classes
+
+
+class _Asked(dict[str, Any]):
+    """Members of a readout, which notes those that were not asked for."""
+
+    def __init__(self, found: dict[str, Any]) -> None:
+        super().__init__(found)
+        self.left = set(found)
+
+    def __getitem__(self, name: str) -> Any:
+        self.left.discard(name)
+        return super().__getitem__(name)
+
+
+def _read_readout(found: Any, arrays: Arrays, classes: NDArray[Any], n_bits: int) -> Readout:
+    if not isinstance(found, dict):
+        raise ValueError(f"a readout that is no object, {told(found)}")
+    described = _Asked(found)
+    kinds, kind = readout_kinds(), described["kind"]
+    if not isinstance(kind, str) or kind not in kinds:
+        raise ValueError(f"a readout {told(kind)}")
+    readout = kinds[kind].from_arrays(described, _taking(arrays), classes, n_bits)
+    if described.left:
+        raise ValueError(f"a readout with a member that is not known, {told(min(described.left))}")
+    return readout
 
 
 def _taking(arrays: Arrays) -> Take:
-    """Return a function that gives an array of a file where it is what it should be."""
+    """Return a function that takes an array out where it is what it should be."""
 
     def take(name: str, shape: tuple[int | None, ...], kinds: str, dtype: type) -> NDArray[Any]:
-        array = arrays[name]
+        array = arrays.pop(name)
         fits = len(array.shape) == len(shape) and all(
             want in (None, have) for want, have in zip(shape, array.shape, strict=True)
         )
-        if not fits or array.dtype.kind not in kinds:
+        if not fits or not array.size or not array.dtype.str[1:].startswith(kinds):
             raise ValueError(f"an array {name} of dtype {array.dtype}, shape {array.shape}")
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             raise ValueError(f"an array {name} with NaN or infinity")
@@ -207,12 +314,3 @@ def _taking(arrays: Arrays) -> Take:
         return array.astype(dtype)
 
     return take
-
-
-def _read_readout(
-    found: dict[str, Any], arrays: Arrays, classes: NDArray[Any], n_bits: int
-) -> Readout:
-    kinds, kind = readout_kinds(), found["kind"]
-    if not isinstance(kind, str) or kind not in kinds:
-        raise ValueError(f"a readout {kind!r}")
-    return kinds[kind].from_arrays(found, _taking(arrays), classes, n_bits)

@@ -248,8 +248,11 @@ def read_stage(found: Any) -> Stage:
     fields = dict(found)
     kind = fields.pop("kind", "Conv2D")
     if not isinstance(kind, str) or kind not in STAGES:
-        raise ValueError(f"a stage {kind!r}")
-    return STAGES[kind](**fields)
+        raise ValueError(f"a stage {told(kind)}")
+    stage = STAGES[kind](**fields)
+    if stage.described() != found:
+        raise ValueError(f"a {kind} that is not as a file spells it, with all its members")
+    return stage
 
 
 def parse_widths(text: str) -> list[int | Stage]:

@@ -34,7 +34,8 @@ R = TypeVar("R")
 Self = TypeVar("Self", bound="Readout")
 Sums = TypeVar("Sums", bound="SummingReadout")
 Arrays = dict[str, NDArray[Any]]
-# Gives an array of a file by name if it has a shape, a kind and finite values: see model/files.py.
+# Gives an array of a file by name if it has a shape, a type that begins like this ("u", "i8") and
+# finite values: see model/files.py.
 Take = Callable[[str, tuple["int | None", ...], str, type], NDArray[Any]]
 # The limit of the core, which keeps its sums in 64 bits.
 MAX_CLASS_SAMPLES = 1 << 34

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from randprop._validation import check_choice, check_int, check_threads
+from randprop._validation import check_choice, check_int, check_threads, told
 from randprop.bits import BitMatrix, Features
 from randprop.readouts.base import (
     MAX_CLASS_SAMPLES,
@@ -206,11 +206,12 @@ class Centroids(SummingReadout):
     def from_arrays(  # noqa: D102
         cls, described: dict[str, Any], take: Take, classes: NDArray[Any], n_features: int
     ) -> Centroids:
-        if described["metric"] not in DISTANCES:
-            raise ValueError(f"a metric {described['metric']!r}")
-        centroids = cls(metric=described["metric"])
+        metric = described["metric"]
+        if not isinstance(metric, str) or metric not in DISTANCES:
+            raise ValueError(f"a metric {told(metric)}")
+        centroids = cls(metric=metric)
         counts = take("counts", (len(classes), n_features), "u", np.int64)
-        n_samples = take("n_samples", (len(classes),), "i", np.int64)
+        n_samples = take("n_samples", (len(classes),), "i8", np.int64)
         if (n_samples < 0).any() or (n_samples > MAX_CLASS_SAMPLES).any():
             raise ValueError("n_samples below 0 or above 2**34")
         if (counts > n_samples[:, None]).any():

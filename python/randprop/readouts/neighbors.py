@@ -223,7 +223,7 @@ class HammingNeighbors(Readout):
     def from_arrays(  # noqa: D102
         cls, described: dict[str, Any], take: Take, classes: NDArray[Any], n_features: int
     ) -> HammingNeighbors:
-        words = take("words", (None, (n_features + 63) // 64), "u", np.uint64)
+        words = take("words", (None, (n_features + 63) // 64), "u8", np.uint64)
         codes = take("codes", (len(words),), "u", np.int64)
         if codes.size and codes.max() >= len(classes):
             raise ValueError("a code beyond the classes")

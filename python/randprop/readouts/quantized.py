@@ -142,9 +142,13 @@ class QuantizedReadout(Readout):
     def from_arrays(  # noqa: D102
         cls, described: dict[str, Any], take: Take, classes: NDArray[Any], n_features: int
     ) -> QuantizedReadout:
+        bias = take("bias", (len(classes),), "i8", np.int64)
+        # 2**28 codes of 16 bits times 2**16 stay below 2**60: no score leaves 63 bits.
+        if (bias > 1 << 61).any() or (bias < -(1 << 61)).any():
+            raise ValueError("a bias beyond 2**61")
         return cls(
             take("codes", (len(classes), n_features), "u", np.int64),
-            take("bias", (len(classes),), "i", np.int64),
+            bias,
             classes,
             **{name: described[name] for name in ("bits", "offset", "multiplier", "scale")},
         )

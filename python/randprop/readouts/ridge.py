@@ -222,8 +222,11 @@ class RidgeReadout(SummingReadout):
     def from_arrays(  # noqa: D102
         cls, described: dict[str, Any], take: Take, classes: NDArray[Any], n_features: int
     ) -> RidgeReadout:
-        coef = take("coef", (len(classes), n_features), "f", np.float64)
-        intercept = take("intercept", (len(classes),), "f", np.float64)
+        coef = take("coef", (len(classes), n_features), "f8", np.float64)
+        intercept = take("intercept", (len(classes),), "f8", np.float64)
+        if max(np.abs(coef).max(), np.abs(intercept).max()) > 1e299:
+            # Sums of 2**28 smaller ones stay finite.
+            raise ValueError("coef or intercept beyond 1e299")
         readout = cls(described["alpha"])
         readout.classes_ = classes
         readout._solution = (readout._check_alpha(), coef, intercept)

@@ -1,0 +1,173 @@
+"""The container of a model file, safetensors, read without believing a word of it.
+
+Written here rather than left to a package whose rules are those of its version: what is valid is
+the table in docs/format.md, and the C++ reader (cpp/src/model) takes exactly the same files.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from randprop._validation import told
+
+__all__ = ["DTYPES", "KEY", "NoModelError", "members", "open_regular", "parse_json",
+           "read_container"]  # fmt: skip
+
+KEY = "randprop"
+MAX_HEADER = 100_000_000
+MAX_FILE = 1 << 40
+DTYPES = {
+    "BOOL": "b1", "U8": "u1", "U16": "u2", "U32": "u4", "U64": "u8", "I8": "i1", "I16": "i2",
+    "I32": "i4", "I64": "i8", "F16": "f2", "F32": "f4", "F64": "f8",
+}  # fmt: skip
+_HALF_A_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+class NoModelError(ValueError):
+    """A safetensors file, but of something else."""
+
+
+@contextmanager
+def open_regular(path: Path) -> Iterator[tuple[BinaryIO, int]]:
+    """Open a regular file for reading and give it with its size.
+
+    A FIFO would wait for one who writes, and a device may never end: neither is read from.
+    """
+    descriptor = os.open(
+        path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    )
+    try:
+        state = os.fstat(descriptor)
+        if stat.S_ISDIR(state.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        if not stat.S_ISREG(state.st_mode):
+            raise ValueError(f"{path} is no regular file")
+        with open(descriptor, "rb", closefd=False) as file:
+            yield file, state.st_size
+    finally:
+        os.close(descriptor)
+
+
+def read_container(file: BinaryIO, size: int) -> tuple[str, dict[str, NDArray[Any]]]:
+    """Return the entry of the metadata and the arrays of a file of `size` bytes.
+
+    Nothing is read or allocated before the bytes ahead of it account for it.
+    """
+    if not 8 <= size <= MAX_FILE:
+        raise ValueError(f"{size} bytes, of 8 to 2**40")
+    length = int.from_bytes(_exactly(file, 8), "little")
+    if length > min(MAX_HEADER, size - 8):
+        raise ValueError(f"a header of {length} bytes in a file of {size}")
+    text = _exactly(file, length).decode("utf-8")
+    if not text.startswith("{"):
+        raise ValueError("its header is no JSON object")
+    header = parse_json(text)
+    metadata = header.pop("__metadata__", None)
+    if not isinstance(metadata, dict) or KEY not in metadata:
+        raise NoModelError
+    members("__metadata__", metadata, [KEY])
+    if not isinstance(metadata[KEY], str):
+        raise ValueError(f"an entry {KEY} that is no string")
+    body_size = size - 8 - length
+    # Each byte of the body is of one array.
+    end, spans = 0, []
+    for name, entry in header.items():
+        dtype, shape, (first, last) = _entry(entry, body_size)
+        spans.append((first, last, name, dtype, shape))
+    spans.sort()
+    for first, last, *_ in spans:
+        if first != end:
+            raise ValueError("arrays that overlap, or bytes that are no array's")
+        end = last
+    if end != body_size:
+        raise ValueError("bytes that are no array's")
+    body = _exactly(file, body_size)
+    if file.read(1):
+        raise ValueError("it grew while it was read")
+    arrays = {}
+    for first, last, name, dtype, shape in spans:
+        found = np.frombuffer(body, np.uint8, last - first, first)
+        if dtype == DTYPES["BOOL"] and (found > 1).any():
+            raise ValueError("an array of BOOL with other bytes than 0 and 1")
+        arrays[name] = found.view(np.dtype(dtype).newbyteorder("<")).reshape(shape)
+    return metadata[KEY], arrays
+
+
+def parse_json(text: str) -> Any:
+    """Return the value of a JSON text: of RFC 8259, where Python's parser takes more."""
+    value = json.loads(
+        text, object_pairs_hook=_object, parse_int=_integer, parse_constant=_no_constant
+    )
+    if _HALF_A_PAIR.search(text):
+        json.dumps(value, ensure_ascii=False).encode("utf-8")  # finds half of a surrogate pair
+    return value
+
+
+def members(
+    what: str, found: Any, names: list[str], optional: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """Return an object that has these members, and perhaps optional ones, and no others."""
+    if not isinstance(found, dict):
+        raise ValueError(f"{what} that is no object")
+    for name in names:
+        found[name]  # a KeyError says which one is not there
+    if unknown := sorted(found.keys() - {*names, *optional}):
+        raise ValueError(f"{what} with a member that is not known, {told(unknown[0])}")
+    return found
+
+
+def _exactly(file: BinaryIO, size: int) -> bytes:
+    data = file.read(size)
+    if len(data) != size:
+        raise ValueError("it ends early")
+    return data
+
+
+def _entry(found: Any, body_size: int) -> tuple[str, tuple[int, ...], tuple[int, int]]:
+    """Return type, shape and place of an array, which agree."""
+    members("an array", found, ["dtype", "shape", "data_offsets"])
+    dtype, shape, offsets = found["dtype"], found["shape"], found["data_offsets"]
+    if not isinstance(dtype, str) or dtype not in DTYPES:
+        raise ValueError(f"an array of type {told(dtype)}")
+    if not _sizes(shape, body_size) or not _sizes(offsets, body_size) or len(offsets) != 2:
+        raise ValueError("an array whose shape or data_offsets are no sizes within the file")
+    n_bytes = int(DTYPES[dtype][1])
+    for length in shape:
+        n_bytes *= length
+        if n_bytes > body_size:
+            raise ValueError("an array that is larger than the file")
+    if offsets[1] - offsets[0] != n_bytes:
+        raise ValueError("an array whose bytes are not those of its shape")
+    return DTYPES[dtype], tuple(shape), (offsets[0], offsets[1])
+
+
+def _sizes(found: Any, largest: int) -> bool:
+    return isinstance(found, list) and all(
+        type(number) is int and 0 <= number <= largest for number in found
+    )
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("JSON with an object that has a name twice")
+    return found
+
+
+def _integer(text: str) -> int | float:
+    return -0.0 if text == "-0" else int(text)  # no integer: a size has no sign
+
+
+def _no_constant(text: str) -> Any:
+    raise ValueError(f"JSON with {text}")
