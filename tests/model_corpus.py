@@ -489,8 +489,10 @@ def ranges() -> Iterator[Case]:
         [5e-324, 1], [1e308, 1.7e308], [Text("1E+2"), Text("1e+3")], [0, Text("9007199254740993")],
         [Text("0.1000000000000000055511151231257827021181583404541015625"), 1],
         [Text("0." + "0" * 400 + "1"), Text("1" + "0" * 200)],
+        [Text("0." + "0" * 400 + "5e401"), 9], [Text("5" + "0" * 400 + "e-400"), 9],
     ]  # fmt: skip
-    yield from each("input_range", True, fine, change)
+    spelled = {f"{spell(pair)[:40]} {n}": pair for n, pair in enumerate(fine)}
+    yield from each("input_range", True, spelled, change)
     wrong = [
         [1, 0], [1], [1, 2, 3], [], [None, 1], ["0", 1], [True, 2], [0, Text("1e400")],
         [Text("-1e400"), 0], [0, 10**400], [Text("1" + "0" * 5000), 1], "01", 3,

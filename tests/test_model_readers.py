@@ -319,7 +319,7 @@ def test_a_decimal_comma_changes_nothing(tmp_path):
         ["localedef", "-c", "-i", "comma", "-f", "ANSI_X3.4-1968", tmp_path / "xx_XX"],
         capture_output=True, cwd=tmp_path, check=False,
     )  # fmt: skip
-    data = CORPUS["input_range: [0.5,1.5]"].data
+    data = CORPUS["input_range: [0.5,1.5] 3"].data
     (tmp_path / "model").write_bytes(data)
     code = """
 import locale, sys, numpy as np

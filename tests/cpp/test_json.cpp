@@ -14,14 +14,14 @@ using Kind = randprop::json::Value::Kind;
 TEST_CASE("values of every kind") {
   const auto value =
       parse(R"( {"a": [1, -2.5e3, true, false, null], "b" : {"c": "x"}, "d":[],"e":{}} )");
-  CHECK(value.at("a").array.size() == 5);
-  CHECK(value.at("a").array[0].as_size("n", 10) == 1);
-  CHECK(value.at("a").array[1].as_double("n") == -2500.0);
-  CHECK(value.at("a").array[2].boolean);
-  CHECK(!value.at("a").array[3].boolean);
-  CHECK(value.at("a").array[4].is(Kind::null));
+  CHECK(value.at("a").array().size() == 5);
+  CHECK(value.at("a").array()[0].as_size("n", 10) == 1);
+  CHECK(value.at("a").array()[1].as_double("n") == -2500.0);
+  CHECK(value.at("a").array()[2].boolean);
+  CHECK(!value.at("a").array()[3].boolean);
+  CHECK(value.at("a").array()[4].is(Kind::null));
   CHECK(value.at("b").at("c").text == "x");
-  CHECK(value.at("d").array.empty());
+  CHECK(value.at("d").array().empty());
   CHECK_THROWS_AS((void)value.at("z"), Error);
   CHECK_THROWS_AS((void)value.at("a").at("z"), Error);
   CHECK_THROWS_AS((void)value.at("a").as_double("n"), Error);

@@ -117,7 +117,8 @@ TEST_CASE("every cut and every changed byte is found") {
 }
 
 TEST_CASE("an array that ends past the file is found, though the file is as long as all arrays") {
-  std::string file = R"({"a":{"dtype":"U8","shape":[8],"data_offsets":[1,9]}})";
+  std::string file =
+      R"({"a":{"dtype":"U8","shape":[8],"data_offsets":[1,9]},"__metadata__":{"randprop":""}})";
   const auto size = static_cast<char>(file.size());
   file = std::string{size, 0, 0, 0, 0, 0, 0, 0} + file + std::string(8, 'x');
   std::string message;
@@ -209,4 +210,8 @@ TEST_CASE("sizes that wrap are refused") {
   const double none = 0.0;
   // 20 times this is 16 modulo 2^64.
   CHECK_THROWS_AS((void)model.predict(&none, (~std::size_t{0} / 20) + 1), std::invalid_argument);
+}
+
+TEST_CASE("names of features") {
+  CHECK(Model::load(path_of("centroids.safetensors")).feature_names().empty());
 }

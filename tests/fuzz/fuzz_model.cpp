@@ -39,9 +39,9 @@ std::string with_right_sum(std::string file) {
     const json::Value header = json::parse(file.substr(8, static_cast<std::size_t>(size)));
     const std::string& text = header.at("__metadata__").at("randprop").text;
     std::uint32_t sum = crc32(0xFFFFFFFFU, text.size() > 9 ? text.substr(9) : "");
-    for (const auto& [name, entry] : header.object) {
+    for (const auto& [name, entry] : header.object()) {
       if (name != "__metadata__") {
-        const auto& offsets = entry.at("data_offsets").array;
+        const auto& offsets = entry.at("data_offsets").array();
         if (offsets.size() != 2) {
           return file;
         }
@@ -65,6 +65,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (const std::string& file : {raw, with_right_sum(raw)}) {
     try {
       const auto model = randprop::Model::parse(file.data(), file.size());
+      const std::size_t n_names = model.feature_names().size();
+      if (model.labels().empty() || (n_names != 0 && n_names != model.n_features())) {
+        __builtin_trap();
+      }
       std::size_t work = 0;
       for (std::size_t m = 0; m < model.network().n_stages(); ++m) {
         work += model.network().shape(m).n_inputs * model.network().shape(m).n_outputs;

@@ -121,7 +121,7 @@ class Parser {
         value.kind = Value::Kind::array;
         if (!take_if(']')) {
           do {
-            value.array.push_back(next(depth + 1));
+            value.add(next(depth + 1));
           } while (take_if(','));
           take(']');
         }
@@ -158,7 +158,7 @@ class Parser {
       std::string name = string();
       skip_space();
       take(':');
-      if (!value.object.emplace(std::move(name), next(depth + 1)).second) {
+      if (!value.add(std::move(name), next(depth + 1))) {
         fail("a name twice");
       }
     } while (take_if(','));
@@ -309,6 +309,36 @@ class Parser {
 
 }  // namespace
 
+struct Value::Nested {
+  std::vector<Value> array;
+  std::map<std::string, Value> object;
+};
+
+void Value::Free::operator()(Nested* nested) const noexcept { delete nested; }
+
+Value::Nested& Value::nested() {
+  if (!nested_) {
+    nested_.reset(new Nested);
+  }
+  return *nested_;
+}
+
+const std::vector<Value>& Value::array() const noexcept {
+  static const std::vector<Value> none;
+  return nested_ ? nested_->array : none;
+}
+
+const std::map<std::string, Value>& Value::object() const noexcept {
+  static const std::map<std::string, Value> none;
+  return nested_ ? nested_->object : none;
+}
+
+void Value::add(Value value) { nested().array.push_back(std::move(value)); }
+
+bool Value::add(std::string name, Value value) {
+  return nested().object.emplace(std::move(name), std::move(value)).second;
+}
+
 const Value& Value::expect(Kind wanted, const char* name) const {
   if (kind != wanted) {
     throw Error(std::string(name) + " is of another kind than expected");
@@ -317,15 +347,15 @@ const Value& Value::expect(Kind wanted, const char* name) const {
 }
 
 const Value& Value::at(const std::string& member) const {
-  const auto found = object.find(member);
-  if (kind != Kind::object || found == object.end()) {
+  const auto found = object().find(member);
+  if (found == object().end()) {
     throw Error("no " + member);
   }
   return found->second;
 }
 
 void Value::only(const char* name, std::initializer_list<std::string_view> members) const {
-  for (const auto& [member, value] : expect(Kind::object, name).object) {
+  for (const auto& [member, value] : expect(Kind::object, name).object()) {
     if (std::find(members.begin(), members.end(), member) == members.end()) {
       throw Error(std::string(name) + " has a member that is not known: " + shown(member));
     }

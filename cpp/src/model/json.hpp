@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <initializer_list>
 #include <map>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -16,15 +17,18 @@ class Error : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-struct Value {
-  enum class Kind { null, boolean, number, string, array, object };
+class Value {
+ public:
+  enum class Kind : unsigned char { null, boolean, number, string, array, object };
 
+  // Small, since a hostile text is all values: 2 bytes of it make one.
   Kind kind = Kind::null;
   bool boolean = false;
   std::string text;  // of a string, decoded to UTF-8; of a number, as it is spelled
-  std::vector<Value> array;
-  std::map<std::string, Value> object;
 
+  // Of what is no array, or no object: none.
+  const std::vector<Value>& array() const noexcept;
+  const std::map<std::string, Value>& object() const noexcept;
   bool is(Kind wanted) const noexcept { return kind == wanted; }
   // Throws Error, which says `name`, unless this is of the kind.
   const Value& expect(Kind wanted, const char* name) const;
@@ -36,6 +40,20 @@ struct Value {
   std::size_t as_size(const char* name, std::size_t largest, std::size_t least = 0) const;
   // A finite number, the double nearest to it, whatever the locale of the program.
   double as_double(const char* name) const;
+
+  // For the parser.
+  void add(Value value);
+  // False where there is a member of this name already.
+  bool add(std::string name, Value value);
+
+ private:
+  struct Nested;
+  struct Free {
+    void operator()(Nested* nested) const noexcept;
+  };
+  Nested& nested();
+
+  std::unique_ptr<Nested, Free> nested_;
 };
 
 // The whole of text as one value. Throws Error.

@@ -7,7 +7,6 @@
 #include <locale>
 #include <sstream>
 #include <string_view>
-#include <unordered_set>
 #include <utility>
 
 #include "bits/sizes.hpp"
@@ -64,7 +63,7 @@ NetworkSpec read_network(const json::Value& network) {
   }
   spec.activation = activation == "sign" ? Activation::sign : Activation::step;
   spec.seed = read_seed(network.at("seed"));
-  const auto& matrices = network.at("matrices").expect(Kind::array, "matrices").array;
+  const auto& matrices = network.at("matrices").expect(Kind::array, "matrices").array();
   if (matrices.empty() || matrices.size() > max_stages) {
     throw ModelError("matrices must name 1 to 100,001 of them");
   }
@@ -76,11 +75,11 @@ NetworkSpec read_network(const json::Value& network) {
     // A size that nothing looks at is a size that nobody has checked.
     shape.expect(Kind::null, "input_shape, where the first matrix is no convolution,");
   } else {
-    if (shape.expect(Kind::array, "input_shape").array.size() != 3) {
+    if (shape.expect(Kind::array, "input_shape").array().size() != 3) {
       throw ModelError("input_shape must be three numbers");
     }
     const auto side = [&](std::size_t i) {
-      return shape.array[i].as_size("input_shape", max_width, 1);
+      return shape.array()[i].as_size("input_shape", max_width, 1);
     };
     spec.input_shape = {side(0), side(1), side(2)};
   }
@@ -140,7 +139,7 @@ std::vector<std::string> read_labels(ModelFile& file) {
     }
     return numeric_labels(tensor);
   }
-  const auto& found = classes.expect(Kind::array, "classes").array;
+  const auto& found = classes.expect(Kind::array, "classes").array();
   if (found.empty() || found.size() > max_classes) {
     throw ModelError("classes must name 1 to 2^24 of them");
   }
@@ -166,18 +165,19 @@ std::vector<std::string> read_labels(ModelFile& file) {
 }
 
 std::vector<std::string> read_feature_names(const json::Value& description, std::size_t n) {
-  const auto found = description.object.find("feature_names");
-  if (found == description.object.end() || found->second.is(Kind::null)) {
+  const auto found = description.object().find("feature_names");
+  if (found == description.object().end() || found->second.is(Kind::null)) {
     return {};
   }
-  const auto& values = found->second.expect(Kind::array, "feature_names").array;
   std::vector<std::string> names;
-  std::unordered_set<std::string_view> seen;
-  for (const json::Value& value : values) {
+  for (const json::Value& value : found->second.expect(Kind::array, "feature_names").array()) {
     names.push_back(value.expect(Kind::string, "feature_names").text);
-    seen.insert(value.text);
   }
-  if (names.size() != n || seen.size() != n) {
+  // Sorted, not hashed: names that a file chooses could all have one hash.
+  std::vector<std::string_view> sorted(names.begin(), names.end());
+  std::sort(sorted.begin(), sorted.end());
+  const bool same = std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end();
+  if (names.size() != n || same) {
     throw ModelError("feature_names must be n_features different strings");
   }
   return names;
@@ -203,7 +203,7 @@ Model::Parts::Parts(ModelFile file) {
   network = std::make_unique<Network>(read_network(description.at("network")));
   feature_names = read_feature_names(description, network->spec().n_features);
   labels = read_labels(file);
-  const auto& range = description.at("input_range").expect(Kind::array, "input_range").array;
+  const auto& range = description.at("input_range").expect(Kind::array, "input_range").array();
   if (range.size() != 2) {
     throw ModelError("input_range must be two numbers");
   }

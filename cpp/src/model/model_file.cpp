@@ -103,14 +103,14 @@ Tensor read_tensor(const json::Value& entry, std::size_t body_size) {
   entry.only("an array", {"dtype", "shape", "data_offsets"});
   Tensor tensor;
   tensor.dtype = entry.at("dtype").expect(Kind::string, "dtype").text;
-  const auto& offsets = entry.at("data_offsets").expect(Kind::array, "data_offsets").array;
+  const auto& offsets = entry.at("data_offsets").expect(Kind::array, "data_offsets").array();
   if (offsets.size() != 2) {
     throw ModelError("data_offsets must be two numbers");
   }
   tensor.first = offsets[0].as_size("data_offsets", body_size);
   tensor.bytes = offsets[1].as_size("data_offsets", body_size, tensor.first) - tensor.first;
   tensor.size = 1;
-  for (const json::Value& length : entry.at("shape").expect(Kind::array, "shape").array) {
+  for (const json::Value& length : entry.at("shape").expect(Kind::array, "shape").array()) {
     tensor.shape.push_back(length.as_size("shape", body_size));
     tensor.size = checked_product("the shape of an array", tensor.size, tensor.shape.back());
   }
@@ -215,12 +215,12 @@ ModelHeader::ModelHeader(std::string_view text, std::size_t body_size) {
     throw ModelError("no safetensors file: its header is no JSON object");
   }
   const json::Value header = json::parse(text);
-  if (header.object.count("__metadata__") == 0 ||
-      header.at("__metadata__").object.count("randprop") == 0) {
+  if (header.object().count("__metadata__") == 0 ||
+      header.at("__metadata__").object().count("randprop") == 0) {
     throw ModelError("a safetensors file, but it holds no randprop model");
   }
   header.at("__metadata__").only("__metadata__", {"randprop"});
-  for (const auto& [name, entry] : header.object) {
+  for (const auto& [name, entry] : header.object()) {
     if (name != "__metadata__") {
       file_.tensors[name] = read_tensor(entry, body_size);
     }
