@@ -15,7 +15,8 @@ import pytest
 
 import randprop._core as _core
 from helpers import needs, random_bytes
-from model_corpus import Case, base, changed, corpus, file_of
+from model_corpus import corpus
+from model_files_made import Case, base, changed, file_of
 from randprop import (
     Centroids,
     Conv2D,

@@ -124,6 +124,7 @@ Tensor read_tensor(const json::Value& entry, std::size_t body_size) {
 // Each byte of the body must be of one array.
 void check_cover(const std::map<std::string, Tensor>& tensors, std::size_t body_size) {
   std::vector<std::pair<std::size_t, std::size_t>> spans;
+  spans.reserve(tensors.size());
   for (const auto& [name, tensor] : tensors) {
     spans.emplace_back(tensor.first, tensor.first + tensor.bytes);
   }
