@@ -279,11 +279,19 @@ const std::vector<std::string>& Model::feature_names() const noexcept {
 }
 
 void Model::to_bytes(const double* features, std::size_t n, std::uint8_t* out) const noexcept {
-  const double low = parts_->low;
-  const double high = parts_->high;
+  // A power of 2, which rounds nothing: 1 but for ranges whose width, or whose scale, is beyond
+  // what a double holds.
+  double unit = 1.0;
+  if (std::isinf(parts_->high - parts_->low)) {
+    unit = 0.5;
+  } else if (parts_->high > parts_->low && std::isinf(255.0 / (parts_->high - parts_->low))) {
+    unit = 0x1p100;
+  }
+  const double low = unit * parts_->low;
+  const double high = unit * parts_->high;
   const double scale = 255.0 / (high > low ? high - low : 1.0);
   for (std::size_t i = 0; i < n; ++i) {
-    const double value = (features[i] - low) * scale;
+    const double value = (unit * features[i] - low) * scale;
     // Half to even, as long as nobody changed the rounding mode. NaN becomes 0.
     out[i] = value > 0.0 ? static_cast<std::uint8_t>(std::nearbyint(std::min(value, 255.0))) : 0;
   }
