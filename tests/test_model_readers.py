@@ -337,3 +337,17 @@ assert before == after and len(set(before[0])) == 2
         [sys.executable, "-c", code],
         env={**os.environ, "LOCPATH": str(tmp_path)}, cwd=tmp_path, check=True,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("span", [(-1.7e308, 1.7e308), (0.0, 3e-310), (-1e-310, 3e-310), (-2, 3)])
+def test_extreme_ranges_are_mapped_alike(span: tuple[float, float], tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    share = rng.uniform(0, 1, (200, 5))
+    X = span[0] * (1 - share) + span[1] * share
+    network = StepNetwork(5, width=64)
+    bits = network.propagate(rng.integers(0, 256, (40, 5), dtype=np.uint8))
+    model = Model(network, Centroids().fit(bits, np.arange(40) % 9), input_range=span)
+    save(model, tmp_path / "model")
+    found = _core.read_model_and_predict((tmp_path / "model").read_bytes(), X, 1)
+    assert len(set(found)) > 3
+    assert model.classes_[found].tolist() == model.predict(X).tolist()

@@ -107,6 +107,20 @@ class StepNetworkEstimator(BaseEstimator):
         """Return the bits of validated features."""
         return propagate_table(self.network_, X, self.input_range_, self._threads())
 
+    def _bits_of(self, X: Any) -> BitMatrix:
+        """Return the bits of features that are to be predicted; warn where they are far off."""
+        X = self._validated(X, reset=False)
+        self._watch.compare(X)
+        return self._propagated(X)
+
+    def _start_with(self, X: Any) -> BitMatrix:
+        """Make the network for `X`, and return its bits."""
+        X = self._validated(X, reset=True)
+        self._start(X)
+        bits = self._propagated(X)
+        self._watch = self._watch.with_part(X, bits)
+        return bits
+
     def _warn_outside(self, X: Any) -> None:
         """Warn, once, where a later part does not fit the range that the first one gave."""
         if not getattr(self, "_told_outside", True):  # True: from a file of an older release

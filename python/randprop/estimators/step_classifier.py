@@ -283,10 +283,11 @@ class StepClassifier(ClassifierMixin, StepNetworkEstimator):
     def _seen(self, X: Any) -> tuple[StepClassifier, BitMatrix]:
         """Return this classifier as it is now, and the bits of its network for `X`."""
         seen = snapshot(self)
-        check_is_fitted(seen, "readout_")
-        X = seen._validated(X, reset=False)
-        seen._watch.compare(X)
-        return seen, seen._propagated(X)
+        return seen, seen._own_bits(X)
+
+    def _own_bits(self, X: Any) -> BitMatrix:
+        check_is_fitted(self, "readout_")
+        return self._bits_of(X)
 
     def _fit(self, X: Any, y: Any, classes: ArrayLike | None, *, first: bool) -> StepClassifier:
         while True:

@@ -133,21 +133,21 @@ class StepTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, StepNet
         -------
         ndarray of shape (n_samples, n_bits), dtype uint8, or (n_samples, n_words), dtype uint64
         """
-        seen = snapshot(self)
-        check_is_fitted(seen)
-        X = seen._validated(X, reset=False)
-        seen._watch.compare(X)
-        return seen._output(seen._propagated(X))
+        return snapshot(self)._transformed(X)
+
+    def _transformed(self, X: Any) -> NDArray[Any]:
+        check_is_fitted(self)
+        return self._output(self._bits_of(X))
 
     def _fit_bits(self, X: Any) -> BitMatrix:
         with self._fitting() as fitting:
-            fitting._validate_params()
-            X = fitting._validated(X, reset=True)
-            fitting._start(X)
-            bits = fitting._propagated(X)
-            fitting._watch = fitting._watch.with_part(X, bits)
-        fitting._watch.warn()
+            bits = fitting._fitted_bits(X)
+        self._watch.warn()
         return bits
+
+    def _fitted_bits(self, X: Any) -> BitMatrix:
+        self._validate_params()
+        return self._start_with(X)
 
     def _output(self, bits: BitMatrix) -> NDArray[Any]:
         return bits.to_array() if self.output == "dense" else bits.words.copy()
