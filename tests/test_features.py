@@ -453,25 +453,6 @@ def test_names_in_exports(tmp_path: Any) -> None:
     assert 'in this order: "a\\"; */ \\n#error", "\\u00fc", "b".' in readme
 
 
-@pytest.mark.parametrize(
-    "names",
-    [None, "abc", {"a": 1}, ["a", "b"], ["a", "b", "a"], ["a", "b", 3], ["a", "b", "\ud800"]],
-)
-def test_names_in_a_file_are_checked(tmp_path: Any, names: Any) -> None:
-    network = StepNetwork(3, width=9)
-    readout = Centroids().fit(network.propagate(X[:9, :3]), Y[:9])
-    described = files.json.dumps
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            files.json,
-            "dumps",
-            lambda found, **options: described({**found, "feature_names": names}, **options),
-        )
-        randprop.save(Model(network, readout), tmp_path / "model")
-    with pytest.raises(ValueError, match="model is damaged: feature_names"):
-        randprop.load(tmp_path / "model")
-
-
 def test_a_model_without_names_has_the_file_that_it_had(tmp_path: Any) -> None:
     randprop.save(fit_model(X, Y, width=9), tmp_path / "model")
     assert b"feature_names" not in (tmp_path / "model").read_bytes()
