@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from fractions import Fraction
 from typing import Any
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from helpers import assert_known_centroids, known_input, random_bits
 from randprop import BitMatrix, Centroids, HammingNeighbors, _core, reference
 from randprop.readouts import NotFittedError
+from randprop.readouts.registry import make_readout
 
 PROPERTY = settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -278,3 +280,35 @@ def test_threads_do_not_change_the_result() -> None:
     for distances, indices in found[1:]:
         np.testing.assert_array_equal(distances, found[0][0])
         np.testing.assert_array_equal(indices, found[0][1])
+
+
+@pytest.mark.parametrize("k", [1, 3, 10])
+def test_votes_equal_the_counts_of_them(k: int) -> None:
+    rng = np.random.default_rng(k)
+    train, y = BitMatrix.from_array(random_bits(k, 200, 6)), rng.integers(0, 8, 200)
+    queries = BitMatrix.from_array(random_bits(k + 1, 64, 6))
+    neighbors = HammingNeighbors(k).fit(train, y)
+    votes = np.array([np.bincount(y[row], minlength=8) for row in neighbors.kneighbors(queries)[1]])
+    np.testing.assert_array_equal(neighbors.scores(queries), votes / k)
+    np.testing.assert_array_equal(neighbors.predict(queries), votes.argmax(axis=1))
+
+
+N_CLASSES, N_QUERIES = 12_000, 1_200  # a float64 for each query and class: 115 MB
+
+
+@pytest.mark.parametrize("name", ["knn_3", "centroid", "cosine", "majority", "ridge", "quantized"])
+def test_predicting_among_many_classes_takes_little_memory(name: str) -> None:
+    train = BitMatrix.from_array(random_bits(0, N_CLASSES, 16))
+    queries = train[:N_QUERIES]
+    fitted: Any = make_readout("ridge" if name == "quantized" else name)
+    fitted.fit(train, np.arange(N_CLASSES))
+    readout = fitted.quantize() if name == "quantized" else fitted
+    readout.predict(queries[:1])
+    tracemalloc.start()
+    found = readout.predict(queries)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    np.testing.assert_array_equal(found[:50], readout.predict(queries[:50]))
+    assert peak < 60e6
+    scores = readout.scores(queries[:50])
+    np.testing.assert_array_equal(found[:50], readout.classes_[scores.argmax(axis=1)])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +11,8 @@ from hypothesis import strategies as st
 from sklearn.linear_model import Ridge
 
 from helpers import random_bits
-from randprop import BitMatrix, RidgeReadout, _core, reference
+from randprop import BitMatrix, RidgeReadout, StepNetwork, _core, reference
+from randprop.datasets import load_digits
 from randprop.readouts import NotFittedError
 
 
@@ -128,3 +131,60 @@ def test_bad_input():
     with pytest.raises(ValueError, match="has 9 bits"):
         readout.partial_fit(BitMatrix.from_array(random_bits(1, 2, 9)), [0, 1])
     assert np.array_equal(readout.gram_, before)
+
+
+def test_small_alphas_give_the_right_labels_or_are_refused():
+    """Against the decomposition of the samples themselves, without what is rounding alone."""
+    X, y, X_test, _ = load_digits()
+    network = StepNetwork(64, 1, width=320)
+    bits, y, test = network.propagate(X[:300]), y[:300], network.propagate(X_test)
+    A, B = bits.to_array().astype(float), test.to_array()
+    means, shares = A.mean(axis=0), np.eye(10)[y].mean(axis=0)
+    left, s, right = np.linalg.svd(A - means, full_matrices=False)
+    left, s, right = left[:, s > 1e-9 * s[0]], s[s > 1e-9 * s[0]], right[s > 1e-9 * s[0]]
+    refused, readout = 0, RidgeReadout().fit(bits, y)
+    for alpha in 10.0 ** np.arange(-18, 3, 2):
+        coef = (right.T * (s / (s**2 + alpha))) @ (left.T @ (np.eye(10)[y] - shares))
+        readout.alpha = alpha
+        try:
+            predicted = readout.predict(test)
+        except ValueError as error:
+            found = re.search(r"alpha = (\S+) is too small .* alpha of at least (\S+)$", str(error))
+            assert found, error
+            assert float(found[1]) == pytest.approx(alpha)
+            readout.alpha = float(found[2])
+            readout.predict(test)
+            refused += 1
+        else:
+            assert np.array_equal(predicted, ((B - means) @ coef + shares).argmax(axis=1)), alpha
+            np.testing.assert_allclose(readout.coef_.T, coef, atol=0.05 * np.abs(coef).max())
+    assert 2 <= refused <= 5
+
+
+def test_units_that_never_change_are_no_reason_to_refuse():
+    bits, y = labelled(8, 400, 30)
+    bits[:, ::3] = 0
+    readout = RidgeReadout(1e-30).fit(BitMatrix.from_array(bits), y)
+    assert not readout.coef_[:, ::3].any()
+    judge = np.linalg.lstsq(
+        np.column_stack([bits, np.ones(400)]).astype(float), np.eye(3)[y], rcond=None
+    )[0]
+    np.testing.assert_allclose(readout.coef_.T, judge[:-1], atol=1e-10)
+
+
+@pytest.mark.parametrize("alpha", [1e300, 1.7e308])
+def test_the_largest_alphas_leave_the_shares_of_the_classes(alpha):
+    bits, y = labelled(9, 50, 20)
+    readout = RidgeReadout(alpha).fit(BitMatrix.from_array(bits), y)
+    assert np.abs(readout.coef_).max() < 1e-290
+    np.testing.assert_allclose(readout.intercept_, np.bincount(y) / 50)
+    assert set(readout.predict(BitMatrix.from_array(bits)).tolist()) == {np.bincount(y).argmax()}
+
+
+@pytest.mark.parametrize("alpha", [1e-323, 1e-300, 1e-200])
+def test_copies_of_one_bit_and_no_alpha_to_speak_of(alpha):
+    bits = BitMatrix.from_array(np.repeat(random_bits(0, 30, 1), 4, axis=1))
+    readout = RidgeReadout(alpha).fit(bits, np.arange(30) % 2)
+    for ask in (lambda: readout.coef_, lambda: readout.predict(bits), readout.quantize):
+        with pytest.raises(ValueError, match="alpha = .* is too small"):
+            ask()

@@ -7,6 +7,7 @@ import hashlib
 import numpy as np
 import pytest
 
+import randprop
 from randprop import evaluate, sweep
 from randprop.datasets import DATASETS, load_digits
 from randprop.measure.split import load_split
@@ -61,3 +62,16 @@ def test_ranges_and_names() -> None:
     assert split.codes_train.tolist() == [1, 0]
     assert split.X_train.tolist() == [[0, 255], [128, 0]]
     assert split.image_shape is None
+
+
+def test_a_confusion_matrix_has_a_limit() -> None:
+    X, y = np.zeros((12_000, 1), dtype=np.uint8), np.arange(12_000)
+    with pytest.raises(ValueError, match="at most 11585 classes, whose confusion matrix .* 12000"):
+        load_split((X, y, X[:2], y[:2]))
+    model = randprop.Model(
+        network := randprop.StepNetwork(1, width=2),
+        randprop.Centroids().fit(network.propagate(X), y),
+    )
+    with pytest.raises(ValueError, match="at most 11585 classes"):
+        randprop.evaluate_parallel(model, X[:2], y[:2])
+    assert 0.0 <= model.score(X[:10], y[:10]) <= 1.0

@@ -211,8 +211,8 @@ class Readout:
         best = np.zeros(len(features), dtype=np.intp)
         rows = seen.block_rows()
         for start in range(0, len(features), rows):
-            scores = seen.scores(features[start : start + rows])
-            best[start : start + rows] = np.argmax(scores, axis=1)
+            part = slice(start, start + rows)
+            best[part] = np.argmax(seen.scores(features[part]), axis=1)
         return np.asarray(seen.classes_[best])
 
     def block_rows(self) -> int:
