@@ -29,7 +29,6 @@ from randprop import (
 )
 from randprop.datasets import load_digits
 from randprop.features import BLOCK_BYTES, row_blocks
-from randprop.model import files
 from randprop.model.model import fit_model
 from randprop.model.scaling import choose_range, map_to_bytes
 
