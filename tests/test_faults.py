@@ -284,11 +284,12 @@ def test_a_failing_mirror(
     def open_url(url: str, end: float, opened: Any = transfer.open_url) -> Any:
         # Only where a fault is one of time, and of the mirror that has it, is there little of it.
         monkeypatch.setattr(transfer, "_SILENCE", 0.5 if "/hang/" in url else 30.0)
+        # To the client, a byte that drips took 20 seconds.
+        dripping = lambda: time.monotonic() + 20 * Mirror.drops  # noqa: E731
+        monkeypatch.setattr(transfer, "monotonic", time.monotonic if "/good/" in url else dripping)
         return opened(url, end)
 
     monkeypatch.setattr(transfer, "open_url", open_url)
-    # To the client, a byte that drips took 20 seconds.
-    monkeypatch.setattr(transfer, "monotonic", lambda: time.monotonic() + 20 * Mirror.drops)
     monkeypatch.setattr(fetch, "monotonic", time.monotonic)
     monkeypatch.setattr(fetch, "_MOST_SECONDS", 1e9)
     monkeypatch.setattr(transfer, "_MOST_BYTES", 4 * len(CONTENT))

@@ -64,6 +64,7 @@ def test_ranges_and_names() -> None:
     assert split.image_shape is None
 
 
+@pytest.mark.filterwarnings("ignore::randprop.RandpropDataWarning")
 def test_a_confusion_matrix_has_a_limit() -> None:
     X, y = np.zeros((12_000, 1), dtype=np.uint8), np.arange(12_000)
     with pytest.raises(ValueError, match="at most 11585 classes, whose confusion matrix .* 12000"):
