@@ -21,6 +21,7 @@ from harness import Bench, main, save_figure
 from micro_targets import TARGETS, Target, build, footprint
 from micro_targets import run as run_device
 from randprop import BitMatrix, Centroids, Model, RidgeReadout, StepNetwork, datasets, export_c
+from randprop._files import write_text
 
 N_IMAGES = 20
 WIDTHS = (32, 64, 128, 256, 384, 512, 784)
@@ -154,7 +155,8 @@ def _device(
 
 def host_labels(folder: Path, work: Path, X: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Positions of the labels of images, by the exported C built for this machine."""
-    (work / "host.c").write_text(
+    write_text(
+        work / "host.c",
         '#include "model.h"\n'
         "int host_labels(const uint8_t* X, long n, uint16_t* labels) {\n"
         "  static uint8_t buffer[MODEL_BUFFER_SIZE];\n"
@@ -165,7 +167,7 @@ def host_labels(folder: Path, work: Path, X: NDArray[np.uint8]) -> NDArray[np.in
         "    if (status != RP_OK) return status;\n"
         "  }\n"
         "  return 0;\n"
-        "}\n"
+        "}\n",
     )
     library = work / "host.so"
     subprocess.run(
