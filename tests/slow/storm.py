@@ -33,7 +33,8 @@ PARTS = 8  # the samples of the readout that grows come in so many
 class Storm:
     """Inputs, what a single thread makes of them, and what went wrong since."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.X, self.y, self.X_test, _ = randprop.datasets.load_digits()
         self.network = randprop.StepNetwork(64, 2, width=192, weight_bits=4, seed=5)
         self.bits = self.network.propagate(self.X, n_threads=1)
@@ -98,10 +99,9 @@ class Storm:
 
     def save_and_load(self, _: int) -> None:
         """Write and read a model."""
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "model.safetensors"
-            randprop.save(self.model, path)
-            loaded = randprop.load(path)
+        path = self.folder / f"{threading.get_ident()}.safetensors"
+        randprop.save(self.model, path)
+        loaded = randprop.load(path)
         found = loaded.predict(self.X_test[:5])
         self.expect("load", np.array_equal(found, self.labels[0][:5]))
 
@@ -152,9 +152,9 @@ class Storm:
             number += 1
 
 
-def one_round() -> None:
+def one_round(folder: Path) -> None:
     """Start all threads, wait, say what went wrong, and leave them behind."""
-    storm = Storm()
+    storm = Storm(folder)
     computing = (
         storm.propagate, storm.fit, storm.predict, storm.predict_growing, storm.save_and_load,
     )  # fmt: skip
@@ -173,8 +173,10 @@ def main() -> None:
     until = time.monotonic() + 60 * (float(sys.argv[1]) if len(sys.argv) > 1 else 10.0)
     rounds, total = 0, {"fork": 0}
     while time.monotonic() < until:
-        command = [sys.executable, __file__, "--round"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+        # This process removes the folder, when nobody writes to it any more.
+        with tempfile.TemporaryDirectory() as folder:
+            command = [sys.executable, __file__, "--round", folder]
+            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
         if done.returncode != 0 or done.stderr:
             sys.exit(f"round {rounds}: status {done.returncode}\n{done.stdout}{done.stderr}")
         rounds += 1
@@ -185,7 +187,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] == ["--round"]:
-        one_round()
+    if sys.argv[1:2] == ["--round"]:
+        one_round(Path(sys.argv[2]))
     else:
         main()
