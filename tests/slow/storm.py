@@ -172,11 +172,16 @@ def main() -> None:
     """Run rounds until the time is over; stop at the first that went wrong."""
     until = time.monotonic() + 60 * (float(sys.argv[1]) if len(sys.argv) > 1 else 10.0)
     rounds, total = 0, {"fork": 0}
+    # Before a fork OpenBLAS ends its threads and waits for them: beside a thread that computes with
+    # them it may wait for ever, with the GIL held. Without threads it has nothing to wait for.
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
     while time.monotonic() < until:
         # This process removes the folder, when nobody writes to it any more.
         with tempfile.TemporaryDirectory() as folder:
             command = [sys.executable, __file__, "--round", folder]
-            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+            done = subprocess.run(
+                command, capture_output=True, text=True, check=False, timeout=300, env=environment
+            )
         if done.returncode != 0 or done.stderr:
             sys.exit(f"round {rounds}: status {done.returncode}\n{done.stdout}{done.stderr}")
         rounds += 1
