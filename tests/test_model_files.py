@@ -26,6 +26,7 @@ from randprop import (
     load,
     save,
 )
+from randprop.model.container import DTYPES, packed
 
 READOUTS = {
     "centroids": lambda: Centroids(),
@@ -267,3 +268,21 @@ def test_json_too_deep_to_parse(tmp_path, where):
     path.write_bytes(data)
     with pytest.raises(ValueError, match="damaged|holds no randprop model"):
         load(path)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_files_are_those_of_safetensors(data):
+    dtypes = [np.dtype(dtype) for dtype in DTYPES.values()]
+    names = data.draw(st.lists(st.text(min_size=1, max_size=9), unique=True, max_size=6))
+    arrays = {
+        name: np.zeros(data.draw(st.lists(st.integers(0, 3), max_size=3)), data.draw(kinds))
+        for name, kinds in ((name, st.sampled_from(dtypes)) for name in names)
+        if name != "__metadata__"
+    }
+    text = data.draw(st.text(max_size=20))
+    try:
+        expected = pack(arrays, metadata={"randprop": text})
+    except UnicodeEncodeError:  # half a character
+        return
+    assert packed(arrays, text) == expected

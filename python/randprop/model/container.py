@@ -1,4 +1,4 @@
-"""The container of a model file, safetensors, read without believing a word of it.
+"""The container of a model file, safetensors: written, and read without believing a word of it.
 
 Written here rather than left to a package whose rules are those of its version: what is valid is
 the table in docs/format.md, and the C++ reader (cpp/src/model) takes exactly the same files.
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from randprop._validation import told
 
-__all__ = ["DTYPES", "KEY", "NoModelError", "members", "open_regular", "parse_json",
+__all__ = ["DTYPES", "KEY", "NoModelError", "members", "open_regular", "packed", "parse_json",
            "read_container"]  # fmt: skip
 
 KEY = "randprop"
@@ -36,6 +36,33 @@ _HALF_A_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
 
 class NoModelError(ValueError):
     """A safetensors file, but of something else."""
+
+
+# Widest first, so that each array begins at a multiple of its items: the order of safetensors' own
+# writer, whose bytes these are.
+_ORDER = ("U64", "I64", "F64", "F32", "U32", "I32", "F16", "U16", "I16", "I8", "U8", "BOOL")
+
+
+def packed(arrays: dict[str, NDArray[Any]], text: str) -> bytes:
+    """Return a file of arrays, and of a text as its one entry of metadata.
+
+    Not left to the package safetensors, which ends the process where a daemon thread is in it when
+    the interpreter ends.
+    """
+    names = {dtype: name for name, dtype in DTYPES.items()}
+    kinds = {name: names[array.dtype.str[1:]] for name, array in arrays.items()}
+    header: dict[str, Any] = {"__metadata__": {KEY: text}}
+    body: list[bytes] = []
+    place = 0
+    for name in sorted(arrays, key=lambda name: (_ORDER.index(kinds[name]), name)):
+        array = arrays[name]
+        body.append(array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
+        offsets = [place, place + len(body[-1])]
+        header[name] = {"dtype": kinds[name], "shape": array.shape, "data_offsets": offsets}
+        place = offsets[1]
+    head = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    head += b" " * (-len(head) % 8)
+    return b"".join([len(head).to_bytes(8, "little"), head, *body])
 
 
 @contextmanager

@@ -15,10 +15,10 @@ from randprop._files import write_bytes
 from randprop._validation import check_path, told
 from randprop.model.container import (
     DTYPES,
-    KEY,
     NoModelError,
     members,
     open_regular,
+    packed,
     parse_json,
     read_container,
 )
@@ -73,8 +73,6 @@ def save(model: Model | HasModel, path: str | os.PathLike[str]) -> None:
     >>> bool((model.predict(X_test) == classifier.predict(X_test)).all())
     True
     """
-    from safetensors.numpy import save as pack
-
     target, model = check_path("path", path), as_model(model)
     arrays, numbers = model.readout.arrays()
     classes = model.classes_
@@ -100,9 +98,8 @@ def save(model: Model | HasModel, path: str | os.PathLike[str]) -> None:
         _read_model(parse_json(text), dict(arrays))
     except _REFUSALS as error:
         raise ValueError(f"model cannot be kept in a file: {_reason(error)}") from None
-    # One entry: safetensors writes several in any order.
     text = f"{_sum(text, arrays):08x} {text}"
-    write_bytes(target, pack(arrays, metadata={KEY: text}))
+    write_bytes(target, packed(arrays, text))
 
 
 def load(path: str | os.PathLike[str]) -> Model:
