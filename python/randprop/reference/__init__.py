@@ -14,7 +14,6 @@ except ImportError as error:
     ) from error
 
 from randprop.reference.network import (
-    convolve,
     float_preactivations,
     float_propagate,
     philox4x32_10,
@@ -23,9 +22,20 @@ from randprop.reference.network import (
     weights,
 )
 from randprop.reference.readouts import centroid_counts, centroid_distances, gram, hamming_neighbors
+from randprop.reference.stages import (
+    calibrated_thresholds,
+    convolve,
+    count_windows,
+    drawn_dilations,
+    drawn_thresholds,
+    few_inputs,
+    propagate_stages,
+    stage_sums,
+)
 
 __all__ = [
-    "centroid_counts", "centroid_distances", "convolve", "float_preactivations",
+    "calibrated_thresholds", "centroid_counts", "centroid_distances", "convolve",
+    "count_windows", "drawn_dilations", "drawn_thresholds", "few_inputs", "float_preactivations",
     "float_propagate", "gram", "hamming_neighbors", "philox4x32_10", "preactivations",
-    "propagate", "weights",
+    "propagate", "propagate_stages", "stage_sums", "weights",
 ]  # fmt: skip

@@ -19,7 +19,7 @@ from randprop._validation import (
 from randprop.reference.compiled import compiled
 
 __all__ = [
-    "convolve", "float_preactivations", "float_propagate", "philox4x32_10", "preactivations",
+    "check_sums", "float_preactivations", "float_propagate", "philox4x32_10", "preactivations",
     "propagate", "weights",
 ]  # fmt: skip
 
@@ -134,13 +134,14 @@ def preactivations(x: NDArray[Any], w: NDArray[np.int64]) -> NDArray[np.int64]:
     """
     x = as_integers("x", x, ("n_samples", "n_in"))
     w = as_integers("w", w, ("n_out", x.shape[1]))
-    _check_sums(x, w, x.shape[1])
+    check_sums(x, w, x.shape[1])
     z = np.empty((x.shape[0], w.shape[0]), dtype=np.int64)
     _matmul(x, w, z)
     return z
 
 
-def _check_sums(x: NDArray[np.int64], w: NDArray[np.int64], n_terms: int) -> None:
+def check_sums(x: NDArray[np.int64], w: NDArray[np.int64], n_terms: int) -> None:
+    """Refuse sums that may not fit int64."""
     largest = [max(-int(array.min()), int(array.max()), 0) if array.size else 0 for array in (x, w)]
     if largest[0] * largest[1] * n_terms >= 2**63:
         raise ValueError(
@@ -201,68 +202,6 @@ def _bits_behind_each(
         outputs.append(bits)
         x = 2 * bits.astype(np.int8) - 1 if activation == "sign" else bits
     return outputs
-
-
-@compiled
-def _convolve(
-    x: NDArray[np.int64],
-    w: NDArray[np.int64],
-    kernel: int,
-    stride: int,
-    padding: int,
-    z: NDArray[np.int64],
-) -> None:
-    n_samples, height, width, n_channels = x.shape
-    for s in range(n_samples):
-        for oy in range(z.shape[1]):
-            for ox in range(z.shape[2]):
-                for i in range(w.shape[0]):
-                    total = 0
-                    for dy in range(kernel):
-                        for dx in range(kernel):
-                            y = oy * stride - padding + dy
-                            xx = ox * stride - padding + dx
-                            if y < 0 or y >= height or xx < 0 or xx >= width:
-                                continue
-                            for c in range(n_channels):
-                                k = (dy * kernel + dx) * n_channels + c
-                                total += x[s, y, xx, c] * w[i, k]
-                    z[s, oy, ox, i] = total
-
-
-def convolve(
-    x: NDArray[Any], w: NDArray[np.int64], *, kernel: int, stride: int = 1, padding: int = 0
-) -> NDArray[np.int64]:
-    """Return the exact sums z of a convolution.
-
-    Parameters
-    ----------
-    x : ndarray of shape (n_samples, height, width, n_channels), integer
-        Inputs as the matrix reads them.
-    w : ndarray of shape (n_out, kernel**2 * n_channels), dtype int64
-        Weights; input k = (dy * kernel + dx) * n_channels + c.
-    kernel, stride, padding : int
-        As `randprop.Conv2D` has them.
-
-    Returns
-    -------
-    ndarray of shape (n_samples, out_height, out_width, n_out), dtype int64
-        Pixels outside the image add nothing.
-    """
-    x = as_integers("x", x, ("n_samples", "height", "width", "n_channels"))
-    kernel = check_int("kernel", kernel, 1, 1 << 14)
-    stride = check_int("stride", stride, 1, 1 << 28)
-    padding = check_int("padding", padding, 0, kernel - 1)
-    w = as_integers("w", w, ("n_out", kernel**2 * x.shape[3]))
-    if min(x.shape[1:3]) + 2 * padding < kernel:
-        raise ValueError(f"kernel {kernel} does not fit x of shape {x.shape}, padding {padding}")
-    _check_sums(x, w, w.shape[1])
-    height, width = (
-        (side + 2 * padding - kernel) // stride + 1 for side in (x.shape[1], x.shape[2])
-    )
-    z = np.empty((x.shape[0], height, width, w.shape[0]), dtype=np.int64)
-    _convolve(x, w, kernel, stride, padding, z)
-    return z
 
 
 def float_preactivations(
