@@ -2,6 +2,7 @@
 #include <pybind11/native_enum.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <optional>
@@ -19,19 +20,25 @@ namespace {
 template <typename T>
 using Held = std::shared_ptr<T>;
 
-std::vector<py::array_t<std::uint64_t>> to_arrays(std::vector<BitMatrix>&& outputs) {
-  std::vector<py::array_t<std::uint64_t>> arrays;
-  arrays.reserve(outputs.size());
-  for (BitMatrix& bits : outputs) {
-    arrays.push_back(to_array(std::move(bits)));
+template <typename T>
+py::array_t<std::int64_t> to_integers(const std::vector<T>& values) {
+  py::array_t<std::int64_t> out(static_cast<py::ssize_t>(values.size()));
+  std::copy(values.begin(), values.end(), out.mutable_data());
+  return out;
+}
+
+// Words of bits, or bytes, behind each stage.
+py::list to_arrays(std::vector<FeatureMatrix>&& outputs) {
+  py::list arrays;
+  for (FeatureMatrix& features : outputs) {
+    std::visit([&](auto& found) { arrays.append(to_array(std::move(found))); }, features);
   }
   return arrays;
 }
 
 template <typename View>
-std::vector<py::array_t<std::uint64_t>> propagate(const Network& network, const View& x,
-                                                  std::size_t first, std::size_t last, Keep keep,
-                                                  int n_threads) {
+py::list propagate(const Network& network, const View& x, std::size_t first, std::size_t last,
+                   Keep keep, int n_threads) {
   const RunOptions options = run_options(n_threads);
   return to_arrays(without_gil([&] { return network.propagate(x, first, last, keep, options); }));
 }
@@ -66,32 +73,76 @@ void register_enums(py::module_& module) {
 
 // A class for each map, so that Python can tell them apart.
 struct DenseStage : Stage {};
+struct Conv1DStage : Stage {};
 struct Conv2DStage : Stage {};
-using AnyStage = std::variant<Held<DenseStage>, Held<Conv2DStage>>;
+using AnyStage = std::variant<Held<DenseStage>, Held<Conv1DStage>, Held<Conv2DStage>>;
+using Pair = std::array<std::size_t, 2>;
+
+Extent extent(const Pair& pair) { return {pair[0], pair[1]}; }
 
 Stage stage_of(const AnyStage& any) {
   return std::visit(
       [](const auto& stage) -> Stage {
-        require(stage != nullptr, "stages must be Dense or Conv2D, got None");
+        require(stage != nullptr, "stages must be Dense, Conv1D or Conv2D, got None");
         return *stage;
       },
       any);
 }
 
+// What every stage has beside its map.
+template <typename Class, typename Map>
+std::shared_ptr<Class> make_stage(Map map, unsigned weight_bits, std::size_t fan_in,
+                                  std::int64_t bias,
+                                  const std::optional<Array<std::int64_t>>& thresholds) {
+  auto stage = std::make_shared<Class>();
+  stage->map = map;
+  stage->weight_bits = weight_bits;
+  stage->fan_in = fan_in;
+  stage->bias = bias;
+  if (thresholds) {
+    require(thresholds->ndim() == 1, "thresholds must have 1 dimension");
+    stage->thresholds.assign(thresholds->data(), thresholds->data() + thresholds->size());
+  }
+  return stage;
+}
+
 void register_stages(py::module_& module) {
-  py::class_<DenseStage, Held<DenseStage>>(module, "Dense")
-      .def(py::init([](std::size_t units, unsigned weight_bits) {
-             return std::make_shared<DenseStage>(DenseStage{{Dense{units}, weight_bits}});
-           }),
-           py::arg("units"), py::arg("weight_bits"));
-  py::class_<Conv2DStage, Held<Conv2DStage>>(module, "Conv2D")
-      .def(py::init([](std::size_t channels, std::size_t kernel, std::size_t stride,
-                       std::size_t padding, unsigned weight_bits) {
-             return std::make_shared<Conv2DStage>(
-                 Conv2DStage{{Conv2D{channels, kernel, stride, padding}, weight_bits}});
-           }),
-           py::arg("channels"), py::arg("kernel"), py::arg("stride"), py::arg("padding"),
-           py::arg("weight_bits"));
+  using Thresholds = std::optional<Array<std::int64_t>>;
+  const auto common = [](auto&& define) {
+    define(py::arg("weight_bits"), py::arg("fan_in"), py::arg("bias"),
+           py::arg("thresholds").noconvert());
+  };
+  common([&](const auto&... shared) {
+    py::class_<DenseStage, Held<DenseStage>>(module, "Dense")
+        .def(py::init([](std::size_t units, unsigned weight_bits, std::size_t fan_in,
+                         std::int64_t bias, const Thresholds& thresholds) {
+               return make_stage<DenseStage>(Dense{units}, weight_bits, fan_in, bias, thresholds);
+             }),
+             py::arg("units"), shared...);
+    py::class_<Conv1DStage, Held<Conv1DStage>>(module, "Conv1D")
+        .def(py::init([](std::size_t channels, std::size_t kernel, std::size_t stride,
+                         std::size_t padding, std::size_t dilation, std::size_t pool,
+                         unsigned weight_bits, std::size_t fan_in, std::int64_t bias,
+                         const Thresholds& thresholds) {
+               return make_stage<Conv1DStage>(
+                   Conv1D{channels, kernel, stride, padding, dilation, pool}, weight_bits, fan_in,
+                   bias, thresholds);
+             }),
+             py::arg("channels"), py::arg("kernel"), py::arg("stride"), py::arg("padding"),
+             py::arg("dilation"), py::arg("pool"), shared...);
+    py::class_<Conv2DStage, Held<Conv2DStage>>(module, "Conv2D")
+        .def(py::init([](std::size_t channels, const Pair& kernel, const Pair& stride,
+                         const Pair& padding, const Pair& dilation, const Pair& pool,
+                         unsigned weight_bits, std::size_t fan_in, std::int64_t bias,
+                         const Thresholds& thresholds) {
+               return make_stage<Conv2DStage>(
+                   Conv2D{channels, extent(kernel), extent(stride), extent(padding),
+                          extent(dilation), extent(pool)},
+                   weight_bits, fan_in, bias, thresholds);
+             }),
+             py::arg("channels"), py::arg("kernel"), py::arg("stride"), py::arg("padding"),
+             py::arg("dilation"), py::arg("pool"), shared...);
+  });
 }
 
 }  // namespace
@@ -155,12 +206,44 @@ void register_network(py::module_& module) {
           [](const Held<Network>& network, std::size_t stage) {
             const StageShape& shape = network->shape(stage);
             py::array_t<std::int32_t> out(
-                {static_cast<py::ssize_t>(shape.n_units), static_cast<py::ssize_t>(shape.fan_in)});
+                {static_cast<py::ssize_t>(shape.n_units), static_cast<py::ssize_t>(shape.n_patch)});
             std::int32_t* data = out.mutable_data();
             without_gil([&] { network->weights(stage, data); });
             return out;
           },
           py::arg("stage"))
+      .def(
+          "thresholds",
+          [](const Held<Network>& network, std::size_t stage) {
+            return to_integers(without_gil([&] { return network->thresholds(stage); }));
+          },
+          py::arg("stage"))
+      .def(
+          "dilations",
+          [](const Held<Network>& network, std::size_t stage) {
+            return to_integers(without_gil([&] { return network->dilations(stage); }));
+          },
+          py::arg("stage"))
+      .def(
+          "count_set_bytes",
+          [](const Held<Network>& network, const Array<std::uint8_t>& x, std::size_t stage,
+             int n_threads) {
+            const ByteView view = byte_view(x, "x");
+            const RunOptions options = run_options(n_threads);
+            return to_integers(
+                without_gil([&] { return network->count_set(view, stage, options); }));
+          },
+          py::arg("x").noconvert(), py::arg("stage"), py::arg("n_threads"))
+      .def(
+          "count_set_bits",
+          [](const Held<Network>& network, const Array<std::uint64_t>& words, std::size_t n_bits,
+             std::size_t stage, int n_threads) {
+            const BitView view = bit_view(words, n_bits, "words");
+            const RunOptions options = run_options(n_threads);
+            return to_integers(
+                without_gil([&] { return network->count_set(view, stage, options); }));
+          },
+          py::arg("words").noconvert(), py::arg("n_bits"), py::arg("stage"), py::arg("n_threads"))
       .def(
           "prepare",
           [](const Held<Network>& network, std::size_t stage, Features reads, int n_threads) {

@@ -94,15 +94,28 @@ inline py::ssize_t length(std::size_t size, const char* name) {
   return static_cast<py::ssize_t>(size);
 }
 
-// Moves the storage into an array without a copy. Its base is a capsule, so that nobody who makes
-// it read-only can have it made writeable again.
+// Moves storage into an array without a copy. Its base is a capsule, so that nobody who makes it
+// read-only can have it made writeable again.
+template <typename T>
+py::array_t<T> to_array(AlignedArray<T>&& from, std::size_t n_rows, std::size_t n_columns) {
+  const py::ssize_t rows = length(n_rows, "n_samples");
+  const py::ssize_t columns = length(n_columns, "n_features");
+  auto* storage = new AlignedArray<T>(std::move(from));
+  const py::capsule owner(storage,
+                          [](void* pointer) { delete static_cast<AlignedArray<T>*>(pointer); });
+  return py::array_t<T>({rows, columns}, storage->data(), owner);
+}
+
 inline py::array_t<std::uint64_t> to_array(BitMatrix&& bits) {
-  const py::ssize_t n_samples = length(bits.n_samples(), "n_samples");
-  const py::ssize_t n_words = length(bits.n_words(), "n_words");
-  auto* storage = new AlignedArray<std::uint64_t>(bits.release());
-  const py::capsule owner(
-      storage, [](void* pointer) { delete static_cast<AlignedArray<std::uint64_t>*>(pointer); });
-  return py::array_t<std::uint64_t>({n_samples, n_words}, storage->data(), owner);
+  const std::size_t n_samples = bits.n_samples();
+  const std::size_t n_words = bits.n_words();
+  return to_array(bits.release(), n_samples, n_words);
+}
+
+inline py::array_t<std::uint8_t> to_array(ByteMatrix&& bytes) {
+  const std::size_t n_samples = bytes.n_samples();
+  const std::size_t n_features = bytes.n_features();
+  return to_array(bytes.release(), n_samples, n_features);
 }
 
 }  // namespace randprop::bindings

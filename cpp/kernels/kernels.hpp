@@ -72,6 +72,22 @@ struct LutBlock {
   uint64_t* masks;
 };
 
+// Samples side by side in a column of a FewInputsBlock.
+constexpr size_t kFewSamples = 64;
+// Sums of so many bytes stay in 32 bits.
+constexpr size_t kMaxFewInputs = 65536;
+
+// One unit that looks at few inputs, at some positions: z is the sum of its columns of weight +1
+// less that of those of weight -1.
+struct FewInputsBlock {
+  const uint8_t* x;           // column k, sample s: x[64 * k + s]
+  const uint32_t* positions;  // the column at which a patch begins
+  size_t n_positions;         //
+  const uint32_t* taps;       // columns from there: n_plus that are added, then n_minus
+  size_t n_plus, n_minus;     // n_minus is n_plus or one less; at most kMaxFewInputs in all
+  int32_t threshold;          // from one below the smallest z to the largest
+};
+
 // Sums of nibbles of 15 stay in 16 bits.
 constexpr size_t kMaxLutInputs = 4096;
 
@@ -108,6 +124,11 @@ struct Kernels {
   void (*lut_index)(const uint64_t* x, size_t x_stride, size_t n_rows, size_t n_bits, uint8_t* out);
   size_t (*lut_groups)(size_t n_bits);
   size_t (*lut_scratch_bytes)(size_t n_groups);
+
+  // Bit s of masks[p * stride]: z > threshold at position p, for sample s.
+  void (*few_masks)(const FewInputsBlock& block, uint64_t* masks, size_t stride);
+  // counts[s] += the positions where z > threshold. Fewer than 2^32 of them in all.
+  void (*few_counts)(const FewInputsBlock& block, uint32_t* counts);
 
   // 64 * n_words bytes of 0 or 1 from n_words words.
   void (*unpack_bits)(const uint64_t* words, size_t n_words, uint8_t* out);

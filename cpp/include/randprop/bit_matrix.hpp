@@ -8,6 +8,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <utility>
+#include <variant>
 
 // Words are read as bytes and bytes as words.
 #if !defined(__BYTE_ORDER__) || __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
@@ -105,5 +107,31 @@ class BitMatrix {
   std::size_t n_bits_ = 0;
   AlignedArray<std::uint64_t> words_;
 };
+
+// Owner of rows of unsigned 8-bit features.
+class ByteMatrix {
+ public:
+  ByteMatrix() = default;
+  // Contents undefined: only for a caller that writes every byte.
+  ByteMatrix(std::size_t n_samples, std::size_t n_features);
+
+  std::size_t n_samples() const noexcept { return n_samples_; }
+  std::size_t n_features() const noexcept { return n_features_; }
+  std::uint8_t* row(std::size_t sample) noexcept { return bytes_.data() + sample * n_features_; }
+  const std::uint8_t* row(std::size_t sample) const noexcept {
+    return bytes_.data() + sample * n_features_;
+  }
+  ByteView view() const noexcept { return {bytes_.data(), n_samples_, n_features_}; }
+  // Contents undefined afterwards; the storage moves to the caller.
+  AlignedArray<std::uint8_t> release() noexcept { return std::move(bytes_); }
+
+ private:
+  std::size_t n_samples_ = 0;
+  std::size_t n_features_ = 0;
+  AlignedArray<std::uint8_t> bytes_;
+};
+
+// What a stage puts out.
+using FeatureMatrix = std::variant<BitMatrix, ByteMatrix>;
 
 }  // namespace randprop

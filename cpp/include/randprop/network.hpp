@@ -4,9 +4,16 @@
 // r = philox4x32_10({g, k, m, p}, {low, high half of the seed}), bit-plane p is (r[q] >> t) & 1;
 // u is the unsigned number of the weight_bits planes, plane 0 the most significant, and the weight
 // is w = 2 u - (2^weight_bits - 1). A unit's preactivation z is an exact integer, its output bit
-// z > 0.
+// z > t, its threshold.
+//
+// With fan_in f, unit i looks at f distinct inputs, those of weight +1 first, (f + 1) / 2 of them,
+// then those of weight -1: the words v of the blocks ({i, j, m, 2^31}), j = 0, 1, ..., name input
+// (v n_inputs) >> 32 each. Thresholds are given, or ((v (2 bias + 1)) >> 32) - bias with v the
+// first word of ({i, 0, m, 2^31 + 1}). Drawn dilations are powers of 2, by the first word of
+// ({i, 0, m, 2^31 + 2}).
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -33,29 +40,55 @@ struct ImageShape {
   std::size_t size() const noexcept { return height * width * channels; }
 };
 
+// Numbers for y and x; one number stands for both.
+struct Extent {
+  std::size_t y = 0;
+  std::size_t x = 0;
+
+  constexpr Extent(std::size_t both = 0) : y(both), x(both) {}  // NOLINT: meant to convert
+  constexpr Extent(std::size_t down, std::size_t across) : y(down), x(across) {}
+};
+
 // A map that every unit sees all of.
 struct Dense {
   std::size_t units = 0;
 };
 
-// Patches of kernel x kernel pixels, `stride` apart, each through the same matrix: unit i is output
-// channel i, input k = (dy * kernel + dx) * channels_in + c. Pixels outside the image, `padding` of
-// them on every side, add nothing to a preactivation.
+// Patches of kernel.y x kernel.x pixels that are `dilation` apart, patches `stride` apart, each
+// through the same matrix: unit i is output channel i, input k = (dy * kernel.x + dx) *
+// channels_in + c. Pixels outside the image, `padding` of them on every side, add nothing to a
+// preactivation. With a pool, the set bits of pool.y x pool.x windows of the map are counted, and
+// the stage puts out bytes.
 struct Conv2D {
+  std::size_t channels = 0;
+  Extent kernel;
+  Extent stride = 1;
+  Extent padding = 0;
+  Extent dilation = 1;
+  Extent pool = 0;  // 0: the bits
+};
+
+// The same along a series.
+struct Conv1D {
   std::size_t channels = 0;
   std::size_t kernel = 0;
   std::size_t stride = 1;
   std::size_t padding = 0;
+  std::size_t dilation = 1;  // 0: drawn for each channel; then padding is 0 and pool 1
+  std::size_t pool = 0;      // 0: the bits
 };
 
-// The shape of the output. Throws std::invalid_argument when the kernel does not fit the padded
-// image, the padding is not below the kernel, or a number is 0 or beyond max_width.
+// The positions of the map before any counts. Throws std::invalid_argument when the kernel does not
+// fit the padded image, the padding is not below the kernel, or a number is 0 or beyond max_width.
 ImageShape convolved(ImageShape image, const Conv2D& convolution);
 
-// A random map and the step behind it.
+// A random map, and the step behind it.
 struct Stage {
-  std::variant<Dense, Conv2D> map;
+  std::variant<Dense, Conv2D, Conv1D> map;
   unsigned weight_bits = 8;  // 1, 2, 4, 8 or 24
+  std::size_t fan_in = 0;    // inputs a unit looks at, in place of weight_bits; 0: all
+  std::int64_t bias = 0;     // of drawn thresholds, in [0, 2^31)
+  std::vector<std::int64_t> thresholds = {};  // given ones, one a unit, in place of bias
 };
 
 struct NetworkSpec {
@@ -63,18 +96,20 @@ struct NetworkSpec {
   std::vector<Stage> stages;
   Activation activation = Activation::step;
   std::uint64_t seed = 0;
-  // A convolution reads the image of input_shape or of the convolution before it.
+  // A convolution reads the image of input_shape or of the convolution before it; a series has
+  // width 1.
   ImageShape input_shape = {};
 };
 
 // What follows for one stage from those before it.
 struct StageShape {
   std::size_t n_inputs = 0;   // features of a row
-  std::size_t n_outputs = 0;  // bits of a row
+  std::size_t n_outputs = 0;  // bits or bytes of a row
+  Features gives = Features::bits;
   // Inputs and units of the weight matrix: of a convolution those of one patch.
-  std::size_t fan_in = 0;
+  std::size_t n_patch = 0;
   std::size_t n_units = 0;
-  ImageShape in, out;  // of a convolution
+  ImageShape in, map, out;  // of a convolution; out is the map, or its windows
 };
 
 // The shapes of all stages. Throws std::invalid_argument where they do not fit each other or the
@@ -87,6 +122,7 @@ constexpr std::size_t max_width = std::size_t{1} << 28;
 
 enum class WeightLayout;  // of the library's own headers
 struct PreparedMatrix;
+struct Drawn;
 
 class Network {
  public:
@@ -105,13 +141,23 @@ class Network {
   // Sends x through stages [first, last). Features, or bits read as 0 and 1, when first is 0;
   // otherwise x must be bits and is read as the activation says. Throws std::invalid_argument on a
   // width mismatch, Interrupted when asked to stop.
-  std::vector<BitMatrix> propagate(ByteView x, std::size_t first, std::size_t last, Keep keep,
-                                   const RunOptions& options = {}) const;
-  std::vector<BitMatrix> propagate(BitView x, std::size_t first, std::size_t last, Keep keep,
-                                   const RunOptions& options = {}) const;
+  std::vector<FeatureMatrix> propagate(ByteView x, std::size_t first, std::size_t last, Keep keep,
+                                       const RunOptions& options = {}) const;
+  std::vector<FeatureMatrix> propagate(BitView x, std::size_t first, std::size_t last, Keep keep,
+                                       const RunOptions& options = {}) const;
+  // How often each unit of a stage is set over the samples and positions of x, which is what the
+  // stage reads.
+  std::vector<std::uint64_t> count_set(ByteView x, std::size_t stage,
+                                       const RunOptions& options = {}) const;
+  std::vector<std::uint64_t> count_set(BitView x, std::size_t stage,
+                                       const RunOptions& options = {}) const;
 
-  // The integer weights of one stage, row i at out + i * shape(stage).fan_in.
+  // The integer weights of one stage, row i at out + i * shape(stage).n_patch.
   void weights(std::size_t stage, std::int32_t* out) const;
+  // The thresholds of one stage, given or drawn.
+  std::vector<std::int64_t> thresholds(std::size_t stage) const;
+  // The dilations of its channels where they are drawn; empty otherwise.
+  std::vector<std::size_t> dilations(std::size_t stage) const;
   // Lays out one stage as the kernels want it and drops the result: what a first call pays.
   void prepare(std::size_t stage, Features reads, const RunOptions& options = {}) const;
   // Bytes held by the weights of one stage prepared so far.
@@ -119,11 +165,28 @@ class Network {
 
  private:
   struct Slot;
+  // What `slot` holds, made first where it holds nothing.
+  template <typename T, typename Make>
+  std::shared_ptr<const T> kept(std::atomic<const T*>& slot, const Make& make) const;
+  std::shared_ptr<const Drawn> drawn(std::size_t stage) const;
   std::shared_ptr<const PreparedMatrix> prepared(std::size_t stage, WeightLayout layout,
                                                  const RunOptions& options) const;
+  // Whether a stage reads bits as -1 and +1.
+  bool reads_signs(std::size_t stage) const;
   template <typename View>
-  std::vector<BitMatrix> propagate_any(View x, std::size_t first, std::size_t last, Keep keep,
+  void check_input(const View& x, std::size_t stage) const;
+  // Calls what suits the stage: a map of few inputs, a matrix, or a convolution.
+  template <typename View, typename Few, typename Dense_, typename Convolve>
+  auto with_stage(const View& x, std::size_t index, const RunOptions& options, const Few& use_few,
+                  const Dense_& use_dense, const Convolve& use_convolution) const;
+  template <typename View>
+  FeatureMatrix through(const View& x, std::size_t stage, const RunOptions& options) const;
+  template <typename View>
+  std::vector<std::uint64_t> count_any(const View& x, std::size_t stage,
                                        const RunOptions& options) const;
+  template <typename View>
+  std::vector<FeatureMatrix> propagate_any(View x, std::size_t first, std::size_t last, Keep keep,
+                                           const RunOptions& options) const;
 
   NetworkSpec spec_;
   std::vector<StageShape> shapes_;

@@ -5,6 +5,8 @@
 #include <limits>
 #include <new>
 
+#include "bits/sizes.hpp"
+
 namespace randprop {
 
 template <typename T>
@@ -58,5 +60,10 @@ BitMatrix::BitMatrix(std::size_t n_samples, std::size_t n_bits)
     : BitMatrix(uninitialized(n_samples, n_bits)) {
   words_.fill_zero();
 }
+
+ByteMatrix::ByteMatrix(std::size_t n_samples, std::size_t n_features)
+    : n_samples_(n_samples),
+      n_features_(n_features),
+      bytes_(checked_product("rows times features", n_samples, n_features)) {}
 
 }  // namespace randprop

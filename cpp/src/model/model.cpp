@@ -298,9 +298,9 @@ void Model::to_bytes(const double* features, std::size_t n, std::uint8_t* out) c
 }
 
 std::vector<std::size_t> Model::predict(ByteView x, const RunOptions& options) const {
-  const std::vector<BitMatrix> bits =
+  const std::vector<FeatureMatrix> features =
       network().propagate(x, 0, network().n_stages(), Keep::last, options);
-  return parts_->readout->predict(bits.back().view(), options);
+  return parts_->readout->predict(std::get<BitMatrix>(features.back()).view(), options);
 }
 
 std::vector<std::size_t> Model::predict(const double* features, std::size_t n_samples,

@@ -5,6 +5,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <mutex>
+#include <set>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -46,6 +49,17 @@ void copy_bits(std::uint64_t* to, std::size_t to_start, const std::uint64_t* fro
   write_bits(to, to_start, read_bits(from, from_start, n), n);
 }
 
+// The features of one row of a patch that follow each other: all of them, but for a map with a
+// dilation, where a pixel stands alone.
+struct Runs {
+  std::size_t number, length, step;
+
+  explicit Runs(const Geometry& g)
+      : number(g.dilation.x == 1 ? 1 : g.kernel.x),
+        length((g.dilation.x == 1 ? g.kernel.x : 1) * g.in.channels),
+        step(g.dilation.x * g.in.channels) {}
+};
+
 // One image with zeros around it, so that no patch needs its borders looked at.
 class PaddedBits {
  public:
@@ -58,17 +72,20 @@ class PaddedBits {
     words_.assign(words_.size(), 0);
     const std::size_t row_bits = g_.in.width * g_.in.channels;
     for (std::size_t y = 0; y < g_.in.height; ++y) {
-      copy_bits(words_.data() + (y + g_.conv.padding) * row_words_,
-                g_.conv.padding * g_.in.channels, x.row(sample), y * row_bits, row_bits);
+      copy_bits(words_.data() + (y + g_.padding.y) * row_words_, g_.padding.x * g_.in.channels,
+                x.row(sample), y * row_bits, row_bits);
     }
   }
   void patch(std::size_t position, std::uint64_t* out) const {
-    const std::size_t y = position / g_.out.width * g_.conv.stride;
-    const std::size_t start = position % g_.out.width * g_.conv.stride * g_.in.channels;
-    const std::size_t run = g_.run();
-    const std::uint64_t* row = words_.data() + y * row_words_;
-    for (std::size_t dy = 0; dy < g_.conv.kernel; ++dy, row += row_words_) {
-      copy_bits(out, dy * run, row, start, run);
+    const std::size_t y = position / g_.map.width * g_.stride.y;
+    const std::size_t start = position % g_.map.width * g_.stride.x * g_.in.channels;
+    const Runs runs(g_);
+    std::size_t place = 0;
+    for (std::size_t dy = 0; dy < g_.kernel.y; ++dy) {
+      const std::uint64_t* row = words_.data() + (y + dy * g_.dilation.y) * row_words_;
+      for (std::size_t r = 0; r < runs.number; ++r, place += runs.length) {
+        copy_bits(out, place, row, start + r * runs.step, runs.length);
+      }
     }
   }
 
@@ -85,18 +102,18 @@ class PaddedBytes {
   void load(const ByteView& x, std::size_t sample) {
     const std::size_t row_bytes = g_.in.width * g_.in.channels;
     for (std::size_t y = 0; y < g_.in.height; ++y) {
-      std::memcpy(bytes_.data() + (y + g_.conv.padding) * g_.padded_row() +
-                      g_.conv.padding * g_.in.channels,
-                  x.data + sample * x.n_features + y * row_bytes, row_bytes);
+      std::memcpy(
+          bytes_.data() + (y + g_.padding.y) * g_.padded_row() + g_.padding.x * g_.in.channels,
+          x.data + sample * x.n_features + y * row_bytes, row_bytes);
     }
   }
   void patch(std::size_t position, std::uint8_t* out) const {
-    const std::size_t y = position / g_.out.width * g_.conv.stride;
-    const std::size_t start = position % g_.out.width * g_.conv.stride * g_.in.channels;
-    const std::size_t run = g_.run();
-    const std::uint8_t* row = bytes_.data() + y * g_.padded_row() + start;
-    for (std::size_t dy = 0; dy < g_.conv.kernel; ++dy, row += g_.padded_row()) {
-      std::memcpy(out + dy * run, row, run);
+    const Runs runs(g_);
+    const std::uint8_t* row = bytes_.data() + g_.patch(position);
+    for (std::size_t dy = 0; dy < g_.kernel.y; ++dy, row += g_.dilation.y * g_.padded_row()) {
+      for (std::size_t r = 0; r < runs.number; ++r, out += runs.length) {
+        std::memcpy(out, row + r * runs.step, runs.length);
+      }
     }
   }
 
@@ -113,46 +130,53 @@ struct PositionClass {
 };
 
 // Rows (or columns) [first, last) of the patch at output row `o` that lie inside the image.
-std::pair<std::size_t, std::size_t> inside(std::size_t o, const Conv2D& conv, std::size_t size) {
-  const std::size_t start = o * conv.stride;
-  const std::size_t first = start < conv.padding ? conv.padding - start : 0;
-  const std::size_t last = std::min(conv.kernel, size + conv.padding - start);
-  return {first, last};
+std::pair<std::size_t, std::size_t> inside(std::size_t o, std::size_t kernel, std::size_t stride,
+                                           std::size_t padding, std::size_t dilation,
+                                           std::size_t size) {
+  const std::size_t start = o * stride;
+  const std::size_t first = start < padding ? (padding - start + dilation - 1) / dilation : 0;
+  const std::size_t last =
+      (size - 1 + padding - std::min(start, size - 1 + padding)) / dilation + 1;
+  return {std::min(first, kernel), std::min(last, kernel)};
 }
 
-std::vector<PositionClass> one_class(const Geometry& g, const PreparedMatrix& m) {
+std::vector<PositionClass> one_class(const Geometry& g, const MapWeights& map) {
   std::vector<PositionClass> classes(1);
   for (std::size_t p = 0; p < g.positions(); ++p) {
     classes[0].positions.push_back(p);
   }
-  const std::vector<std::int64_t> zero(m.n_units, 0);
-  classes[0].terms = make_unit_terms(m, zero.data());
+  std::vector<std::int64_t> terms(map.prepared.n_units);
+  for (std::size_t unit = 0; unit < terms.size(); ++unit) {
+    terms[unit] = unit_term(map.matrix, map.thresholds[unit], 0, false);
+  }
+  classes[0].terms = make_unit_terms(map.prepared, terms.data());
   return classes;
 }
 
-std::vector<PositionClass> border_classes(const Geometry& g, const PreparedMatrix& m,
-                                          const RandomMatrix& matrix) {
+std::vector<PositionClass> border_classes(const Geometry& g, const MapWeights& map) {
   using Range = std::pair<std::size_t, std::size_t>;
   std::vector<std::pair<Range, Range>> keys;
   std::vector<PositionClass> classes;
-  for (std::size_t y = 0; y < g.out.height; ++y) {
-    for (std::size_t x = 0; x < g.out.width; ++x) {
-      const std::pair<Range, Range> key{inside(y, g.conv, g.in.height),
-                                        inside(x, g.conv, g.in.width)};
+  for (std::size_t y = 0; y < g.map.height; ++y) {
+    for (std::size_t x = 0; x < g.map.width; ++x) {
+      const std::pair<Range, Range> key{
+          inside(y, g.kernel.y, g.stride.y, g.padding.y, g.dilation.y, g.in.height),
+          inside(x, g.kernel.x, g.stride.x, g.padding.x, g.dilation.x, g.in.width)};
       const auto found = std::find(keys.begin(), keys.end(), key);
       const auto index = static_cast<std::size_t>(found - keys.begin());
       if (found == keys.end()) {
         keys.push_back(key);
         classes.emplace_back();
       }
-      classes[index].positions.push_back(y * g.out.width + x);
+      classes[index].positions.push_back(y * g.map.width + x);
     }
   }
   std::vector<std::vector<std::int64_t>> sums(classes.size(),
-                                              std::vector<std::int64_t>(m.n_units, 0));
-  for_each_weight(matrix, [&](std::size_t unit, std::size_t k, std::int32_t w) {
-    const std::size_t dy = k / g.run();
-    const std::size_t dx = k % g.run() / g.in.channels;
+                                              std::vector<std::int64_t>(map.prepared.n_units, 0));
+  const std::size_t run = g.kernel.x * g.in.channels;
+  for_each_weight(map.matrix, [&](std::size_t unit, std::size_t k, std::int32_t w) {
+    const std::size_t dy = k / run;
+    const std::size_t dx = k % run / g.in.channels;
     for (std::size_t c = 0; c < classes.size(); ++c) {
       const auto& [rows, columns] = keys[c];
       if (dy >= rows.first && dy < rows.second && dx >= columns.first && dx < columns.second) {
@@ -161,7 +185,10 @@ std::vector<PositionClass> border_classes(const Geometry& g, const PreparedMatri
     }
   });
   for (std::size_t c = 0; c < classes.size(); ++c) {
-    classes[c].terms = make_unit_terms(m, sums[c].data());
+    for (std::size_t unit = 0; unit < sums[c].size(); ++unit) {
+      sums[c][unit] = unit_term(map.matrix, map.thresholds[unit], sums[c][unit], true);
+    }
+    classes[c].terms = make_unit_terms(map.prepared, sums[c].data());
   }
   return classes;
 }
@@ -187,14 +214,117 @@ struct Patches<ByteView> {
   }
 };
 
-template <typename Run, typename View>
+// Where the bits of patches go.
+class ToBits {
+ public:
+  ToBits(const Geometry& g, BitMatrix& out) : channels_(g.map.channels), out_(out) {}
+
+  void begin(std::size_t first, std::size_t n_samples) {
+    for (std::size_t s = 0; s < n_samples; ++s) {
+      std::memset(out_.row(first + s), 0, out_.n_words() * sizeof(std::uint64_t));
+    }
+  }
+  void add(std::size_t sample, std::size_t position, const std::uint64_t* bits) {
+    copy_bits(out_.row(sample), position * channels_, bits, 0, channels_);
+  }
+  void end() {}
+
+ private:
+  std::size_t channels_;
+  BitMatrix& out_;
+};
+
+// Adds packed bits to counts.
+class BitAdder {
+ public:
+  explicit BitAdder(std::size_t n_bits) : bytes_(64 * words_for_bits(n_bits)) {}
+  std::size_t size() const { return bytes_.size(); }
+  void add(const std::uint64_t* bits, std::uint32_t* counts) {
+    kernels::active().unpack_bits(bits, bytes_.size() / 64, bytes_.data());
+    for (std::size_t k = 0; k < bytes_.size(); ++k) {
+      counts[k] += bytes_[k];
+    }
+  }
+
+ private:
+  std::vector<std::uint8_t> bytes_;
+};
+
+// How often each channel of a window is set, for the samples of one chunk.
+class ToCounts {
+ public:
+  ToCounts(const Geometry& g, ByteMatrix& out)
+      : g_(g), out_(out), positions_(g.n_windows(), 0), adder_(g.map.channels) {
+    for (std::size_t position = 0; position < g.positions(); ++position) {
+      window_.push_back(static_cast<std::uint32_t>(g.window(position)));
+      ++positions_[window_.back()];
+    }
+  }
+
+  void begin(std::size_t first, std::size_t n_samples) {
+    first_ = first;
+    n_samples_ = n_samples;
+    counts_.assign(n_samples * g_.n_windows() * adder_.size(), 0);
+  }
+  void add(std::size_t sample, std::size_t position, const std::uint64_t* bits) {
+    const std::size_t window = (sample - first_) * g_.n_windows() + window_[position];
+    adder_.add(bits, counts_.data() + window * adder_.size());
+  }
+  void end() {
+    const std::size_t channels = g_.map.channels;
+    for (std::size_t i = 0; i < n_samples_ * g_.n_windows(); ++i) {
+      const std::size_t window = i % g_.n_windows();
+      std::uint8_t* out = out_.row(first_ + i / g_.n_windows()) + window * channels;
+      for (std::size_t c = 0; c < channels; ++c) {
+        out[c] = count_byte(counts_[i * adder_.size() + c], positions_[window]);
+      }
+    }
+  }
+
+ private:
+  const Geometry& g_;
+  ByteMatrix& out_;
+  std::vector<std::size_t> positions_;  // of each window
+  std::vector<std::uint32_t> window_;   // of each position
+  BitAdder adder_;
+  std::size_t first_ = 0;
+  std::size_t n_samples_ = 0;
+  std::vector<std::uint32_t> counts_;
+};
+
+// How often each channel is set over all samples and positions.
+class ToTotals {
+ public:
+  ToTotals(const Geometry& g, std::mutex& merging, std::vector<std::uint64_t>& totals)
+      : merging_(merging), totals_(totals), adder_(g.map.channels), counts_(adder_.size(), 0) {}
+
+  void begin(std::size_t, std::size_t) { std::fill(counts_.begin(), counts_.end(), 0U); }
+  void add(std::size_t, std::size_t, const std::uint64_t* bits) {
+    adder_.add(bits, counts_.data());
+  }
+  void end() {
+    const std::lock_guard<std::mutex> lock(merging_);
+    for (std::size_t c = 0; c < totals_.size(); ++c) {
+      totals_[c] += counts_[c];
+    }
+  }
+
+ private:
+  std::mutex& merging_;
+  std::vector<std::uint64_t>& totals_;
+  BitAdder adder_;
+  std::vector<std::uint32_t> counts_;
+};
+
+template <typename Run, typename View, typename Target>
 class Worker {
   using P = Patches<View>;
 
  public:
   Worker(const PreparedMatrix& m, const Geometry& g, const std::vector<PositionClass>& classes,
-         std::size_t n_patches)
+         std::size_t n_patches, Target target)
       : g_(g),
+        target_(std::move(target)),
         classes_(classes),
         row_(P::row_elements(g.patch_size())),
         run_(m, kernels::active(), kind_of<View>),
@@ -204,10 +334,8 @@ class Worker {
     run_.reserve();
   }
 
-  void operator()(const View& x, std::size_t first, std::size_t n_samples, BitMatrix& out) {
-    for (std::size_t s = 0; s < n_samples; ++s) {
-      std::memset(out.row(first + s), 0, out.n_words() * sizeof(std::uint64_t));
-    }
+  void operator()(const View& x, std::size_t first, std::size_t n_samples) {
+    target_.begin(first, n_samples);
     const std::size_t capacity = patches_.size() / row_;
     for (const PositionClass& cls : classes_) {
       run_.use_terms(cls.terms);
@@ -217,9 +345,10 @@ class Worker {
         const std::size_t n_rows = std::min(capacity, total - start);
         gather(x, first, cls, start, n_rows);
         multiply(n_rows);
-        scatter(first, cls, start, n_rows, out);
+        scatter(first, cls, start, n_rows);
       }
     }
+    target_.end();
   }
 
  private:
@@ -245,9 +374,7 @@ class Worker {
     }
   }
 
-  void scatter(std::size_t first, const PositionClass& cls, std::size_t start, std::size_t n_rows,
-               BitMatrix& out) const {
-    const std::size_t channels = g_.out.channels;
+  void scatter(std::size_t first, const PositionClass& cls, std::size_t start, std::size_t n_rows) {
     std::size_t sample = start / cls.positions.size();
     std::size_t position = start % cls.positions.size();
     for (std::size_t r = 0; r < n_rows; ++r) {
@@ -255,12 +382,12 @@ class Worker {
         position = 0;
         ++sample;
       }
-      copy_bits(out.row(first + sample), cls.positions[position++] * channels, bits_.row(r), 0,
-                channels);
+      target_.add(first + sample, cls.positions[position++], bits_.row(r));
     }
   }
 
   const Geometry& g_;
+  Target target_;
   const std::vector<PositionClass>& classes_;
   std::size_t row_;
   Run run_;
@@ -269,12 +396,11 @@ class Worker {
   BitMatrix bits_;
 };
 
-template <typename Run, typename View>
-BitMatrix run_convolution(const PreparedMatrix& m, const Geometry& g, const RandomMatrix& matrix,
-                          bool signed_inputs, const View& x, const RunOptions& options) {
+template <typename Run, typename View, typename MakeTarget>
+void run_convolution(const MapWeights& map, const Geometry& g, bool signed_inputs, const View& x,
+                     const RunOptions& options, const MakeTarget& make_target) {
   const std::vector<PositionClass> classes =
-      signed_inputs ? border_classes(g, m, matrix) : one_class(g, m);
-  BitMatrix out = BitMatrix::uninitialized(x.n_samples, g.out.size());
+      signed_inputs ? border_classes(g, map) : one_class(g, map);
 
   const std::size_t row_bytes =
       Patches<View>::row_elements(g.patch_size()) * sizeof(typename Patches<View>::Element);
@@ -283,36 +409,100 @@ BitMatrix run_convolution(const PreparedMatrix& m, const Geometry& g, const Rand
   const std::size_t positions = std::max<std::size_t>(1, g.positions());
   const std::size_t samples = std::max<std::size_t>(1, (n_patches + positions / 2) / positions);
   const std::size_t n_chunks = (x.n_samples + samples - 1) / samples;
+  using Target = std::decay_t<decltype(make_target())>;
   parallel_chunks(
-      n_chunks, options, [&] { return Worker<Run, View>(m, g, classes, n_patches); },
-      [&](std::size_t chunk, Worker<Run, View>& worker) {
+      n_chunks, options,
+      [&] { return Worker<Run, View, Target>(map.prepared, g, classes, n_patches, make_target()); },
+      [&](std::size_t chunk, Worker<Run, View, Target>& worker) {
         const std::size_t first = chunk * samples;
-        worker(x, first, std::min(samples, x.n_samples - first), out);
+        worker(x, first, std::min(samples, x.n_samples - first));
       });
-  return out;
+}
+
+template <typename View, typename MakeTarget>
+void convolve_into(const MapWeights& map, const Geometry& g, bool signed_inputs, const View& x,
+                   const RunOptions& options, const MakeTarget& make_target) {
+  if (map.path == KernelPath::popcount) {
+    run_convolution<runs::PopcountRun>(map, g, signed_inputs, x, options, make_target);
+    return;
+  }
+  if constexpr (std::is_same_v<View, BitView>) {
+    if (map.path == KernelPath::lut) {
+      run_convolution<runs::LutRun>(map, g, signed_inputs, x, options, make_target);
+      return;
+    }
+  }
+  run_convolution<runs::DotRun>(map, g, signed_inputs, x, options, make_target);
+}
+
+// The channels of one dilation out of the counts of all channels with it.
+void take_channels(const std::vector<std::size_t>& dilations, std::size_t dilation,
+                   const ByteMatrix& from, ByteMatrix& to) {
+  for (std::size_t s = 0; s < from.n_samples(); ++s) {
+    for (std::size_t c = 0; c < dilations.size(); ++c) {
+      if (dilations[c] == dilation) {
+        to.row(s)[c] = from.row(s)[c];
+      }
+    }
+  }
 }
 
 }  // namespace
 
-BitMatrix convolve(KernelPath path, const PreparedMatrix& m, const Geometry& g,
-                   const RandomMatrix& matrix, bool signed_inputs, const BitView& x,
-                   const RunOptions& options) {
-  switch (path) {
-    case KernelPath::popcount:
-      return run_convolution<runs::PopcountRun>(m, g, matrix, signed_inputs, x, options);
-    case KernelPath::lut:
-      return run_convolution<runs::LutRun>(m, g, matrix, signed_inputs, x, options);
-    case KernelPath::dot:
-      break;
+template <typename View>
+FeatureMatrix convolve(const MapWeights& map, const Geometry& g,
+                       const std::vector<std::size_t>& dilations, bool signed_inputs, const View& x,
+                       const RunOptions& options) {
+  if (!g.counts()) {
+    BitMatrix out = BitMatrix::uninitialized(x.n_samples, g.map.size());
+    convolve_into(map, g, signed_inputs, x, options, [&] { return ToBits(g, out); });
+    return out;
   }
-  return run_convolution<runs::DotRun>(m, g, matrix, signed_inputs, x, options);
+  ByteMatrix out(x.n_samples, g.n_windows() * g.map.channels);
+  if (dilations.empty()) {
+    convolve_into(map, g, signed_inputs, x, options, [&] { return ToCounts(g, out); });
+    return out;
+  }
+  for (const std::size_t dilation : std::set<std::size_t>(dilations.begin(), dilations.end())) {
+    const Geometry here = dilated(g, dilation);
+    ByteMatrix all(x.n_samples, g.map.channels);
+    convolve_into(map, here, signed_inputs, x, options, [&] { return ToCounts(here, all); });
+    take_channels(dilations, dilation, all, out);
+  }
+  return out;
 }
 
-BitMatrix convolve(KernelPath path, const PreparedMatrix& m, const Geometry& g,
-                   const RandomMatrix& matrix, const ByteView& x, const RunOptions& options) {
-  return path == KernelPath::popcount
-             ? run_convolution<runs::PopcountRun>(m, g, matrix, false, x, options)
-             : run_convolution<runs::DotRun>(m, g, matrix, false, x, options);
+template <typename View>
+std::vector<std::uint64_t> count_convolution(const MapWeights& map, const Geometry& g,
+                                             const std::vector<std::size_t>& dilations,
+                                             bool signed_inputs, const View& x,
+                                             const RunOptions& options) {
+  std::vector<std::uint64_t> totals(g.map.channels, 0);
+  std::mutex merging;
+  if (dilations.empty()) {
+    convolve_into(map, g, signed_inputs, x, options, [&] { return ToTotals(g, merging, totals); });
+    return totals;
+  }
+  for (const std::size_t dilation : std::set<std::size_t>(dilations.begin(), dilations.end())) {
+    std::vector<std::uint64_t> all(g.map.channels, 0);
+    convolve_into(map, dilated(g, dilation), signed_inputs, x, options,
+                  [&] { return ToTotals(g, merging, all); });
+    for (std::size_t c = 0; c < totals.size(); ++c) {
+      totals[c] = dilations[c] == dilation ? all[c] : totals[c];
+    }
+  }
+  return totals;
 }
+
+template FeatureMatrix convolve(const MapWeights&, const Geometry&, const std::vector<std::size_t>&,
+                                bool, const BitView&, const RunOptions&);
+template FeatureMatrix convolve(const MapWeights&, const Geometry&, const std::vector<std::size_t>&,
+                                bool, const ByteView&, const RunOptions&);
+template std::vector<std::uint64_t> count_convolution(const MapWeights&, const Geometry&,
+                                                      const std::vector<std::size_t>&, bool,
+                                                      const BitView&, const RunOptions&);
+template std::vector<std::uint64_t> count_convolution(const MapWeights&, const Geometry&,
+                                                      const std::vector<std::size_t>&, bool,
+                                                      const ByteView&, const RunOptions&);
 
 }  // namespace randprop

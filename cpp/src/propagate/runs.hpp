@@ -134,7 +134,8 @@ class DotRun {
       row_terms[r] = static_cast<std::int32_t>(sum_of_row(x, block.row0 + r, k_));
       place_row(x, block.row0 + r, bytes_.data() + r * stride_);
     }
-    if (m_.n_limbs == 1) {
+    const bool narrow = m_.n_limbs == 1 && terms_->fits_narrow;
+    if (narrow) {
       const auto excess = static_cast<std::int32_t>(m_.dot_excess());
       for (std::size_t r = 0; r < block.n_rows; ++r) {
         row_terms[r] *= excess;
@@ -145,7 +146,7 @@ class DotRun {
       for (unsigned limb = 0; limb < m_.n_limbs; ++limb) {
         run_panel(panel, limb, block.n_rows);
       }
-      if (m_.n_limbs == 1) {
+      if (narrow) {
         k_.threshold_sums(sums_.data(), block.n_rows, row_terms,
                           terms_->narrow.data() + panel * kernels::kPanelUnits,
                           out.row(block.row0) + panel, out.n_words());

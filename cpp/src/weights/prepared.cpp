@@ -82,10 +82,14 @@ UnitTerms make_unit_terms(const PreparedMatrix& m, const std::int64_t* values) {
   if (m.layout == WeightLayout::bytes) {
     // One-limb sums, and so their terms, fit 32 bits; those of more limbs are not read from here.
     terms.narrow = AlignedArray<std::int32_t>(padded);
-    constexpr std::int64_t limit = 0x7FFFFFFF;
+    // A row's term stays below 2^26: twice 255 times the inputs of a dot product.
+    constexpr std::int64_t limit = std::int64_t{1} << 30;
     for (std::size_t unit = 0; unit < padded; ++unit) {
       terms.narrow[unit] =
           static_cast<std::int32_t>(std::clamp<std::int64_t>(terms.wide[unit], -limit, limit));
+      if (unit < m.n_units && terms.narrow[unit] != terms.wide[unit]) {
+        terms.fits_narrow = false;
+      }
     }
   }
   return terms;
@@ -155,7 +159,18 @@ PreparedMatrix prepare_own_weights(const std::int32_t* weights, std::size_t n_in
   return m;
 }
 
+std::int64_t unit_term(const RandomMatrix& matrix, std::int64_t threshold, std::int64_t weight_sum,
+                       bool signed_inputs) {
+  // Beyond what a sum can be, all thresholds are the same.
+  const std::int64_t beyond = 255 * static_cast<std::int64_t>(matrix.n_inputs) *
+                                  ((std::int64_t{1} << matrix.weight_bits) - 1) +
+                              1;
+  const std::int64_t t = std::clamp(threshold, -beyond, beyond);
+  return signed_inputs ? weight_sum + t : 2 * t;
+}
+
 PreparedMatrix prepare_matrix(const RandomMatrix& matrix, WeightLayout layout, bool signed_inputs,
+                              const std::vector<std::int64_t>& thresholds,
                               const RunOptions& options) {
   PreparedMatrix m;
   m.layout = layout;
@@ -173,7 +188,10 @@ PreparedMatrix prepare_matrix(const RandomMatrix& matrix, WeightLayout layout, b
   } else {
     reserve_bytes(m);
   }
-  std::vector<std::int64_t> terms(m.n_units, 0);
+  std::vector<std::int64_t> terms(m.n_units);
+  for (std::size_t unit = 0; unit < m.n_units; ++unit) {
+    terms[unit] = unit_term(matrix, thresholds[unit], 0, signed_inputs);
+  }
 
   // A chunk is the 128 units of a Philox block: 2 panels or 16 groups, so two threads never write
   // to one cache line.
@@ -206,7 +224,7 @@ PreparedMatrix prepare_matrix(const RandomMatrix& matrix, WeightLayout layout, b
         ((std::int64_t{1} << m.weight_bits) - 1) * static_cast<std::int64_t>(m.n_inputs);
     for (std::size_t unit = 0; unit < block_units && block * block_units + unit < m.n_units;
          ++unit) {
-      terms[block * block_units + unit] = sums[unit] - offset;
+      terms[block * block_units + unit] += sums[unit] - offset;
     }
   });
   m.terms = make_unit_terms(m, terms.data());

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "randprop/bit_matrix.hpp"
 #include "randprop/network.hpp"
@@ -19,6 +20,8 @@ enum class WeightLayout { planes, bytes };
 struct UnitTerms {
   AlignedArray<std::int64_t> wide;
   AlignedArray<std::int32_t> narrow;
+  // Whether `narrow` is `wide`, and a row's term more or less stays in 32 bits.
+  bool fits_narrow = true;
 };
 
 // One matrix, in one layout; see kernels.hpp for both.
@@ -36,8 +39,7 @@ struct PreparedMatrix {
 
   // planes: groups of 8 units.
   AlignedArray<std::uint64_t> planes;
-  // The sum of a unit's weights where inputs are read as -1 and +1 (twice that for weights of a
-  // caller), else 0.
+  // unit_term of each; of weights of a caller twice that, for thresholds of 0.
   UnitTerms terms;
 
   // bytes: panels of 64 units, one after the other, each limb of each a run of quads. A limb is
@@ -72,7 +74,12 @@ struct PreparedMatrix {
 
 // signed_inputs: the matrix reads bits as -1 and +1.
 PreparedMatrix prepare_matrix(const RandomMatrix& matrix, WeightLayout layout, bool signed_inputs,
+                              const std::vector<std::int64_t>& thresholds,
                               const RunOptions& options);
+// What the sum of a unit is held against. Where inputs are read as -1 and +1, z is 2 sum(w bit)
+// less the sum of the weights that read something.
+std::int64_t unit_term(const RandomMatrix& matrix, std::int64_t threshold, std::int64_t weight_sum,
+                       bool signed_inputs);
 // Weights of a caller, row i of `weights` those of unit i, each of magnitude below
 // max_own_weight; layout bytes.
 PreparedMatrix prepare_own_weights(const std::int32_t* weights, std::size_t n_inputs,

@@ -1,0 +1,37 @@
+// Maps whose units look at few inputs each.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "propagate/geometry.hpp"
+#include "randprop/bit_matrix.hpp"
+#include "randprop/threads.hpp"
+
+namespace randprop {
+
+// What units of a stage look at, in the order in which the definition draws it.
+struct FewInputs {
+  std::size_t fan_in = 0;
+  std::vector<std::uint32_t> inputs;  // unit i at i * fan_in: those of weight +1 first
+  std::vector<std::int64_t> thresholds;
+
+  std::size_t n_plus() const { return (fan_in + 1) / 2; }
+};
+
+// The output of a map, bits or counts. `dilations` has one number a channel where each has its own,
+// and is empty otherwise. signed_inputs: bits are read as -1 and +1. Beyond the result a thread
+// holds 64 bytes for each pixel of the padded image.
+template <typename View>
+FeatureMatrix propagate_few(const FewInputs& few, const Geometry& geometry,
+                            const std::vector<std::size_t>& dilations, bool signed_inputs,
+                            const View& x, const RunOptions& options);
+
+// How often each unit is set over all samples and positions.
+template <typename View>
+std::vector<std::uint64_t> count_few(const FewInputs& few, const Geometry& geometry,
+                                     const std::vector<std::size_t>& dilations, bool signed_inputs,
+                                     const View& x, const RunOptions& options);
+
+}  // namespace randprop
