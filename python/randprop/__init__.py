@@ -28,7 +28,7 @@ except ImportError as error:
 
 from randprop.bits import BitMatrix
 from randprop.config import show_config
-from randprop.network import Conv2D, Dense, StepNetwork, apply_weights
+from randprop.network import Conv1D, Conv2D, Dense, StepNetwork, apply_weights
 from randprop.readouts import Centroids, HammingNeighbors
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ _LAZY = {
 }
 
 __all__ = [
-    "BitMatrix", "Centroids", "Conv2D", "Dense", "Evaluation", "Evaluations",
+    "BitMatrix", "Centroids", "Conv1D", "Conv2D", "Dense", "Evaluation", "Evaluations",
     "HammingNeighbors", "Model", "QuantizedReadout", "RandpropDataWarning", "RidgeReadout",
     "StepClassifier", "StepNetwork", "StepTransformer", "SweepResult", "__version__",
     "apply_weights", "bit_chunks", "datasets", "evaluate", "evaluate_parallel", "export_c",

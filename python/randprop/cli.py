@@ -15,7 +15,8 @@ from randprop._tables import printable
 from randprop._validation import check_int
 from randprop.datasets import DATASETS
 from randprop.network.activations import ACTIVATIONS, step_names
-from randprop.network.stages import STAGES, Stage, parse_widths
+from randprop.network.spec import parse_widths
+from randprop.network.stages import STAGES, Stage
 from randprop.network.step_network import WEIGHT_BITS
 from randprop.readouts.registry import READOUTS, make_readout
 

@@ -17,7 +17,8 @@ from randprop.measure.results import Evaluation, Evaluations
 from randprop.measure.split import Split, load_split
 from randprop.network.activations import ACTIVATIONS
 from randprop.network.chain import chain
-from randprop.network.stages import Stage, Width
+from randprop.network.spec import Width
+from randprop.network.stages import Stage
 from randprop.network.step_network import StepNetwork
 from randprop.readouts.base import Readout
 from randprop.readouts.registry import label_of, make_readout
@@ -225,7 +226,7 @@ def _evaluation(
 def without_shapes(width: Width) -> Any:
     """Return a `width` to be checked before the data are there; images depend on their size."""
     entries = width if isinstance(width, tuple) else (width,)
-    images = any(isinstance(entry, Stage) and entry.reads_image for entry in entries)
+    images = any(isinstance(entry, Stage) and entry.input_dims > 1 for entry in entries)
     return None if images else width
 
 

@@ -31,7 +31,8 @@ from randprop.measure.sweep_result import Cell, SweepResult
 from randprop.measure.workers import check_workers, run_tasks, side_by_side
 from randprop.network.activations import ACTIVATIONS, smooth
 from randprop.network.chain import Chain, chain, make_network
-from randprop.network.stages import Stage, Width, check_stages
+from randprop.network.spec import Width, check_stages
+from randprop.network.stages import Stage
 from randprop.network.step_network import WEIGHT_BITS
 from randprop.network.weight_shapes import UNIFORM, check_weights
 from randprop.readouts.base import Readout

@@ -23,7 +23,7 @@ from randprop.model.container import (
     read_container,
 )
 from randprop.model.model import HasModel, Model, as_model
-from randprop.network.stages import read_stage
+from randprop.network.spec import read_stage
 from randprop.network.step_network import StepNetwork
 from randprop.readouts.base import Arrays, Readout, Take
 from randprop.readouts.registry import readout_kinds

@@ -15,7 +15,7 @@ from randprop.bits import BitMatrix
 from randprop.features import feature_names as names_of
 from randprop.model.data_checks import DataWatch
 from randprop.model.scaling import check_features, check_range, choose_range, propagate_table
-from randprop.network.stages import Width
+from randprop.network.spec import Width
 from randprop.network.step_network import StepNetwork
 from randprop.readouts.base import Readout, snapshot
 from randprop.readouts.centroids import Centroids

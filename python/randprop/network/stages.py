@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 import randprop._core as _core
 from randprop._registry import Registry
@@ -24,10 +23,7 @@ from randprop._validation import (
     told,
 )
 
-__all__ = [
-    "STAGES", "WEIGHT_BITS", "Conv1D", "Conv2D", "Dense", "Shape", "Stage", "Width", "check_image",
-    "check_stages", "parse_widths", "read_stage", "resolve", "shapes_of",
-]  # fmt: skip
+__all__ = ["MAX_WIDTH", "STAGES", "WEIGHT_BITS", "Conv1D", "Conv2D", "Dense", "Shape", "Stage"]
 
 MAX_WIDTH = 1 << 28
 MAX_FAN_IN = 65536
@@ -88,7 +84,9 @@ class Stage:
             value = getattr(self, entry.name)
             if entry.name not in self.always_shown and value != entry.default:
                 several = f"<{self.n_units()} integers>"
-                shown.append(f"{entry.name}={several if entry.name == 'thresholds' else repr(value)}")
+                shown.append(
+                    f"{entry.name}={several if entry.name == 'thresholds' else repr(value)}"
+                )
         return f"{type(self).__name__}({', '.join(shown)})"
 
     @property
@@ -103,6 +101,10 @@ class Stage:
     def inputs_a_unit(self, shape: Shape) -> int:
         """Return how many inputs a unit can look at: columns of its weights."""
         raise NotImplementedError
+
+    def n_positions(self, shape: Shape) -> int:
+        """Return at how many places a unit's bit is taken, before any count."""
+        return 1
 
     def n_units(self) -> int:
         """Return how many units have weights of their own: rows of the weights."""
@@ -122,7 +124,7 @@ class Stage:
         return described
 
     def _shared(self, weight_bits: int) -> dict[str, Any]:
-        """What the core is told of every kind."""
+        """Return what the core is told of every kind."""
         given = self.thresholds
         return {
             "weight_bits": self.weight_bits or weight_bits,
@@ -140,20 +142,6 @@ def _check_bias(bias: Any) -> float:
     if number < 0.0:
         raise ValueError(f"bias must be at least 0, got {number}")
     return number
-
-
-def resolve(stage: Stage, shape: Shape, weight_bits: int, *, reads_bytes: bool) -> Stage:
-    """Return a stage for inputs of a shape: `fan_in` checked, a share as `bias` made an integer."""
-    n_inputs = stage.inputs_a_unit(shape)
-    if stage.fan_in is not None and stage.fan_in > n_inputs:
-        raise ValueError(f"fan_in is {stage.fan_in}, but a unit has {n_inputs} inputs")
-    if not isinstance(stage.bias, float):
-        return stage
-    largest = stage.fan_in or n_inputs * (2 ** (stage.weight_bits or weight_bits) - 1)
-    bias = math.floor(stage.bias * (255 if reads_bytes else 1) * largest + 0.5)
-    if bias >= 2**31:
-        raise ValueError(f"bias {stage.bias} makes thresholds to {bias}, beyond 2**31")
-    return replace(stage, bias=bias)
 
 
 @STAGES.kind
@@ -303,18 +291,24 @@ class Conv2D(Stage):
         -------
         tuple of int
         """
-        sizes = _input_sizes("image", image, ("height", "width", "channels"))
-        numbers = map(_both, (self.kernel, self.stride, self.padding, self.dilation))
-        places = [
-            _places("an image", size, *given)
-            for size, given in zip(sizes[:2], zip(*numbers, strict=True), strict=True)
-        ]
+        places = self._map(image)
         if self.pool is not None:
             grid = _both(self.pool)
             if any(g > p for g, p in zip(grid, places, strict=True)):
                 raise ValueError(f"pool {grid} is larger than the map of {tuple(places)}")
             places = list(grid)
         return (*places, self.channels)
+
+    def n_positions(self, shape: Shape) -> int:  # noqa: D102
+        return math.prod(self._map(shape))
+
+    def _map(self, image: Shape) -> list[int]:
+        sizes = _input_sizes("image", image, ("height", "width", "channels"))
+        numbers = map(_both, (self.kernel, self.stride, self.padding, self.dilation))
+        return [
+            _places("an image", size, *given)
+            for size, given in zip(sizes[:2], zip(*numbers, strict=True), strict=True)
+        ]
 
     def inputs_a_unit(self, shape: Shape) -> int:  # noqa: D102
         return math.prod(_both(self.kernel)) * shape[-1]
@@ -424,12 +418,16 @@ class Conv1D(Stage):
         -------
         tuple of int
         """
-        length, _ = _input_sizes("series", series, ("length", "channels"))
-        dilation = 1 if isinstance(self.dilation, str) else self.dilation
-        places = _places("a series", length, self.kernel, self.stride, self.padding, dilation)
+        places = self.n_positions(series)
         if self.pool is not None and self.pool > places:
             raise ValueError(f"pool {self.pool} is larger than the map of {places}")
         return (self.pool or places, self.channels)
+
+    def n_positions(self, shape: Shape) -> int:
+        """Return the positions of the map; with drawn dilations those of the smallest."""
+        length, _ = _input_sizes("series", shape, ("length", "channels"))
+        dilation = 1 if isinstance(self.dilation, str) else self.dilation
+        return _places("a series", length, self.kernel, self.stride, self.padding, dilation)
 
     def inputs_a_unit(self, shape: Shape) -> int:  # noqa: D102
         return self.kernel * shape[-1]
@@ -453,96 +451,3 @@ def _check_dilation(value: Any) -> int:
     if isinstance(value, str):
         raise ValueError(f"dilation must be an integer or 'log', got {value!r}")
     return check_int("dilation", value, 1, MAX_WIDTH)
-
-
-Width = int | Stage | Iterable[int | Stage] | None
-
-
-def check_stages(width: Width, n_features: int, n_stages: int) -> tuple[Stage, ...]:
-    """Return the stages that the argument `width` stands for."""
-
-    def check(name: str, entry: object) -> Stage:
-        return entry if isinstance(entry, Stage) else Dense(check_int(name, entry, 1, MAX_WIDTH))
-
-    if width is None:
-        return (Dense(n_features),) * n_stages
-    if isinstance(width, Iterable) and not isinstance(width, (str, bytes)):
-        stages = tuple(check(f"width[{m}]", entry) for m, entry in enumerate(width))
-        if len(stages) != n_stages:
-            raise ValueError(
-                f"width must name {n_stages} widths, one for each matrix "
-                f"(layers + 1), got {len(stages)}"
-            )
-        return stages
-    return (check("width", width),) * n_stages
-
-
-def check_image(input_shape: Iterable[int] | None, n_features: int, reader: Stage) -> Shape:
-    """Return `input_shape` as (height, width, channels) of `n_features` in all."""
-    if input_shape is None:
-        raise ValueError(f"a network that begins with a {type(reader).__name__} needs input_shape")
-    sizes = tuple(check_ints("input_shape", input_shape, 1, MAX_WIDTH))
-    if len(sizes) != 3:
-        raise ValueError(f"input_shape must be (height, width, channels), got {sizes}")
-    if math.prod(sizes) != n_features:
-        raise ValueError(
-            f"input_shape {sizes} has {math.prod(sizes)} features, the network {n_features}"
-        )
-    return sizes
-
-
-def shapes_of(stages: Iterable[Stage], shape: Shape) -> tuple[Shape, ...]:
-    """Return the shape of the input and of the output of each stage of a chain."""
-    shapes = [shape]
-    for m, stage in enumerate(stages):
-        if stage.reads_image and len(shape) != 3:
-            raise ValueError(
-                f"width[{m}] is a {type(stage).__name__} and reads an image, "
-                f"but width[{m - 1}] is not one"
-            )
-        try:
-            shape = stage.output_shape(shape)
-        except ValueError as error:
-            raise ValueError(f"width[{m}]: {error}") from None
-        check_int(f"output of width[{m}]", math.prod(shape), 1, MAX_WIDTH)
-        shapes.append(shape)
-    return tuple(shapes)
-
-
-def read_stage(found: Any) -> Stage:
-    """Return the stage of which `Stage.described` told a file."""
-    if not isinstance(found, dict):
-        return Dense(found)
-    fields = dict(found)
-    kind = fields.pop("kind", "Conv2D")
-    if not isinstance(kind, str) or kind not in STAGES:
-        raise ValueError(f"a stage {told(kind)}")
-    stage = STAGES[kind](**fields)
-    if stage.described() != found:
-        raise ValueError(f"a {kind} that is not as a file spells it, with all its members")
-    return stage
-
-
-def parse_widths(text: str) -> list[int | Stage]:
-    """Return what ``512``, ``512,256`` or ``Conv2D(16, kernel=3), 256`` stands for."""
-    import ast
-
-    try:
-        parsed = ast.parse(f"[{text}]", mode="eval").body
-        assert isinstance(parsed, ast.List)
-        found: list[int | Stage] = []
-        for node in parsed.elts:
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-                arguments = [ast.literal_eval(value) for value in node.args]
-                named = {word.arg or "": ast.literal_eval(word.value) for word in node.keywords}
-                found.append(STAGES[node.func.id](*arguments, **named))
-            else:
-                found.append(check_int("a width", ast.literal_eval(node), 1, MAX_WIDTH))
-        if not found:
-            raise ValueError("none")
-    except (ValueError, TypeError, SyntaxError, KeyError, AssertionError, RecursionError) as error:
-        raise ValueError(
-            f"expected a width or a list of widths and stages ({', '.join(STAGES)}), such as 512 "
-            f"or 'Conv2D(16, kernel=3), 256', got {text!r} ({error})"
-        ) from None
-    return found

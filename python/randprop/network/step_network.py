@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -12,24 +13,15 @@ from numpy.typing import ArrayLike, NDArray
 
 import randprop._core as _core
 from randprop._tables import text_table
-from randprop._validation import check_choice, check_int, check_threads
+from randprop._validation import check_choice, check_int, check_threads, told
 from randprop.bits import BitMatrix, Features, trusted_bits
 from randprop.network.activations import ACTIVATIONS, step_names
+from randprop.network.calibrate import largest_sum, n_positions, search_thresholds
 from randprop.network.inputs import as_input
-from randprop.network.stages import (
-    MAX_WIDTH,
-    Dense,
-    Shape,
-    Stage,
-    Width,
-    check_image,
-    check_stages,
-    shapes_of,
-)
+from randprop.network.spec import Width, check_input_shape, check_stages, resolve_all, shapes_of
+from randprop.network.stages import MAX_WIDTH, WEIGHT_BITS, Dense, Shape, Stage
 
-__all__ = ["WEIGHT_BITS", "StepNetwork"]
-
-WEIGHT_BITS = (1, 2, 4, 8, 24)
+__all__ = ["StepNetwork"]
 
 
 class StepNetwork:
@@ -45,18 +37,22 @@ class StepNetwork:
         Inputs of the first matrix.
     layers : int, default=0
         Hidden layers; there are ``layers + 1`` weight matrices.
+    stages : sequence of Dense, Conv1D, Conv2D or int, optional
+        The chain, in place of `layers` and `width`; an int is the units of a `Dense`. A `Conv2D`
+        reads the image of the input or of the `Conv2D` before it, a `Conv1D` a series.
     width : int, Dense, Conv2D, or sequence of them, optional
-        Outputs of every matrix, or of each of the ``layers + 1``. Default: `n_features`. A
-        `Conv2D` reads the image of the input or of the `Conv2D` before it.
+        Outputs of every matrix, or of each of the ``layers + 1``. Default: `n_features`.
     weight_bits : {1, 2, 4, 8, 24}, default=8
-        Bits of a weight. 24 is, up to a scale, the network with float32 weights.
+        Bits of a weight of stages that do not say. 24 is, up to a scale, the network with float32 weights.
     activation : {"step", "sign"}, default="step"
-        The output bit is z > 0 for both; the next matrix reads it as 0 or 1, or as -1 or +1.
+        How a stage reads the bits of the one before: as 0 or 1, or as -1 or +1. Its own bit is
+        z > t for both, with t the unit's threshold, 0 unless its stage has others.
     seed : int, default=0
         In [0, 2**64).
-    input_shape : (int, int, int), optional
-        Height, width and channels of the input, whose features stand in the order
-        (y, x, channel). Needed where the first matrix is a `Conv2D`, ignored otherwise.
+    input_shape : (int, int, int) or (int, int), optional
+        Height, width and channels of the input, whose features stand in the order (y, x, channel),
+        where the first stage is a `Conv2D`; length and channels, in the order (time, channel),
+        where it is a `Conv1D`. Ignored otherwise.
 
     References
     ----------
@@ -80,6 +76,7 @@ class StepNetwork:
         n_features: int,
         layers: int = 0,
         *,
+        stages: Iterable[int | Stage] | None = None,
         width: Width = None,
         weight_bits: int = 8,
         activation: str = "step",
@@ -87,27 +84,34 @@ class StepNetwork:
         input_shape: Iterable[int] | None = None,
     ) -> None:
         self._n_features = check_int("n_features", n_features, 1, MAX_WIDTH)
-        self._stages = check_stages(
-            width, self._n_features, check_int("layers", layers, 0, 100_000) + 1
-        )
-        first = self._stages[0]
-        shape: Shape = (self._n_features,)
-        if first.reads_image:
-            shape = check_image(input_shape, self._n_features, first)
-        self._shapes = shapes_of(self._stages, shape)
-        self._widths = tuple(math.prod(shape) for shape in self._shapes[1:])
+        n_stages = check_int("layers", layers, 0, 100_000) + 1
+        name, given = ("width", width) if stages is None else ("stages", stages)
+        if stages is not None:
+            if width is not None or n_stages != 1:
+                raise ValueError("stages is in place of layers and width; give one or the other")
+            if isinstance(stages, (str, bytes, Stage)) or not isinstance(stages, Iterable):
+                raise TypeError(f"stages must be a sequence of stages, got {told(stages)}")
+            given = tuple(stages)
+            n_stages = len(given)
+        chain = check_stages(given, self._n_features, n_stages, name)
         self._weight_bits = int(check_choice("weight_bits", weight_bits, WEIGHT_BITS))
+        shape = check_input_shape(input_shape, self._n_features, chain[0])
+        self._shapes = shapes_of(chain, shape, name)
+        self._stages = resolve_all(chain, self._shapes, self._weight_bits, name)
+        self._widths = tuple(math.prod(shape) for shape in self._shapes[1:])
         self._activation = str(check_choice("activation", activation, step_names()))
         self._seed = check_int("seed", seed, 0, 2**64 - 1)
+        self._core = self._make_core(self._stages)
+
+    def _make_core(self, stages: Sequence[Stage]) -> _core.Network:
         bits = ACTIVATIONS[self._activation].bits
         assert bits is not None
-        self._core = _core.Network(
-            self._n_features,
-            [stage.core(self._weight_bits) for stage in self._stages],
-            bits,
-            self._seed,
-            shape if first.reads_image else None,
-        )
+        image: Shape | None = None
+        if self._stages[0].input_dims > 1:
+            shape = self._shapes[0]
+            image = shape if len(shape) == 3 else (shape[0], 1, shape[1])
+        cores = [stage.core(self._weight_bits) for stage in stages]
+        return _core.Network(self._n_features, cores, bits, self._seed, image)
 
     @property
     def n_features(self) -> int:
@@ -136,18 +140,20 @@ class StepNetwork:
 
     @property
     def shapes(self) -> tuple[Shape, ...]:
-        """Shape of the input and of the output of each stage: (n,) or (height, width, channels)."""
+        """Shape of the input and of the output of each stage: (n,) or (..., channels)."""
         return self._shapes
 
     @property
     def matrices(self) -> tuple[int | Stage, ...]:
-        """Each of the ``layers + 1`` matrices: its width, or the `Conv2D` that it is."""
-        return tuple(stage.units if isinstance(stage, Dense) else stage for stage in self._stages)
+        """Each of the ``layers + 1`` stages: of a plain `Dense` its width."""
+        return tuple(
+            stage.units if stage == Dense(stage.n_units()) else stage for stage in self._stages
+        )
 
     @property
     def input_shape(self) -> Shape | None:
-        """Height, width and channels of the input where the first matrix is a `Conv2D`."""
-        return self._shapes[0] if self._stages[0].reads_image else None
+        """Shape of the input where the first stage is a convolution."""
+        return self._shapes[0] if self._stages[0].input_dims > 1 else None
 
     @property
     def weight_bits(self) -> int:
@@ -257,6 +263,81 @@ class StepNetwork:
         m = check_int("m", m, 0, self.layers)
         return self._propagate(X, m, m + 1, _core.Keep.last, n_threads)[-1]
 
+    def calibrate(self, X: Features, *, n_threads: int | None = None) -> StepNetwork:
+        """Return this network with thresholds made from data, without labels.
+
+        The thresholds of a stage become quantiles of its sums over the samples and positions, each
+        unit's its own, spread evenly: hardly a unit is dead, whatever the scale of the features.
+        Stages are taken in turn, each on what the calibrated ones before it give. Thresholds or a
+        bias that a stage had are replaced.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features), dtype uint8, or BitMatrix
+            As in `propagate`; at least one sample.
+        n_threads : int, optional
+            As in `propagate`.
+
+        Returns
+        -------
+        StepNetwork
+            A new one. Its thresholds are part of it: of the models and files that hold it too.
+
+        Examples
+        --------
+        >>> import randprop
+        >>> X_train, y_train, X_test, y_test = randprop.datasets.load_digits()
+        >>> network = randprop.StepNetwork(64, width=100)
+        >>> sorted(set(network.propagate(X_train[:100]).to_array().mean(axis=0).round(0)))
+        [0.0, 1.0]
+        >>> network.calibrate(X_train).thresholds(0)[:3]
+        array([ 3095,  9175, -4461])
+        """
+        threads = check_threads(n_threads)
+        features = as_features("X", X)
+        check_columns(features, self._n_features)
+        if not len(features):
+            raise ValueError("X must hold at least one sample, got 0")
+        network = self
+        for m in range(self.n_stages):
+            network = network._calibrated_stage(m, features, threads)
+            if m + 1 < self.n_stages:
+                features = network.propagate_stage(m, features, n_threads=threads)
+        return network
+
+    def _calibrated_stage(self, m: int, features: Features, threads: int) -> StepNetwork:
+        stage, shape = self._stages[m], self._shapes[m]
+        reads_bytes = not isinstance(features, BitMatrix)
+        places = n_positions(stage, shape, self._core.dilations(m))
+
+        def with_thresholds(thresholds: NDArray[np.int64]) -> tuple[Stage, ...]:
+            made = replace(stage, bias=0, thresholds=tuple(thresholds.tolist()))
+            return (*self._stages[:m], made, *self._stages[m + 1 :])
+
+        def count_above(thresholds: NDArray[np.int64]) -> NDArray[np.int64]:
+            core = self._make_core(with_thresholds(thresholds)[: m + 1])
+            if isinstance(features, BitMatrix):
+                return core.count_set_bits(features.words, features.n_bits, m, threads)
+            return core.count_set_bytes(features, m, threads)
+
+        largest = largest_sum(stage, shape, self._weight_bits, reads_bytes=reads_bytes)
+        found = search_thresholds(count_above, places * len(features), largest)
+        return StepNetwork(**{**self._arguments(), "stages": with_thresholds(found)})
+
+    def thresholds(self, m: int) -> NDArray[np.int64]:
+        """Return the thresholds of stage `m`: of each unit the number that its sum must exceed.
+
+        Parameters
+        ----------
+        m : int
+            In [0, layers].
+
+        Returns
+        -------
+        ndarray of shape (n_units,), dtype int64
+        """
+        return self._core.thresholds(check_int("m", m, 0, self.layers))
+
     def advance(
         self, m: int, train: Features, test: Features, *, n_threads: int | None = None
     ) -> tuple[Features, Features]:
@@ -277,9 +358,9 @@ class StepNetwork:
         Returns
         -------
         ndarray of shape (n_out, n_in), dtype int32
-            For a `Conv2D` of shape (channels, kernel**2 * channels_in). Odd integers in
-            [1 - 2**weight_bits, 2**weight_bits - 1]. The real weight is this divided by
-            ``2**weight_bits * sqrt(n_in)``.
+            For a convolution of shape (channels, inputs of a patch). Odd integers in
+            [1 - 2**weight_bits, 2**weight_bits - 1]; the real weight is this divided by
+            ``2**weight_bits * sqrt(n_in)``. Where a stage has a `fan_in`, -1, 0 and +1.
         """
         return self._core.weights(check_int("m", m, 0, self.layers))
 
@@ -297,14 +378,16 @@ class StepNetwork:
             outputs = self._core.propagate_bits(X.words, X.n_bits, first, last, keep, threads)
         else:
             outputs = self._core.propagate_bytes(X, first, last, keep, threads)
-        widths = self._widths[last - len(outputs) : last]
-        return [trusted_bits(words, n_bits) for words, n_bits in zip(outputs, widths, strict=True)]
+        behind = range(last - len(outputs), last)
+        return [
+            output if self._stages[m].gives_bytes else trusted_bits(output, self._widths[m])
+            for m, output in zip(behind, outputs, strict=True)
+        ]
 
     def _arguments(self) -> dict[str, Any]:
         return {
             "n_features": self._n_features,
-            "layers": self.layers,
-            "width": self._stages,
+            "stages": self._stages,
             "weight_bits": self._weight_bits,
             "activation": self._activation,
             "seed": self._seed,
@@ -324,15 +407,18 @@ class StepNetwork:
 
     def __repr__(self) -> str:
         matrices = self.matrices
-        if set(matrices) == {self._n_features}:
-            width = ""
+        if any(stage.gives_bytes or stage.input_dims == 2 for stage in self._stages) or any(
+            stage != Dense(stage.n_units()) for stage in self._stages if stage.input_dims == 1
+        ):
+            chain = f", stages={list(matrices)}"
+        elif set(matrices) == {self._n_features}:
+            chain = f", layers={self.layers}"
         elif len(set(matrices)) == 1:
-            width = f", width={matrices[0]}"
+            chain = f", layers={self.layers}, width={matrices[0]}"
         else:
-            width = f", width={matrices}"
+            chain = f", layers={self.layers}, width={matrices}"
         shape = f", input_shape={self.input_shape}" if self.input_shape else ""
         return (
-            f"StepNetwork({self._n_features}, layers={self.layers}{width}, "
-            f"weight_bits={self._weight_bits}, activation={self._activation!r}, seed={self._seed}"
-            f"{shape})"
+            f"StepNetwork({self._n_features}{chain}, weight_bits={self._weight_bits}, "
+            f"activation={self._activation!r}, seed={self._seed}{shape})"
         )

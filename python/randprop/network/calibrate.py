@@ -1,0 +1,60 @@
+"""Thresholds from data without labels, so that hardly a unit is dead whatever the scale of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from randprop.network.stages import Conv1D, Shape, Stage
+
+__all__ = ["largest_sum", "n_positions", "search_thresholds"]
+
+_GOLDEN = 0x9E3779B9
+Integers = NDArray[np.int64]
+
+
+def search_thresholds(
+    count_above: Callable[[Integers], Integers], n_values: Integers, largest: int
+) -> Integers:
+    """Return a threshold for each unit at a quantile of its sums that its number chooses.
+
+    That of unit i is the ``(a n) >> 32``-th smallest, from 0, of its n sums, with
+    ``a = ((i + 1) * 0x9E3779B9) mod 2**32``. It is found by halving: a sum is never stored.
+
+    Parameters
+    ----------
+    count_above : callable
+        How many sums of each unit lie above a threshold.
+    n_values : ndarray of shape (n_units,)
+        Sums of each unit.
+    largest : int
+        Above the magnitude of any sum.
+    """
+    ranks = [(((i + 1) * _GOLDEN % 2**32) * int(n)) >> 32 for i, n in enumerate(n_values.tolist())]
+    most_above = n_values - np.array(ranks, dtype=np.int64) - 1
+    # At `low` more sums lie above than may, at `high` no more.
+    low = np.full(len(n_values), -largest, dtype=np.int64)
+    high = np.full(len(n_values), largest, dtype=np.int64)
+    while (high - low > 1).any():
+        middle = low + (high - low) // 2
+        fits = count_above(middle) <= most_above
+        high[fits] = middle[fits]
+        low[~fits] = middle[~fits]
+    return high
+
+
+def largest_sum(stage: Stage, shape: Shape, weight_bits: int, *, reads_bytes: bool) -> int:
+    """Return a number above the magnitude of any sum of a stage."""
+    top = 255 if reads_bytes else 1
+    if stage.fan_in is not None:
+        return top * stage.fan_in + 1
+    return top * stage.inputs_a_unit(shape) * (2 ** (stage.weight_bits or weight_bits) - 1) + 1
+
+
+def n_positions(stage: Stage, shape: Shape, dilations: Integers) -> Integers:
+    """Return the positions of each unit's map."""
+    if isinstance(stage, Conv1D) and len(dilations):
+        return (shape[0] - dilations * (stage.kernel - 1) - 1) // stage.stride + 1
+    return np.full(stage.n_units(), stage.n_positions(shape), dtype=np.int64)
