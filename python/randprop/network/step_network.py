@@ -294,8 +294,7 @@ class StepNetwork:
         array([ 3095,  9175, -4461])
         """
         threads = check_threads(n_threads)
-        features = as_features("X", X)
-        check_columns(features, self._n_features)
+        features = as_input(X, self._n_features)
         if not len(features):
             raise ValueError("X must hold at least one sample, got 0")
         network = self
