@@ -172,7 +172,7 @@ def test_bad_convolution(arguments, message):
         ({"width": Conv2D(2, 5), "input_shape": (4, 4, 1)}, "kernel of 5 does not fit an image"),
         (
             {"layers": 1, "width": [3, Conv2D(2, 3)]},
-            r"width\[1\] is a Conv2D and reads an image, but width\[0\] is not one",
+            r"width\[1\] is a Conv2D and reads an image, but width\[0\] is a Dense",
         ),
         (
             {"layers": 1, "width": [Conv2D(2, 3), Conv2D(2, 3)], "input_shape": (4, 4, 1)},

@@ -109,8 +109,8 @@ std::shared_ptr<Class> make_stage(Map map, unsigned weight_bits, std::size_t fan
 void register_stages(py::module_& module) {
   using Thresholds = std::optional<Array<std::int64_t>>;
   const auto common = [](auto&& define) {
-    define(py::arg("weight_bits"), py::arg("fan_in"), py::arg("bias"),
-           py::arg("thresholds").noconvert());
+    define(py::arg("weight_bits"), py::arg("fan_in") = 0, py::arg("bias") = 0,
+           py::arg("thresholds").noconvert() = py::none());
   };
   common([&](const auto&... shared) {
     py::class_<DenseStage, Held<DenseStage>>(module, "Dense")

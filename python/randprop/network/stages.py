@@ -199,13 +199,12 @@ class Dense(Stage):
 
 
 def _places(name: str, size: int, kernel: int, stride: int, padding: int, dilation: int) -> int:
-    """Return how many patches fit along one direction."""
+    """Return how many patches fit along one direction; `name` is what errors call the input."""
     reach = dilation * (kernel - 1) + 1
     if reach > size + 2 * padding:
         spread = f" with a dilation of {dilation}" if dilation > 1 else ""
         raise ValueError(
-            f"a kernel of {kernel}{spread} does not fit {name} of {size} with a padding of "
-            f"{padding}"
+            f"a kernel of {kernel}{spread} does not fit {name} with a padding of {padding}"
         )
     return (size + 2 * padding - reach) // stride + 1
 
@@ -222,8 +221,8 @@ def _input_sizes(name: str, shape: Shape, wanted: tuple[str, ...]) -> list[int]:
 class Conv2D(Stage):
     """Convolution: every patch of an image goes through the same random map.
 
-    Output unit i is channel i, input k is ``(dy * kernel_x + dx) * channels_in + c``; pixels outside
-    the image add nothing to a sum, whatever the activation. Images are rows in the order
+    Output unit i is channel i, input k is ``(dy * kernel_x + dx) * channels_in + c``; pixels
+    outside the image add nothing to a sum, whatever the activation. Images are rows in the order
     (y, x, channel), channel fastest.
 
     Parameters
@@ -306,7 +305,7 @@ class Conv2D(Stage):
         sizes = _input_sizes("image", image, ("height", "width", "channels"))
         numbers = map(_both, (self.kernel, self.stride, self.padding, self.dilation))
         return [
-            _places("an image", size, *given)
+            _places(f"an image of {sizes[0]} x {sizes[1]}", size, *given)
             for size, given in zip(sizes[:2], zip(*numbers, strict=True), strict=True)
         ]
 
@@ -350,8 +349,8 @@ def _check_pair(name: str, value: Any, low: int) -> Pair:
 class Conv1D(Stage):
     """Convolution along a series: every stretch of it goes through the same random map.
 
-    Output unit i is channel i, input k is ``d * channels_in + c``; what lies outside the series adds
-    nothing to a sum. Series are rows in the order (time, channel), channel fastest.
+    Output unit i is channel i, input k is ``d * channels_in + c``; what lies outside the series
+    adds nothing to a sum. Series are rows in the order (time, channel), channel fastest.
 
     Parameters
     ----------
@@ -427,7 +426,7 @@ class Conv1D(Stage):
         """Return the positions of the map; with drawn dilations those of the smallest."""
         length, _ = _input_sizes("series", shape, ("length", "channels"))
         dilation = 1 if isinstance(self.dilation, str) else self.dilation
-        return _places("a series", length, self.kernel, self.stride, self.padding, dilation)
+        return _places(f"a series of {length}", length, self.kernel, self.stride, self.padding, dilation)
 
     def inputs_a_unit(self, shape: Shape) -> int:  # noqa: D102
         return self.kernel * shape[-1]

@@ -43,7 +43,8 @@ class StepNetwork:
     width : int, Dense, Conv2D, or sequence of them, optional
         Outputs of every matrix, or of each of the ``layers + 1``. Default: `n_features`.
     weight_bits : {1, 2, 4, 8, 24}, default=8
-        Bits of a weight of stages that do not say. 24 is, up to a scale, the network with float32 weights.
+        Bits of a weight of stages that do not say. 24 is, up to a scale, the network with float32
+        weights.
     activation : {"step", "sign"}, default="step"
         How a stage reads the bits of the one before: as 0 or 1, or as -1 or +1. Its own bit is
         z > t for both, with t the unit's threshold, 0 unless its stage has others.
