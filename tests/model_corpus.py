@@ -13,6 +13,7 @@ import numpy as np
 
 from model_containers import containers, damage, missing, texts
 from model_files_made import Case, I, Text, U, array, base, changed, each, member, spell
+from model_stages import stages
 
 __all__ = ["corpus"]
 
@@ -21,7 +22,7 @@ def corpus() -> list[Case]:
     """Return all cases; their names differ."""
     parts = (
         containers, damage, texts, missing, networks, convolutions, ranges, labels, readouts,
-        quantized, ridge, neighbors, names,
+        quantized, ridge, neighbors, names, stages,
     )  # fmt: skip
     cases = [case for part in parts for case in part()]
     assert len({case.name for case in cases}) == len(cases)
@@ -315,9 +316,9 @@ def ridge() -> Iterator[Case]:
             return made
 
         put = array(name)
-        yield from each(name, True, {"1e299": first(1e299), "-1e299": first(-1e299)}, put, "ridge")
+        yield from each(name, True, {"1e296": first(1e296), "-1e296": first(-1e296)}, put, "ridge")
         yield from each(name, False, {
-            "beyond": first(1.0000001e299), "NaN": first(np.nan), "infinity": first(-np.inf),
+            "beyond": first(1.0000001e296), "NaN": first(np.nan), "infinity": first(-np.inf),
             "f4": first(0).astype("f4"), "i8": first(0).astype("i8"),
             "another shape": first(0)[:1],
         }, put, "ridge")  # fmt: skip

@@ -116,6 +116,25 @@ def test_known_answers_by_reference(case: dict[str, Any]) -> None:
     assert thresholds[0].tolist() == case.get("thresholds", thresholds[0].tolist())
 
 
+@pytest.mark.parametrize("case", CASES, ids=[case["about"][:40] for case in CASES])
+def test_known_answers_of_models(case: dict[str, Any], tmp_path: Path) -> None:
+    network = network_of(case)
+    if "calibrate_samples" in case:
+        network = network.calibrate(
+            known_input(case["input"], case["calibrate_samples"], case["n_features"])
+        )
+    X = known_input(case["input"], case["n_samples"], case["n_features"])
+    readout = randprop.Centroids().fit(network.propagate(X), np.arange(len(X)) % 2)
+    model = randprop.Model(network, readout)
+    randprop.save(model, tmp_path / "model")
+    loaded = randprop.load(tmp_path / "model")
+    assert known_rows(as_rows(loaded.propagate(X))) == case["outputs"]
+    data = (tmp_path / "model").read_bytes()
+    found = randprop._core.read_model_and_predict(data, X.astype(np.float64), 1)
+    np.testing.assert_array_equal(model.classes_[found], model.predict(X))
+    assert_onnx_equals(model, X, tmp_path / "model.onnx")
+
+
 def conv_sizes(draw: Any, size: int) -> tuple[int, int, int, int]:
     """Draw kernel, stride, padding and dilation that fit one side of a map."""
     kernel = draw(st.integers(1, min(size, 5)))
@@ -309,3 +328,60 @@ def test_repr_and_summary() -> None:
     assert "Conv2D  2 x 1 x 6" in network.summary()
     assert network.matrices == (conv, 9)
     assert "3 integers" in repr(Dense(3, thresholds=[1, 2, 3]))
+
+
+READOUTS = [
+    randprop.Centroids(),
+    randprop.Centroids(metric="cosine"),
+    randprop.RidgeReadout(),
+    randprop.HammingNeighbors(2),
+]
+CHAINS: dict[str, tuple[list[Any], tuple[int, ...] | None]] = {
+    "bits": ([Dense(40, fan_in=3, bias=0.1), Dense(50, weight_bits=2)], None),
+    "counts": ([Conv2D(9, (3, 2), fan_in=4, pool=(2, 3), dilation=(1, 2))], (6, 8, 1)),
+    "series": ([Conv1D(30, 5, dilation="log", fan_in=4, bias=0.2, pool=1)], (16, 3)),
+    "both": ([Conv1D(8, 3, 2, 1, pool=4), Conv1D(6, 2, dilation=2), 33], (24, 2)),
+}
+
+
+def assert_onnx_equals(model: randprop.Model, X: np.ndarray, path: Path) -> None:
+    """Compare what ONNX Runtime makes of an exported model."""
+    onnxruntime = pytest.importorskip("onnxruntime")
+    randprop.export_onnx(model, path)
+    session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
+    label, _, behind = session.run(None, {"X": X})
+    features = model.propagate(X)
+    np.testing.assert_array_equal(
+        behind, features.to_array() if isinstance(features, BitMatrix) else features
+    )
+    np.testing.assert_array_equal(label, model.predict(X))
+
+
+@pytest.mark.parametrize("chain", CHAINS)
+def test_models_of_stages_in_files(chain: str, tmp_path: Path) -> None:
+    stages, shape = CHAINS[chain]
+    X = random_bytes(1, 60, 48)
+    y = np.arange(60) % 4
+    plain = StepNetwork(48, stages=stages, input_shape=shape, seed=5)
+    for number, network in enumerate([plain, plain.calibrate(X)]):
+        features = network.propagate(X)
+        for readout in READOUTS:
+            fitted = readout.fresh().fit(features, y)
+            models = [randprop.Model(network, fitted)]
+            if type(fitted) is not randprop.HammingNeighbors and fitted.parameters != ("metric",):
+                models.append(models[0].quantize())
+            for model in models:
+                path = tmp_path / f"{number}"
+                randprop.save(model, path)
+                loaded = randprop.load(path)
+                assert loaded.network == network
+                assert loaded.readout.reads_bits != network.gives_bytes
+                np.testing.assert_array_equal(loaded.predict(X), model.predict(X))
+                found = randprop._core.read_model_and_predict(
+                    path.read_bytes(), X.astype(np.float64), 2
+                )
+                np.testing.assert_array_equal(model.classes_[found], model.predict(X))
+                if type(fitted) is not randprop.HammingNeighbors:
+                    assert_onnx_equals(model, X, tmp_path / "model.onnx")
+                randprop.save(loaded, tmp_path / "again")
+                assert (tmp_path / "again").read_bytes() == path.read_bytes()

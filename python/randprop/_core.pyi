@@ -1,5 +1,6 @@
 import enum
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,25 +33,57 @@ def philox4x32_10(counter: Sequence[int], key: Sequence[int]) -> list[int]: ...
 def empty_words(n_samples: int, n_bits: int) -> NDArray[np.uint64]: ...
 
 class Dense:
-    def __init__(self, units: int, weight_bits: int) -> None: ...
+    def __init__(
+        self,
+        units: int,
+        weight_bits: int,
+        fan_in: int = 0,
+        bias: int = 0,
+        thresholds: NDArray[np.int64] | None = None,
+    ) -> None: ...
+
+class Conv1D:
+    def __init__(
+        self,
+        channels: int,
+        kernel: int,
+        stride: int,
+        padding: int,
+        dilation: int,
+        pool: int,
+        weight_bits: int,
+        fan_in: int = 0,
+        bias: int = 0,
+        thresholds: NDArray[np.int64] | None = None,
+    ) -> None: ...
 
 class Conv2D:
     def __init__(
-        self, channels: int, kernel: int, stride: int, padding: int, weight_bits: int
+        self,
+        channels: int,
+        kernel: Sequence[int],
+        stride: Sequence[int],
+        padding: Sequence[int],
+        dilation: Sequence[int],
+        pool: Sequence[int],
+        weight_bits: int,
+        fan_in: int = 0,
+        bias: int = 0,
+        thresholds: NDArray[np.int64] | None = None,
     ) -> None: ...
 
 class Network:
     def __init__(
         self,
         n_features: int,
-        stages: Sequence[Dense | Conv2D],
+        stages: Sequence[Dense | Conv1D | Conv2D],
         activation: Activation,
         seed: int,
         input_shape: Sequence[int] | None = None,
     ) -> None: ...
     def propagate_bytes(
         self, x: NDArray[np.uint8], first: int, last: int, keep: Keep, n_threads: int
-    ) -> list[NDArray[np.uint64]]: ...
+    ) -> list[Any]: ...
     def propagate_bits(
         self,
         words: NDArray[np.uint64],
@@ -59,8 +92,16 @@ class Network:
         last: int,
         keep: Keep,
         n_threads: int,
-    ) -> list[NDArray[np.uint64]]: ...
+    ) -> list[Any]: ...
     def weights(self, stage: int) -> NDArray[np.int32]: ...
+    def thresholds(self, stage: int) -> NDArray[np.int64]: ...
+    def dilations(self, stage: int) -> NDArray[np.int64]: ...
+    def count_set_bytes(
+        self, x: NDArray[np.uint8], stage: int, n_threads: int
+    ) -> NDArray[np.int64]: ...
+    def count_set_bits(
+        self, words: NDArray[np.uint64], n_bits: int, stage: int, n_threads: int
+    ) -> NDArray[np.int64]: ...
     def prepare(self, stage: int, reads: Features, n_threads: int) -> None: ...
     def prepared_bytes(self, stage: int) -> int: ...
 

@@ -16,8 +16,7 @@ from randprop._validation import check_int
 from randprop.datasets import DATASETS
 from randprop.network.activations import ACTIVATIONS, step_names
 from randprop.network.spec import parse_widths
-from randprop.network.stages import STAGES, Stage
-from randprop.network.step_network import WEIGHT_BITS
+from randprop.network.stages import STAGES, WEIGHT_BITS, Stage
 from randprop.readouts.registry import READOUTS, make_readout
 
 __all__ = ["main"]

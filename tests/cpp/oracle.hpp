@@ -43,7 +43,7 @@ inline std::int64_t weight(const randprop::NetworkSpec& spec, std::size_t matrix
 inline std::vector<std::vector<bool>> layer(const randprop::NetworkSpec& spec, std::size_t matrix,
                                             const std::vector<std::vector<std::int64_t>>& x) {
   const randprop::StageShape shape = randprop::stage_shapes(spec)[matrix];
-  const std::size_t n_in = shape.fan_in;
+  const std::size_t n_in = shape.n_patch;
   std::vector<std::vector<bool>> out(x.size(), std::vector<bool>(shape.n_units));
   for (std::size_t unit = 0; unit < shape.n_units; ++unit) {
     std::vector<std::int64_t> w(n_in);
@@ -59,6 +59,15 @@ inline std::vector<std::vector<bool>> layer(const randprop::NetworkSpec& spec, s
     }
   }
   return out;
+}
+
+// The outputs of stages that put out bits.
+inline std::vector<randprop::BitMatrix> bits_of(std::vector<randprop::FeatureMatrix> outputs) {
+  std::vector<randprop::BitMatrix> bits;
+  for (randprop::FeatureMatrix& features : outputs) {
+    bits.push_back(std::move(std::get<randprop::BitMatrix>(features)));
+  }
+  return bits;
 }
 
 inline std::vector<std::uint8_t> random_bytes(std::mt19937_64& random, std::size_t count) {

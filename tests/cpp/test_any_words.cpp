@@ -90,7 +90,9 @@ void check_networks(const Rows& x, const Network& network) {
   for (const char* kernel : {"", "popcount", "dot", "lut"}) {
     CAPTURE(kernel);
     use_kernel(kernel);
-    for (const BitMatrix& bits : network.propagate(x.view, 0, network.n_stages(), Keep::all)) {
+    for (const FeatureMatrix& features :
+         network.propagate(x.view, 0, network.n_stages(), Keep::all)) {
+      const auto& bits = std::get<BitMatrix>(features);
       CHECK(oracle::tail_is_zero(bits));
     }
     const std::vector<std::int32_t> weights(70 * x.view.n_bits, 3);

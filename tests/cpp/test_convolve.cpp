@@ -21,7 +21,7 @@ std::vector<std::vector<bool>> convolution(const NetworkSpec& spec, std::size_t 
   const StageShape shape = stage_shapes(spec)[matrix];
   const auto [in, out] = std::pair{shape.in, shape.out};
   const Conv2D conv = std::get<Conv2D>(spec.stages[matrix].map);
-  const std::size_t n_in = shape.fan_in;
+  const std::size_t n_in = shape.n_patch;
   std::vector<std::int64_t> weights(conv.channels * n_in);
   for (std::size_t i = 0; i < weights.size(); ++i) {
     weights[i] = oracle::weight(spec, matrix, i / n_in, i % n_in);
@@ -34,15 +34,15 @@ std::vector<std::vector<bool>> convolution(const NetworkSpec& spec, std::size_t 
           std::int64_t z = 0;
           for (std::size_t k = 0; k < n_in; ++k) {
             const std::size_t c = k % in.channels;
-            const std::size_t y = oy * conv.stride + k / in.channels / conv.kernel;
-            const std::size_t xx = ox * conv.stride + k / in.channels % conv.kernel;
-            if (y < conv.padding || y - conv.padding >= in.height) {
+            const std::size_t y = oy * conv.stride.y + k / in.channels / conv.kernel.x;
+            const std::size_t xx = ox * conv.stride.x + k / in.channels % conv.kernel.x;
+            if (y < conv.padding.y || y - conv.padding.y >= in.height) {
               continue;
             }
-            if (xx < conv.padding || xx - conv.padding >= in.width) {
+            if (xx < conv.padding.x || xx - conv.padding.x >= in.width) {
               continue;
             }
-            const std::size_t pixel = (y - conv.padding) * in.width + xx - conv.padding;
+            const std::size_t pixel = (y - conv.padding.y) * in.width + xx - conv.padding.x;
             z += x[s][pixel * in.channels + c] * weights[unit * n_in + k];
           }
           bits[s][(oy * out.width + ox) * conv.channels + unit] = z > 0;
@@ -53,7 +53,8 @@ std::vector<std::vector<bool>> convolution(const NetworkSpec& spec, std::size_t 
   return bits;
 }
 
-void check_chain(const NetworkSpec& spec, const std::vector<BitMatrix>& outputs, Values x) {
+void check_chain(const NetworkSpec& spec, std::vector<FeatureMatrix> found, Values x) {
+  const std::vector<BitMatrix> outputs = oracle::bits_of(std::move(found));
   const std::vector<StageShape> shapes = stage_shapes(spec);
   REQUIRE(outputs.size() == shapes.size());
   for (std::size_t m = 0; m < outputs.size(); ++m) {
@@ -74,7 +75,8 @@ void check_chain(const NetworkSpec& spec, const std::vector<BitMatrix>& outputs,
   }
 }
 
-NetworkSpec make_spec(ImageShape image, const std::vector<std::variant<Dense, Conv2D>>& maps,
+NetworkSpec make_spec(ImageShape image,
+                      const std::vector<std::variant<Dense, Conv2D, Conv1D>>& maps,
                       unsigned weight_bits, Activation activation, std::uint64_t seed) {
   NetworkSpec spec{image.size(), {}, activation, seed, image};
   for (const auto& map : maps) {

@@ -10,8 +10,9 @@ using namespace randprop;
 
 namespace {
 
-void check_layers(const NetworkSpec& spec, const std::vector<BitMatrix>& outputs,
+void check_layers(const NetworkSpec& spec, std::vector<FeatureMatrix> found,
                   std::vector<std::vector<std::int64_t>> x) {
+  const std::vector<BitMatrix> outputs = oracle::bits_of(std::move(found));
   const std::vector<StageShape> shapes = stage_shapes(spec);
   REQUIRE(outputs.size() == shapes.size());
   for (std::size_t m = 0; m < outputs.size(); ++m) {
@@ -97,12 +98,12 @@ TEST_CASE("weights equal the definition, each stage with bits of its own") {
   const Network network(spec);
   for (std::size_t m = 0; m < 2; ++m) {
     const StageShape& shape = network.shape(m);
-    std::vector<std::int32_t> w(shape.n_units * shape.fan_in);
+    std::vector<std::int32_t> w(shape.n_units * shape.n_patch);
     network.weights(m, w.data());
     std::size_t wrong = 0;
     for (std::size_t i = 0; i < shape.n_units; ++i) {
-      for (std::size_t k = 0; k < shape.fan_in; ++k) {
-        wrong += w[i * shape.fan_in + k] != oracle::weight(spec, m, i, k);
+      for (std::size_t k = 0; k < shape.n_patch; ++k) {
+        wrong += w[i * shape.n_patch + k] != oracle::weight(spec, m, i, k);
       }
     }
     CHECK(wrong == 0);

@@ -68,10 +68,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       use_kernel(kernel);
       const Network network(spec);
       const std::size_t last = spec.stages.size();
-      const std::vector<BitMatrix> found =
+      const std::vector<BitMatrix> found = oracle::bits_of(
           packed ? network.propagate(bits.view(), 0, last, Keep::all, options)
                  : network.propagate(ByteView{features.data(), n_samples, spec.n_features}, 0, last,
-                                     Keep::all, options);
+                                     Keep::all, options));
       for (std::size_t m = 0; m < last; ++m) {
         if (!oracle::tail_is_zero(found[m])) {
           differs(level, kernel, m);

@@ -135,6 +135,7 @@ class Network {
   const NetworkSpec& spec() const noexcept { return spec_; }
   std::size_t n_stages() const noexcept { return shapes_.size(); }
   std::size_t n_outputs() const noexcept { return shapes_.back().n_outputs; }
+  Features gives() const noexcept { return shapes_.back().gives; }
   // Throws std::invalid_argument where there is no such stage.
   const StageShape& shape(std::size_t stage) const;
 

@@ -38,19 +38,170 @@ std::uint64_t read_seed(const json::Value& value) {
   return seed;
 }
 
-Stage read_stage(const json::Value& matrix, unsigned weight_bits) {
-  if (!matrix.is(Kind::object)) {
-    return {Dense{matrix.as_size("matrices", max_width, 1)}, weight_bits};
+// A member of a stage, which is left out where it has its default: spelling that out is refused,
+// so that a stage has one spelling.
+class StageMembers {
+ public:
+  explicit StageMembers(const json::Value& stage) : stage_(stage) {}
+
+  std::size_t one(const char* name, std::size_t usual, std::size_t least,
+                  std::size_t largest = max_width) {
+    const json::Value* found = find(name);
+    if (found == nullptr) {
+      return usual;
+    }
+    const std::size_t number = found->as_size(name, largest, least);
+    refuse_default(name, number == usual);
+    return number;
   }
-  matrix.only("a matrix", {"channels", "kernel", "stride", "padding"});
-  return {Conv2D{matrix.at("channels").as_size("channels", max_width, 1),
-                 matrix.at("kernel").as_size("kernel", max_width, 1),
-                 matrix.at("stride").as_size("stride", max_width, 1),
-                 matrix.at("padding").as_size("padding", max_width)},
-          weight_bits};
+  // A number, or two different ones for y and x.
+  Extent pair(const char* name, std::size_t usual, std::size_t least) {
+    const json::Value* found = find(name);
+    if (found == nullptr) {
+      return usual;
+    }
+    if (!found->is(Kind::array)) {
+      const std::size_t number = found->as_size(name, max_width, least);
+      refuse_default(name, number == usual);
+      return number;
+    }
+    if (found->array().size() != 2) {
+      throw ModelError(std::string(name) + " must be one number or two");
+    }
+    const Extent both(found->array()[0].as_size(name, max_width, least),
+                      found->array()[1].as_size(name, max_width, least));
+    refuse_default(name, both.y == both.x);
+    return both;
+  }
+  const json::Value* find(const char* name) {
+    known_.emplace_back(name);
+    const auto found = stage_.object().find(name);
+    return found == stage_.object().end() ? nullptr : &found->second;
+  }
+  // Throws where there are members that nobody asked for.
+  void end() const {
+    for (const auto& [name, value] : stage_.object()) {
+      if (std::find(known_.begin(), known_.end(), name) == known_.end()) {
+        throw ModelError("a stage with a member that is not known: " + name);
+      }
+    }
+  }
+
+ private:
+  static void refuse_default(const char* name, bool is_default) {
+    if (is_default) {
+      throw ModelError("a stage whose " + std::string(name) + " is not as a file spells it");
+    }
+  }
+
+  const json::Value& stage_;
+  std::vector<std::string> known_;
+};
+
+// As files had it before there were other kinds: with all its members.
+bool is_plain_convolution(const json::Value& stage) {
+  return stage.object().find("kind") == stage.object().end();
 }
 
-NetworkSpec read_network(const json::Value& network) {
+Conv2D read_conv2d(StageMembers& members) {
+  Conv2D conv;
+  conv.channels = members.one("channels", 0, 1);
+  conv.kernel = members.pair("kernel", 0, 1);
+  conv.stride = members.pair("stride", 1, 1);
+  conv.padding = members.pair("padding", 0, 0);
+  conv.dilation = members.pair("dilation", 1, 1);
+  conv.pool = members.pair("pool", 0, 1);
+  return conv;
+}
+
+Conv1D read_conv1d(StageMembers& members) {
+  Conv1D conv;
+  conv.channels = members.one("channels", 0, 1);
+  conv.kernel = members.one("kernel", 0, 1);
+  conv.stride = members.one("stride", 1, 1);
+  conv.padding = members.one("padding", 0, 0);
+  const json::Value* dilation = members.find("dilation");
+  if (dilation != nullptr && dilation->is(Kind::string)) {
+    if (dilation->text != "log") {
+      throw ModelError("a dilation that is not known");
+    }
+    conv.dilation = 0;
+  } else {
+    conv.dilation = members.one("dilation", 1, 1);
+  }
+  conv.pool = members.one("pool", 0, 1);
+  return conv;
+}
+
+// What every kind may have beside its map; `own` is set where there is any of it.
+void read_shared(StageMembers& members, unsigned network_bits, Stage& stage, bool& own) {
+  const json::Value* bits = members.find("weight_bits");
+  stage.weight_bits =
+      bits == nullptr ? network_bits : static_cast<unsigned>(bits->as_size("weight_bits", 24, 1));
+  const json::Value* fan_in = members.find("fan_in");
+  stage.fan_in = fan_in == nullptr ? 0 : fan_in->as_size("fan_in", max_width, 1);
+  if (bits != nullptr && fan_in != nullptr) {
+    throw ModelError("a stage with both fan_in and weight_bits");
+  }
+  stage.bias = static_cast<std::int64_t>(members.one("bias", 0, 0, 0x7FFFFFFF));
+  own = bits != nullptr || fan_in != nullptr || stage.bias != 0;
+}
+
+Stage read_stage(const json::Value& entry, unsigned weight_bits) {
+  Stage stage;
+  stage.weight_bits = weight_bits;
+  if (!entry.is(Kind::object)) {
+    stage.map = Dense{entry.as_size("matrices", max_width, 1)};
+    return stage;
+  }
+  if (is_plain_convolution(entry)) {
+    entry.only("a matrix", {"channels", "kernel", "stride", "padding"});
+    stage.map = Conv2D{entry.at("channels").as_size("channels", max_width, 1),
+                       entry.at("kernel").as_size("kernel", max_width, 1),
+                       entry.at("stride").as_size("stride", max_width, 1),
+                       entry.at("padding").as_size("padding", max_width)};
+    return stage;
+  }
+  StageMembers members(entry);
+  const std::string& kind = members.find("kind")->expect(Kind::string, "kind").text;
+  bool own = false;
+  read_shared(members, weight_bits, stage, own);
+  if (kind == "Dense") {
+    stage.map = Dense{members.one("units", 0, 1)};
+    own = own || std::get<Dense>(stage.map).units == 0;
+  } else if (kind == "Conv2D") {
+    const Conv2D conv = read_conv2d(members);
+    const auto even = [](const Extent& pair) { return pair.y == pair.x; };
+    own = own || conv.dilation.y != 1 || conv.dilation.x != 1 || conv.pool.y != 0 ||
+          !even(conv.kernel) || !even(conv.stride) || !even(conv.padding);
+    stage.map = conv;
+  } else if (kind == "Conv1D") {
+    own = true;
+    stage.map = read_conv1d(members);
+  } else {
+    throw ModelError("a stage of a kind that is not known");
+  }
+  members.end();
+  if (!own) {
+    throw ModelError("a stage that is not as a file spells it: plainer");
+  }
+  return stage;
+}
+
+// The thresholds that a file has of a stage.
+void take_thresholds(ModelFile& file, std::size_t index, Stage& stage) {
+  const std::string name = "thresholds_" + std::to_string(index);
+  if (file.tensors.find(name) == file.tensors.end()) {
+    return;
+  }
+  if (stage.bias != 0) {
+    throw ModelError("a stage with both thresholds and a bias");
+  }
+  stage.thresholds = file.take(name, {ModelFile::any}, {"I64"}).integers(name);
+}
+
+NetworkSpec read_network(ModelFile& file) {
+  const json::Value& network = file.description.at("network");
   network.only("network",
                {"n_features", "matrices", "input_shape", "weight_bits", "activation", "seed"});
   NetworkSpec spec;
@@ -69,19 +220,23 @@ NetworkSpec read_network(const json::Value& network) {
   }
   for (const json::Value& matrix : matrices) {
     spec.stages.push_back(read_stage(matrix, weight_bits));
+    take_thresholds(file, spec.stages.size() - 1, spec.stages.back());
   }
   const json::Value& shape = network.at("input_shape");
   if (std::holds_alternative<Dense>(spec.stages[0].map)) {
     // A size that nothing looks at is a size that nobody has checked.
     shape.expect(Kind::null, "input_shape, where the first matrix is no convolution,");
   } else {
-    if (shape.expect(Kind::array, "input_shape").array().size() != 3) {
-      throw ModelError("input_shape must be three numbers");
+    const bool series = std::holds_alternative<Conv1D>(spec.stages[0].map);
+    const std::size_t n_sizes = series ? 2 : 3;
+    if (shape.expect(Kind::array, "input_shape").array().size() != n_sizes) {
+      throw ModelError("input_shape must be " + std::to_string(n_sizes) + " numbers");
     }
     const auto side = [&](std::size_t i) {
       return shape.array()[i].as_size("input_shape", max_width, 1);
     };
-    spec.input_shape = {side(0), side(1), side(2)};
+    spec.input_shape =
+        series ? ImageShape{side(0), 1, side(1)} : ImageShape{side(0), side(1), side(2)};
   }
   return spec;
 }
@@ -200,7 +355,7 @@ Model::Parts::Parts(ModelFile file) {
   const json::Value& description = file.description;
   description.only("the description",
                    {"version", "network", "input_range", "classes", "readout", "feature_names"});
-  network = std::make_unique<Network>(read_network(description.at("network")));
+  network = std::make_unique<Network>(read_network(file));
   feature_names = read_feature_names(description, network->spec().n_features);
   labels = read_labels(file);
   const auto& range = description.at("input_range").expect(Kind::array, "input_range").array();
@@ -212,7 +367,7 @@ Model::Parts::Parts(ModelFile file) {
   if (low > high) {
     throw ModelError("input_range must have low <= high");
   }
-  readout = read_readout(file, labels.size(), network->n_outputs());
+  readout = read_readout(file, labels.size(), network->n_outputs(), network->gives());
   if (!file.tensors.empty()) {
     throw ModelError("an array that no part of the model has: " + file.tensors.begin()->first);
   }
@@ -300,7 +455,9 @@ void Model::to_bytes(const double* features, std::size_t n, std::uint8_t* out) c
 std::vector<std::size_t> Model::predict(ByteView x, const RunOptions& options) const {
   const std::vector<FeatureMatrix> features =
       network().propagate(x, 0, network().n_stages(), Keep::last, options);
-  return parts_->readout->predict(std::get<BitMatrix>(features.back()).view(), options);
+  return std::visit(
+      [&](const auto& found) { return parts_->readout->predict(found.view(), options); },
+      features.back());
 }
 
 std::vector<std::size_t> Model::predict(const double* features, std::size_t n_samples,

@@ -6,6 +6,8 @@
 #include <string>
 
 #include "bits/sizes.hpp"
+#include "bits/views.hpp"
+#include "kernels/kernels.hpp"
 #include "randprop/centroids.hpp"
 #include "randprop/linear.hpp"
 #include "randprop/model.hpp"
@@ -28,15 +30,32 @@ std::vector<std::size_t> largest_of_rows(const std::vector<T>& scores, std::size
   return best;
 }
 
-class MeanReadout final : public Readout {
+// A readout that treats bits and bytes alike, by a template `classes_of`.
+template <typename Self>
+class ReadoutOf : public Readout {
  public:
-  MeanReadout(ModelFile& file, std::size_t n_classes, std::size_t n_bits)
+  std::vector<std::size_t> predict(BitView x, const RunOptions& options) const override {
+    return static_cast<const Self*>(this)->classes_of(x, options);
+  }
+  std::vector<std::size_t> predict(ByteView x, const RunOptions& options) const override {
+    return static_cast<const Self*>(this)->classes_of(x, options);
+  }
+};
+
+std::int64_t largest_of(Features reads) { return reads == Features::bits ? 1 : 255; }
+
+class MeanReadout final : public ReadoutOf<MeanReadout> {
+ public:
+  MeanReadout(ModelFile& file, std::size_t n_classes, std::size_t n_bits, Features reads)
       : metric_(file.description.at("readout").at("metric").expect(Kind::string, "metric").text),
         counts_(file.take_unsigned("counts", {n_classes, n_bits}).integers("counts")),
         n_samples_(file.take("n_samples", {n_classes}, {"I64"}).integers("n_samples")) {
     file.description.at("readout").only("readout", {"kind", "metric"});
     if (metric_ != "euclidean" && metric_ != "cosine" && metric_ != "hamming") {
       throw ModelError("a metric that is not known");
+    }
+    if (metric_ == "hamming" && reads == Features::bytes) {
+      throw ModelError("a metric 'hamming' of bytes");
     }
     for (std::size_t c = 0; c < n_classes; ++c) {
       const std::int64_t n = n_samples_[c];
@@ -46,8 +65,8 @@ class MeanReadout final : public Readout {
       double squares = 0.0;
       for (std::size_t i = 0; i < n_bits; ++i) {
         std::int64_t& count = counts_[c * n_bits + i];
-        if (count < 0 || count > n) {
-          throw ModelError("more counts than samples");
+        if (count < 0 || count > largest_of(reads) * n) {
+          throw ModelError("larger sums than so many samples can have");
         }
         squares += static_cast<double>(count) * static_cast<double>(count);
         if (metric_ == "hamming") {
@@ -63,14 +82,14 @@ class MeanReadout final : public Readout {
     }
   }
 
-  std::vector<std::size_t> predict(BitView bits, const RunOptions& options) const override {
+  template <typename View>
+  std::vector<std::size_t> classes_of(const View& x, const RunOptions& options) const {
     const std::size_t n_classes = n_samples_.size();
-    std::vector<double> scores(checked_product("scores", bits.n_samples, n_classes));
+    std::vector<double> scores(checked_product("scores", x.n_samples, n_classes));
     if (metric_ == "cosine") {
-      cosines(bits, scores, options);
+      cosines(x, scores, options);
     } else {
-      centroid_distances(bits, counts_.data(), n_samples_.data(), n_classes, scores.data(),
-                         options);
+      centroid_distances(x, counts_.data(), n_samples_.data(), n_classes, scores.data(), options);
       for (double& score : scores) {
         score = -score;
       }
@@ -79,16 +98,19 @@ class MeanReadout final : public Readout {
   }
 
  private:
-  void cosines(BitView bits, std::vector<double>& scores, const RunOptions& options) const {
+  template <typename View>
+  void cosines(const View& x, std::vector<double>& scores, const RunOptions& options) const {
     const std::size_t n_classes = n_samples_.size();
     const std::vector<std::int64_t> no_bias(n_classes);
     std::vector<std::int64_t> sums(scores.size());
-    std::vector<std::int64_t> popcounts(bits.n_samples);
-    linear_scores(bits, counts_.data(), no_bias.data(), n_classes, sums.data(), options);
-    row_popcounts(bits, popcounts.data());
+    std::vector<std::int64_t> squares(x.n_samples);
+    linear_scores(x, counts_.data(), no_bias.data(), n_classes, sums.data(), options);
+    for (std::size_t s = 0; s < x.n_samples; ++s) {
+      squares[s] = static_cast<std::int64_t>(squares_of_row(x, s, kernels::active()));
+    }
     for (std::size_t i = 0; i < scores.size(); ++i) {
       const std::size_t c = i % n_classes;
-      const double norm = lengths_[c] * std::sqrt(static_cast<double>(popcounts[i / n_classes]));
+      const double norm = lengths_[c] * std::sqrt(static_cast<double>(squares[i / n_classes]));
       scores[i] = norm > 0 ? static_cast<double>(sums[i]) / norm : 0.0;
       if (n_samples_[c] == 0) {
         scores[i] = -std::numeric_limits<double>::infinity();
@@ -102,9 +124,9 @@ class MeanReadout final : public Readout {
   std::vector<double> lengths_;
 };
 
-class IntegerReadout final : public Readout {
+class IntegerReadout final : public ReadoutOf<IntegerReadout> {
  public:
-  IntegerReadout(ModelFile& file, std::size_t n_classes, std::size_t n_bits)
+  IntegerReadout(ModelFile& file, std::size_t n_classes, std::size_t n_bits, Features reads)
       : coef_(file.take_unsigned("codes", {n_classes, n_bits}).integers("codes")),
         bias_(file.take("bias", {n_classes}, {"I64"}).integers("bias")) {
     const json::Value& readout = file.description.at("readout");
@@ -124,6 +146,9 @@ class IntegerReadout final : public Readout {
     }
     // 2^28 bits of 16-bit codes times 2^16 stay below 2^60.
     constexpr std::int64_t most = std::int64_t{1} << 61;
+    if (n_bits > static_cast<std::size_t>(most / (largest_of(reads) * top * multiplier_))) {
+      throw ModelError("scores that may not fit 62 bits");
+    }
     for (const std::int64_t bias : bias_) {
       if (bias > most || bias < -most) {
         throw ModelError("bias out of range");
@@ -131,11 +156,12 @@ class IntegerReadout final : public Readout {
     }
   }
 
-  std::vector<std::size_t> predict(BitView bits, const RunOptions& options) const override {
+  template <typename View>
+  std::vector<std::size_t> classes_of(const View& x, const RunOptions& options) const {
     const std::size_t n_classes = bias_.size();
     const std::vector<std::int64_t> no_bias(n_classes);
-    std::vector<std::int64_t> scores(checked_product("scores", bits.n_samples, n_classes));
-    linear_scores(bits, coef_.data(), no_bias.data(), n_classes, scores.data(), options);
+    std::vector<std::int64_t> scores(checked_product("scores", x.n_samples, n_classes));
+    linear_scores(x, coef_.data(), no_bias.data(), n_classes, scores.data(), options);
     for (std::size_t i = 0; i < scores.size(); ++i) {
       scores[i] = multiplier_ * scores[i] + bias_[i % n_classes];
     }
@@ -148,9 +174,9 @@ class IntegerReadout final : public Readout {
   std::int64_t multiplier_ = 1;
 };
 
-class FloatReadout final : public Readout {
+class FloatReadout final : public ReadoutOf<FloatReadout> {
  public:
-  FloatReadout(ModelFile& file, std::size_t n_classes, std::size_t n_bits)
+  FloatReadout(ModelFile& file, std::size_t n_classes, std::size_t n_bits, Features /*reads*/)
       : coef_(file.take("coef", {n_classes, n_bits}, {"F64"}).doubles("coef")),
         intercept_(file.take("intercept", {n_classes}, {"F64"}).doubles("intercept")) {
     const json::Value& readout = file.description.at("readout");
@@ -158,76 +184,79 @@ class FloatReadout final : public Readout {
     if (readout.at("alpha").as_double("alpha") <= 0.0) {
       throw ModelError("alpha must be above 0");
     }
-    // Sums of 2^28 of them stay finite.
-    constexpr double most = 1e299;
+    // Sums of 2^28 of 255 times so much stay finite.
+    constexpr double most = 1e296;
     for (const std::vector<double>* numbers : {&coef_, &intercept_}) {
       for (const double number : *numbers) {
         if (std::abs(number) > most) {
-          throw ModelError("coef or intercept beyond 1e299");
+          throw ModelError("coef or intercept beyond 1e296");
         }
       }
     }
   }
 
-  std::vector<std::size_t> predict(BitView bits, const RunOptions& options) const override {
+  template <typename View>
+  std::vector<std::size_t> classes_of(const View& x, const RunOptions& options) const {
     const std::size_t n_classes = intercept_.size();
-    std::vector<double> scores(checked_product("scores", bits.n_samples, n_classes));
-    parallel_chunks(bits.n_samples, options, [&](std::size_t s, int) {
+    std::vector<double> scores(checked_product("scores", x.n_samples, n_classes));
+    parallel_chunks(x.n_samples, options, [&](std::size_t s, int) {
       for (std::size_t c = 0; c < n_classes; ++c) {
-        const double* const row = coef_.data() + c * bits.n_bits;
-        double sum = 0.0;
-        for (std::size_t i = 0; i < bits.n_bits; ++i) {
-          if ((bits.row(s)[i / 64] >> (i % 64) & 1U) != 0) {
-            sum += row[i];
-          }
-        }
-        scores[s * n_classes + c] = sum + intercept_[c];
+        const double* const row = coef_.data() + c * n_inputs_of(x);
+        scores[s * n_classes + c] = product(x, s, row) + intercept_[c];
       }
     });
     return largest_of_rows(scores, n_classes);
   }
 
  private:
+  static double product(const BitView& x, std::size_t s, const double* row) {
+    double sum = 0.0;
+    for (std::size_t i = 0; i < x.n_bits; ++i) {
+      if ((x.row(s)[i / 64] >> (i % 64) & 1U) != 0) {
+        sum += row[i];
+      }
+    }
+    return sum;
+  }
+  static double product(const ByteView& x, std::size_t s, const double* row) {
+    double sum = 0.0;
+    for (std::size_t i = 0; i < x.n_features; ++i) {
+      sum += x.row(s)[i] * row[i];
+    }
+    return sum;
+  }
+
   std::vector<double> coef_;
   std::vector<double> intercept_;
 };
 
-class NeighborReadout final : public Readout {
+class NeighborReadout final : public ReadoutOf<NeighborReadout> {
  public:
-  NeighborReadout(ModelFile& file, std::size_t n_classes, std::size_t n_bits)
+  NeighborReadout(ModelFile& file, std::size_t n_classes, std::size_t n_bits, Features reads)
       : n_classes_(n_classes),
         k_(file.description.at("readout")
                .at("n_neighbors")
                .as_size("n_neighbors", max_neighbors, 1)) {
     file.description.at("readout").only("readout", {"kind", "n_neighbors"});
-    const Tensor words = file.take("words", {ModelFile::any, words_for_bits(n_bits)}, {"U64"});
-    const std::size_t n_train = words.shape[0];
+    const std::size_t n_train =
+        reads == Features::bits ? take_bits(file, n_bits) : take_bytes(file, n_bits);
     codes_ = file.take_unsigned("codes", {n_train}).integers("codes");
     if (k_ > n_train) {
       throw ModelError("n_neighbors must be at most the number of samples");
     }
-    train_ = BitMatrix(n_train, n_bits);
-    const std::uint64_t tail =
-        n_bits % 64 == 0 ? ~std::uint64_t{0} : (std::uint64_t{1} << (n_bits % 64)) - 1;
-    for (std::size_t s = 0; s < n_train; ++s) {
-      for (std::size_t w = 0; w < train_.n_words(); ++w) {
-        const std::uint64_t word = words.bits(s * train_.n_words() + w);
-        if (w + 1 == train_.n_words() && (word & ~tail) != 0) {
-          throw ModelError("words with bits past the last");
-        }
-        train_.row(s)[w] = word;
-      }
-      if (codes_[s] < 0 || codes_[s] >= static_cast<std::int64_t>(n_classes)) {
+    for (const std::int64_t code : codes_) {
+      if (code < 0 || code >= static_cast<std::int64_t>(n_classes)) {
         throw ModelError("a code beyond the classes");
       }
     }
   }
 
-  std::vector<std::size_t> predict(BitView bits, const RunOptions& options) const override {
-    std::vector<std::int64_t> distances(checked_product("neighbours", bits.n_samples, k_));
+  template <typename View>
+  std::vector<std::size_t> classes_of(const View& x, const RunOptions& options) const {
+    std::vector<std::int64_t> distances(checked_product("neighbours", x.n_samples, k_));
     std::vector<std::int64_t> indices(distances.size());
-    hamming_neighbors(train_.view(), bits, k_, distances.data(), indices.data(), options);
-    std::vector<std::int64_t> votes(checked_product("votes", bits.n_samples, n_classes_));
+    find(x, distances.data(), indices.data(), options);
+    std::vector<std::int64_t> votes(checked_product("votes", x.n_samples, n_classes_));
     for (std::size_t i = 0; i < indices.size(); ++i) {
       const auto code = codes_[static_cast<std::size_t>(indices[i])];
       ++votes[i / k_ * n_classes_ + static_cast<std::size_t>(code)];
@@ -236,28 +265,61 @@ class NeighborReadout final : public Readout {
   }
 
  private:
+  std::size_t take_bits(ModelFile& file, std::size_t n_bits) {
+    const Tensor words = file.take("words", {ModelFile::any, words_for_bits(n_bits)}, {"U64"});
+    train_ = BitMatrix(words.shape[0], n_bits);
+    const std::uint64_t tail =
+        n_bits % 64 == 0 ? ~std::uint64_t{0} : (std::uint64_t{1} << (n_bits % 64)) - 1;
+    for (std::size_t s = 0; s < train_.n_samples(); ++s) {
+      for (std::size_t w = 0; w < train_.n_words(); ++w) {
+        const std::uint64_t word = words.bits(s * train_.n_words() + w);
+        if (w + 1 == train_.n_words() && (word & ~tail) != 0) {
+          throw ModelError("words with bits past the last");
+        }
+        train_.row(s)[w] = word;
+      }
+    }
+    return train_.n_samples();
+  }
+  std::size_t take_bytes(ModelFile& file, std::size_t n_features) {
+    const Tensor bytes = file.take("bytes", {ModelFile::any, n_features}, {"U8"});
+    train_bytes_ = ByteMatrix(bytes.shape[0], n_features);
+    std::copy_n(bytes.data, bytes.size, train_bytes_.row(0));
+    return train_bytes_.n_samples();
+  }
+  void find(const BitView& x, std::int64_t* distances, std::int64_t* indices,
+            const RunOptions& options) const {
+    hamming_neighbors(train_.view(), x, k_, distances, indices, options);
+  }
+  void find(const ByteView& x, std::int64_t* distances, std::int64_t* indices,
+            const RunOptions& options) const {
+    byte_neighbors(train_bytes_.view(), x, k_, distances, indices, options);
+  }
+
   std::size_t n_classes_;
   std::size_t k_;
   BitMatrix train_;
+  ByteMatrix train_bytes_;
   std::vector<std::int64_t> codes_;
 };
 
 }  // namespace
 
-std::unique_ptr<Readout> read_readout(ModelFile& file, std::size_t n_classes, std::size_t n_bits) {
+std::unique_ptr<Readout> read_readout(ModelFile& file, std::size_t n_classes,
+                                      std::size_t n_features, Features reads) {
   const std::string& kind =
       file.description.at("readout").at("kind").expect(Kind::string, "kind").text;
   if (kind == "centroids") {
-    return std::make_unique<MeanReadout>(file, n_classes, n_bits);
+    return std::make_unique<MeanReadout>(file, n_classes, n_features, reads);
   }
   if (kind == "quantized") {
-    return std::make_unique<IntegerReadout>(file, n_classes, n_bits);
+    return std::make_unique<IntegerReadout>(file, n_classes, n_features, reads);
   }
   if (kind == "ridge") {
-    return std::make_unique<FloatReadout>(file, n_classes, n_bits);
+    return std::make_unique<FloatReadout>(file, n_classes, n_features, reads);
   }
   if (kind == "neighbors") {
-    return std::make_unique<NeighborReadout>(file, n_classes, n_bits);
+    return std::make_unique<NeighborReadout>(file, n_classes, n_features, reads);
   }
   throw ModelError("a readout that is not known");
 }

@@ -199,8 +199,7 @@ auto Network::with_stage(const View& x, std::size_t index, const RunOptions& opt
     return use_few(parts->few, geometry, parts->dilations);
   }
   const RandomMatrix random = matrix_of(spec_, shape, index);
-  const std::size_t rows =
-      checked_product("rows x positions", x.n_samples, geometry.positions());
+  const std::size_t rows = checked_product("rows x positions", x.n_samples, geometry.positions());
   const KernelPath path = choose_path(stage.weight_bits, kind_of<View>, shape.n_patch, rows);
   const auto matrix = prepared(index, layout_of(path), options);
   if (std::holds_alternative<Dense>(stage.map)) {

@@ -75,6 +75,10 @@ void place_image(const NetworkSpec& spec, std::size_t index, const StageShape* b
       before == nullptr || shape.in.size() != 0,
       name + " is a convolution and needs an image, but stage " + shown(index - 1) + " is dense");
   const auto* series = std::get_if<Conv1D>(&stage.map);
+  require(before == nullptr || shape.in.size() == 0 ||
+              std::holds_alternative<Conv1D>(spec.stages[index - 1].map) == (series != nullptr),
+          name + " reads " + (series != nullptr ? "a series" : "an image") +
+              ", but what is before it is none");
   if (series != nullptr) {
     check_series(*series, shape.in, name);
   }

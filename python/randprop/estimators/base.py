@@ -16,7 +16,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_array, check_is_fitted, check_X_y, validate_data
 
 from randprop._validation import check_jobs, refuse_masked
-from randprop.bits import BitMatrix
+from randprop.bits import Features
 from randprop.features import (
     as_rows,
     check_width,
@@ -103,17 +103,17 @@ class StepNetworkEstimator(BaseEstimator):
         if shape[0] * shape[1] == n_features:
             check_width("X", shape, n_features, type(self).__name__)
 
-    def _propagated(self, X: Any) -> BitMatrix:
+    def _propagated(self, X: Any) -> Features:
         """Return the bits of validated features."""
         return propagate_table(self.network_, X, self.input_range_, self._threads())
 
-    def _bits_of(self, X: Any) -> BitMatrix:
+    def _bits_of(self, X: Any) -> Features:
         """Return the bits of features that are to be predicted; warn where they are far off."""
         X = self._validated(X, reset=False)
         self._watch.compare(X)
         return self._propagated(X)
 
-    def _start_with(self, X: Any) -> BitMatrix:
+    def _start_with(self, X: Any) -> Features:
         """Make the network for `X`, and return its bits."""
         X = self._validated(X, reset=True)
         self._start(X)

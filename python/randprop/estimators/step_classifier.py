@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from randprop._labels import agreement, as_classes, as_labels
 from randprop._validation import as_array, as_reals, refuse_masked
-from randprop.bits import BitMatrix
+from randprop.bits import Features
 from randprop.estimators.base import StepNetworkEstimator
 from randprop.features import feature_names
 from randprop.model.model import Model
@@ -280,12 +280,12 @@ class StepClassifier(ClassifierMixin, StepNetworkEstimator):
         tags.classifier_tags.poor_score = True
         return tags
 
-    def _seen(self, X: Any) -> tuple[StepClassifier, BitMatrix]:
+    def _seen(self, X: Any) -> tuple[StepClassifier, Features]:
         """Return this classifier as it is now, and the bits of its network for `X`."""
         seen = snapshot(self)
         return seen, seen._own_bits(X)
 
-    def _own_bits(self, X: Any) -> BitMatrix:
+    def _own_bits(self, X: Any) -> Features:
         check_is_fitted(self, "readout_")
         return self._bits_of(X)
 
@@ -309,7 +309,7 @@ class StepClassifier(ClassifierMixin, StepNetworkEstimator):
 
     def _fitted_part(
         self, X: Any, y: Any, classes: ArrayLike | None, *, anew: bool
-    ) -> tuple[Readout, Any, BitMatrix]:
+    ) -> tuple[Readout, Any, Features]:
         """Return a readout of these samples alone, and their features and bits.
 
         Where `anew`, a network is made for them.

@@ -9,7 +9,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from randprop.bits import BitMatrix
+from randprop.bits import BitMatrix, Features
 from randprop.estimators.base import StepNetworkEstimator
 from randprop.network.stages import Stage
 from randprop.readouts.base import snapshot
@@ -139,23 +139,26 @@ class StepTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, StepNet
         check_is_fitted(self)
         return self._output(self._bits_of(X))
 
-    def _fit_bits(self, X: Any) -> BitMatrix:
+    def _fit_bits(self, X: Any) -> Features:
         with self._fitting() as fitting:
             bits = fitting._fitted_bits(X)
         self._watch.warn()
         return bits
 
-    def _fitted_bits(self, X: Any) -> BitMatrix:
+    def _fitted_bits(self, X: Any) -> Features:
         self._validate_params()
         return self._start_with(X)
 
-    def _output(self, bits: BitMatrix) -> NDArray[Any]:
+    def _output(self, bits: Features) -> NDArray[Any]:
+        if not isinstance(bits, BitMatrix):
+            return bits
         return bits.to_array() if self.output == "dense" else bits.words.copy()
 
     @property
     def _n_features_out(self) -> int:
         n_bits = self.network_.widths[-1]
-        return n_bits if self.output == "dense" else (n_bits + 63) // 64
+        packed = self.output != "dense" and not self.network_.gives_bytes
+        return (n_bits + 63) // 64 if packed else n_bits
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -62,24 +62,46 @@ def metrics(
     if isinstance(train, Deviations):
         assert isinstance(test, Deviations)
         return _of_values(train, test, split, len(readouts))
-    assert isinstance(train, BitMatrix)
-    assert isinstance(test, BitMatrix)
+    assert not isinstance(test, Deviations)
     started = perf_counter()
     centroids = Centroids(n_threads=n_threads).fit(train, split.codes_train)
     fit_seconds = perf_counter() - started
-    share = train.popcount() / train.n_bits
-    rates = centroids.counts_.sum(axis=0) / centroids.n_samples_.sum()
     means = centroids.counts_ / centroids.n_samples_[:, None]
-    within = np.mean(means * (1.0 - means), axis=1)
+    units, samples, within = _variances(train, centroids, split.codes_train)
+    if not isinstance(train, BitMatrix):  # of counts as shares of 255
+        scale /= 255.0**2
     return Metrics(
         scored=_score(readouts, centroids, train, test, split, n_threads),
-        variance_units=scale * float(np.mean(share * (1.0 - share))),
-        variance_samples=scale * float(np.mean(rates * (1.0 - rates))),
+        variance_units=scale * units,
+        variance_samples=scale * samples,
         variance_class_means=scale * float(np.mean(np.var(means, axis=0))),
         variance_floor=scale * sampling_floor(within, centroids.n_samples_),
         fit_seconds=fit_seconds,
         centroid_bytes=centroids.counts_.nbytes + centroids.n_samples_.nbytes,
     )
+
+
+def _variances(
+    train: Features, centroids: Centroids, codes: NDArray[np.integer]
+) -> tuple[float, float, NDArray[np.float64]]:
+    """Variance of the units of a sample, of a unit over samples, and within each class."""
+    n_samples, counts = centroids.n_samples_, centroids.counts_
+    if isinstance(train, BitMatrix):
+        share = train.popcount() / train.n_bits
+        rates = counts.sum(axis=0) / n_samples.sum()
+        means = counts / n_samples[:, None]
+        within = np.mean(means * (1.0 - means), axis=1)
+        return float(np.mean(share * (1.0 - share))), float(np.mean(rates * (1.0 - rates))), within
+    squares = np.zeros_like(counts)
+    of_rows = 0.0
+    for start in range(0, len(train), rows_within(16 * train.shape[1])):
+        part = train[start : start + rows_within(16 * train.shape[1])].astype(np.int64)
+        of_rows += float(part.var(axis=1).sum())
+        np.add.at(squares, codes[start : start + len(part)], part * part)
+    n = n_samples.sum()
+    of_columns = squares.sum(axis=0) / n - (counts.sum(axis=0) / n) ** 2
+    of_classes = squares / n_samples[:, None] - (counts / n_samples[:, None]) ** 2
+    return of_rows / len(train), float(np.mean(of_columns)), np.mean(of_classes, axis=1)
 
 
 def baseline(split: Split, *, n_threads: int | None = None) -> float:
@@ -115,8 +137,8 @@ def sampling_floor(within: NDArray[np.float64], n_samples: NDArray[np.int64]) ->
 def _score(
     readouts: Sequence[Readout],
     centroids: Centroids,
-    train: BitMatrix,
-    test: BitMatrix,
+    train: Features,
+    test: Features,
     split: Split,
     n_threads: int | None,
 ) -> list[Scored]:
@@ -141,7 +163,7 @@ def _score(
 
 
 def _neighbours(
-    ks: set[int], train: BitMatrix, test: BitMatrix, split: Split, n_threads: int | None
+    ks: set[int], train: Features, test: Features, split: Split, n_threads: int | None
 ) -> dict[int, NDArray[np.integer]]:
     """Predict by several numbers of neighbours, with one search for the largest."""
     # Its first columns are those of the others.

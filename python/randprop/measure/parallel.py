@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from randprop._labels import as_codes, as_labels, codes_among
 from randprop._validation import as_array, check_int, refuse_masked
-from randprop.bits import BitMatrix
+from randprop.bits import BitMatrix, Features
 from randprop.features import computed, feature_names, frame_names, is_frame
 from randprop.measure.metrics import accuracy_of, confusion_of
 from randprop.measure.split import check_n_classes
@@ -274,7 +274,7 @@ def _count_part(model: Model, X: Any, y: Any) -> NDArray[np.int64]:
 
 def _propagated(
     network: StepNetwork, input_range: tuple[float, float] | None, X: Any, y: Any
-) -> tuple[BitMatrix | None, NDArray[Any]]:
+) -> tuple[Features | None, NDArray[Any]]:
     """Return the bits and labels of a part, computed here; None for an empty one."""
     X = computed(X)
     features = X if isinstance(X, BitMatrix) else check_features("X", X, empty=True).values

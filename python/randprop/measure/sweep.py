@@ -32,8 +32,7 @@ from randprop.measure.workers import check_workers, run_tasks, side_by_side
 from randprop.network.activations import ACTIVATIONS, smooth
 from randprop.network.chain import Chain, chain, make_network
 from randprop.network.spec import Width, check_stages
-from randprop.network.stages import Stage
-from randprop.network.step_network import WEIGHT_BITS
+from randprop.network.stages import WEIGHT_BITS, Stage
 from randprop.network.weight_shapes import UNIFORM, check_weights
 from randprop.readouts.base import Readout
 from randprop.readouts.registry import label_of, make_readout

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from randprop._warnings import warn_data
-from randprop.bits import BitMatrix
+from randprop.bits import BitMatrix, Features
 from randprop.model.scaling import AS_THEY_COME
 from randprop.network.step_network import StepNetwork
 from randprop.readouts.base import Readout, SummingReadout, from_core
@@ -46,17 +46,20 @@ class DataWatch:
 
     def __init__(self, input_range: Span) -> None:
         self.input_range = input_range
-        self._ones: NDArray[np.int64] | int = 0  # by unit: samples with a 1
+        self._ones: NDArray[np.int64] | int = 0  # by unit: see _changed
+        self._first = np.zeros(0, dtype=np.uint8)  # of counts
         self._n_samples = 0
         self._usual = _Usual()
         self._news: list[str] = []
         self._said: set[str] = set()
 
-    def with_part(self, X: Any, bits: BitMatrix) -> DataWatch:
-        """Return a watch that has seen this part too: features, and the bits that came of them."""
+    def with_part(self, X: Any, bits: Features) -> DataWatch:
+        """Return a watch that has seen this part too: features, and what came of them."""
         after = copy(self)
         after._said = set(self._said)
-        after._ones = self._ones + _ones(bits)
+        if not isinstance(bits, BitMatrix) and not self._n_samples and len(bits):
+            after._first = bits[0].copy()
+        after._ones = self._ones + _changed(bits, after._first)
         after._n_samples = self._n_samples + len(bits)
         after._news = []
         # Of a stream ever fewer: what is looked at grows with its logarithm.
@@ -172,7 +175,7 @@ def check_table(X: Any, input_range: Span) -> None:
     rows = _some(X, _ROWS)
     levels = np.rint(np.clip(_levels(rows, input_range), 0.0, 255.0)).astype(np.uint8)
     bits = StepNetwork(levels.shape[1], width=_PROBE).propagate(levels, n_threads=1)
-    _warn_of(_stuck(_ones(bits), len(bits)))
+    _warn_of(_stuck(_changed(bits, levels[:0]), len(bits)))
 
 
 def check_fitted(X: Any, input_range: Span, readout: Readout) -> None:
@@ -249,7 +252,14 @@ def _warn_of(message: str | None) -> None:
         warn_data(message)
 
 
-def _ones(bits: BitMatrix) -> NDArray[np.int64]:
+def _changed(features: Features, first: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Count by unit the samples with a 1; of counts those that differ from the first sample."""
+    if not isinstance(features, BitMatrix):
+        changed = np.zeros(features.shape[1], dtype=np.int64)
+        for start in range(0, len(features), 1024):
+            changed += np.count_nonzero(features[start : start + 1024] != first, axis=0)
+        return changed
+    bits = features
     ones, n_samples = np.zeros((1, bits.n_bits), dtype=np.int64), np.zeros(1, dtype=np.int64)
     codes = np.zeros(len(bits), dtype=np.int32)
     from_core("add_class_counts", bits, codes, ones, n_samples, 1)

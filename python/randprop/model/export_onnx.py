@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Callable
 from typing import Any
@@ -15,8 +16,9 @@ from randprop._files import write_bytes
 from randprop._validation import check_choice, check_path
 from randprop.model.model import HasModel, Model, as_model
 from randprop.model.scaling import AS_THEY_COME, arithmetic_of
-from randprop.network.stages import Conv2D, Dense, Shape
+from randprop.network.stages import Conv1D, Conv2D, Dense, Shape
 from randprop.network.step_network import StepNetwork
+from randprop.readouts.base import Readout
 from randprop.readouts.centroids import Centroids
 from randprop.readouts.quantized import QuantizedReadout
 from randprop.readouts.ridge import RidgeReadout
@@ -92,7 +94,8 @@ def export_onnx(
         )
     graph = _Graph()
     bits = _network(graph, fitted.network, _bytes(graph, fitted.input_range), matmul == "integer")
-    graph.node("Identity", bits, to="bits")
+    behind = "counts" if fitted.network.gives_bytes else "bits"
+    graph.node("Identity", bits, to=behind)
     scores = scores_of(graph, fitted.readout, bits)
     graph.node("Identity", scores, to="scores")
     best = graph.node("ArgMax", scores, axis=1, keepdims=0, select_last_index=0)
@@ -112,7 +115,7 @@ def export_onnx(
             [
                 value("label", label_type, ["n"]),
                 value("scores", types.DOUBLE, ["n", len(classes)]),
-                value("bits", types.UINT8, ["n", network.widths[-1]]),
+                value(behind, types.UINT8, ["n", network.widths[-1]]),
             ],
             graph.constants,
         ),
@@ -180,50 +183,115 @@ def _bytes(graph: _Graph, input_range: tuple[float, float]) -> str:
 
 
 def _network(graph: _Graph, network: StepNetwork, x: str, integer: bool) -> str:
-    n_in = network.n_features
+    reads_bytes = True
     for m, stage in enumerate(network.stages):
-        weights = network.weights(m).astype(np.int64)
-        inside = None
-        if isinstance(stage, Conv2D):
-            patches = _patches(network.shapes[m], stage)
-            inside = (patches < n_in).astype(np.int64)
-            # Pixels outside the image are a column of zeros behind the others.
-            first = [graph.constant([number], np.int64) for number in (0, 1, 1)]
-            zeros = graph.node("Sub", *2 * [graph.node("Slice", x, *first)])
-            padded = graph.node("Concat", x, zeros, axis=1)
-            x = graph.node("Gather", padded, graph.constant(patches), axis=1)
-        elif not isinstance(stage, Dense):
-            raise TypeError(f"a {type(stage).__name__} has no form in ONNX")
-        most = 255 if m == 0 else 1
-        z = _product(graph, x, weights, network.weight_bits, most, integer)
-        threshold: NDArray[np.int64] | int = 0
-        if m > 0 and network.activation == "sign":
-            # A bit b stands for 2 b - 1: z is twice the sum over set bits less the sum of weights,
-            # of those within the image.
-            z = graph.node("Mul", z, graph.constant(2, np.int64))
-            threshold = weights.sum(axis=1) if inside is None else inside @ weights.T
-        above = graph.node("Greater", z, graph.constant(threshold, np.int64))
-        x = graph.cast(above, np.uint8)
-        n_in = network.widths[m]
-        if inside is not None:
-            x = graph.node("Reshape", x, graph.constant([-1, n_in], np.int64))
+        signs = network.activation == "sign" and not reads_bytes
+        most = 255 if reads_bytes else 1
+        x = _stage(graph, network, m, x, most, signs, integer)
+        reads_bytes = stage.gives_bytes
     return x
 
 
-def _patches(image: Shape, conv: Conv2D) -> NDArray[np.int64]:
-    """Feature that each input of each position reads, of shape (n_positions, fan_in).
+def _stage(
+    graph: _Graph, network: StepNetwork, m: int, x: str, most: int, signs: bool, integer: bool
+) -> str:
+    """Return what a stage puts out, of inputs of [0, most]."""
+    stage, shape = network.stages[m], network.shapes[m]
+    weights, thresholds = network.weights(m).astype(np.int64), network.thresholds(m)
+    bits = 1 if stage.fan_in else stage.weight_bits or network.weight_bits
+    if type(stage) is Dense:
+        z = _product(graph, x, weights, bits, most, integer)
+        return _above(graph, z, thresholds, weights.sum(axis=1) if signs else None)
+    if not isinstance(stage, (Conv1D, Conv2D)):
+        raise TypeError(f"a {type(stage).__name__} has no form in ONNX")
+    # Inputs outside are a column of zeros behind the others.
+    first = [graph.constant([number], np.int64) for number in (0, 1, 1)]
+    zeros = graph.node("Sub", *2 * [graph.node("Slice", x, *first)])
+    padded = graph.node("Concat", x, zeros, axis=1)
+    dilations = network.dilations(m)
+    parts, order = [], []
+    for dilation in sorted(set(dilations.tolist())) or [None]:
+        some = (
+            np.arange(len(weights)) if dilation is None else np.flatnonzero(dilations == dilation)
+        )
+        grid, patches = _patches(shape, stage, dilation)
+        reads = graph.node("Gather", padded, graph.constant(patches), axis=1)
+        z = _product(graph, reads, weights[some], bits, most, integer)
+        inside = (patches < math.prod(shape)).astype(np.int64)
+        sums = inside @ weights[some].T if signs else None
+        found = _above(graph, z, thresholds[some], sums)
+        parts.append(found if stage.pool is None else _counts(graph, found, grid, stage.pool))
+        order.append(some)
+    if len(parts) > 1:
+        x = graph.node("Concat", *parts, axis=2)
+        x = graph.node("Gather", x, graph.constant(np.argsort(np.concatenate(order))), axis=2)
+    else:
+        x = parts[0]
+    return graph.node("Reshape", x, graph.constant([-1, network.widths[m]], np.int64))
 
-    One past the last feature stands for a pixel outside the image.
+
+def _above(
+    graph: _Graph, z: str, thresholds: NDArray[np.int64], weight_sums: NDArray[np.int64] | None
+) -> str:
+    """Return bits z > t; given sums of weights, inputs b stand for 2 b - 1."""
+    if weight_sums is not None:
+        # z is twice the sum over set bits less the sum of weights, of those that read something.
+        z = graph.node("Mul", z, graph.constant(2, np.int64))
+        # Beyond what a sum can be, all thresholds are the same.
+        thresholds = np.clip(thresholds, -(2**61), 2**61) + weight_sums
+    return graph.cast(graph.node("Greater", z, graph.constant(thresholds, np.int64)), np.uint8)
+
+
+def _counts(graph: _Graph, bits: str, grid: tuple[int, int], pool: Any) -> str:
+    """Return set bits by window, of shape (n, n_windows, channels), scaled above 255 positions."""
+    down, across = pool if isinstance(pool, tuple) else (pool, pool if grid[1] > 0 else 1)
+    height, width = grid[0], max(grid[1], 1)
+    y = ((np.arange(height) + 1) * down - 1) // height
+    x = ((np.arange(width) + 1) * across - 1) // width
+    window = (y[:, None] * across + x).ravel()
+    members = np.arange(down * across)[:, None] == window
+    dtype = np.float32 if members.shape[1] < _EXACT_FLOAT32 else np.float64
+    sums = graph.node("MatMul", graph.constant(members, dtype), graph.cast(bits, dtype))
+    sizes = members.sum(axis=1)[:, None]
+    if sizes.max() <= 255:
+        return graph.cast(sums, np.uint8)
+    scale, divisor = np.where(sizes > 255, 255, 1), np.where(sizes > 255, sizes, 1)
+    scaled = graph.node("Mul", graph.cast(sums, np.int64), graph.constant(scale, np.int64))
+    return graph.cast(graph.node("Div", scaled, graph.constant(divisor, np.int64)), np.uint8)
+
+
+def _patches(
+    shape: Shape, stage: Conv1D | Conv2D, dilation: int | None
+) -> tuple[tuple[int, int], NDArray[np.int64]]:
+    """Return positions down and across (0 of a series), and the feature that each input reads.
+
+    The features have shape (n_positions, inputs of a patch); one past the last stands for what lies
+    outside. `dilation` is that of the channels that draw theirs.
     """
-    height, width, channels = image
-    out_height, out_width, _ = conv.output_shape(image)
-    y = conv.stride * np.arange(out_height)[:, None] + np.arange(conv.kernel) - conv.padding
-    x = conv.stride * np.arange(out_width)[:, None] + np.arange(conv.kernel) - conv.padding
-    rows, columns = y[:, None, :, None, None], x[None, :, None, :, None]
-    feature = (rows * width + columns) * channels + np.arange(channels)
-    within = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
+    numbers = (stage.kernel, stage.stride, stage.padding, dilation or stage.dilation)
+    pairs = [n if isinstance(n, tuple) else (n, n) for n in numbers]
+    if len(shape) == 2:
+        shape = (shape[0], 1, shape[1])
+        pairs = [(n[0], usual) for n, usual in zip(pairs, (1, 1, 0, 1), strict=True)]
+    height, width, channels = shape
+    (rows, n_rows), (columns, n_columns) = (
+        _reads(size, *(int(pair[axis]) for pair in pairs))
+        for axis, size in enumerate((height, width))
+    )
+    down, across = rows[:, None, :, None, None], columns[None, :, None, :, None]
+    feature = (down * width + across) * channels + np.arange(channels)
+    within = (down >= 0) & (down < height) & (across >= 0) & (across < width)
     feature = np.where(within, feature, height * width * channels)
-    return feature.reshape(out_height * out_width, -1).astype(np.int64)
+    grid = (n_rows, 0 if isinstance(stage, Conv1D) else n_columns)
+    return grid, feature.reshape(n_rows * n_columns, -1).astype(np.int64)
+
+
+def _reads(
+    size: int, kernel: int, stride: int, padding: int, dilation: int
+) -> tuple[NDArray[np.int64], int]:
+    """Return which inputs along one side each position reads, and the number of positions."""
+    n = (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
+    return stride * np.arange(n)[:, None] + dilation * np.arange(kernel) - padding, n
 
 
 def _product(
@@ -255,8 +323,13 @@ def _sums(graph: _Graph, x: str, coefficients: NDArray[Any]) -> str:
     return graph.node("MatMul", x, graph.constant(coefficients.T, np.float64))
 
 
-def _set_bits(graph: _Graph, x: str) -> str:
-    return graph.node("ReduceSum", x, graph.constant([1], np.int64), keepdims=1)
+def _squares(graph: _Graph, x: str) -> str:
+    last = graph.constant([1], np.int64)
+    return graph.node("ReduceSum", graph.node("Mul", x, x), last, keepdims=1)
+
+
+def _most(readout: Readout) -> int:
+    return 1 if readout.reads_bits else 255
 
 
 # Each returns what is largest for the class that is predicted, as float64.
@@ -264,7 +337,7 @@ def _set_bits(graph: _Graph, x: str) -> str:
 
 def _quantized_scores(graph: _Graph, readout: QuantizedReadout, bits: str) -> str:
     coefficients = readout.coef_
-    largest = int(np.abs(coefficients).sum(axis=1).max()) + max(
+    largest = _most(readout) * int(np.abs(coefficients).sum(axis=1).max()) + max(
         map(abs, readout.bias_.tolist()), default=0
     )
     if largest >= _EXACT_FLOAT64:
@@ -287,7 +360,7 @@ def _centroid_scores(graph: _Graph, readout: Centroids, bits: str) -> str:
         raise ValueError(f"class {readout.classes_[n == 0][0]!r} has no vectors and so no mean")
     if readout.metric == "cosine":
         lengths = np.sqrt(np.sum(counts.astype(np.float64) ** 2, axis=1))
-        root = graph.node("Sqrt", _set_bits(graph, x))
+        root = graph.node("Sqrt", _squares(graph, x))
         norms = graph.node("Mul", root, graph.constant(lengths, np.float64))
         zero = graph.constant(0.0, np.float64)
         positive = graph.node("Greater", norms, zero)
@@ -297,7 +370,7 @@ def _centroid_scores(graph: _Graph, readout: Centroids, bits: str) -> str:
     if readout.metric == "hamming":
         counts = (2 * counts > n[:, None]).astype(np.int64)
         n = np.ones_like(n)
-    largest = 4 * int(n.max()) ** 2 * counts.shape[1]
+    largest = 4 * (_most(readout) * int(n.max())) ** 2 * counts.shape[1]
     if largest >= _EXACT_FLOAT64:
         raise ValueError(
             f"distances to means of {n.max()} samples do not fit exact arithmetic in ONNX; "
@@ -305,7 +378,7 @@ def _centroid_scores(graph: _Graph, readout: Centroids, bits: str) -> str:
         )
     # The numerator of the squared distance is an integer below 2^53; one division rounds it.
     squares = np.sum(counts**2, axis=1)
-    own = graph.node("Mul", _set_bits(graph, x), graph.constant(n**2, np.float64))
+    own = graph.node("Mul", _squares(graph, x), graph.constant(n**2, np.float64))
     shared = graph.node("Mul", _sums(graph, x, counts), graph.constant(2 * n, np.float64))
     numerator = graph.node(
         "Add", graph.node("Sub", own, shared), graph.constant(squares, np.float64)

@@ -83,6 +83,9 @@ def save(model: Model | HasModel, path: str | os.PathLike[str]) -> None:
         arrays["classes"] = classes
     else:
         raise ValueError(f"a model file holds no labels of dtype {classes.dtype}")
+    for m, stage in enumerate(model.network.stages):
+        if stage.thresholds is not None:
+            arrays[f"thresholds_{m}"] = np.array(stage.thresholds, dtype=np.int64)
     arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     description = {
         "version": FORMAT_VERSION,
@@ -191,10 +194,10 @@ def _read_model(description: dict[str, Any], arrays: Arrays) -> Model:
     """Return the model, or raise one of `_REFUSALS`; takes the arrays out of `arrays`."""
     names = ["version", "network", "input_range", "classes", "readout"]
     members("a description", description, names, optional=("feature_names",))
-    network = _read_network(description["network"])
+    network = _read_network(description["network"], arrays)
     _check_feature_names(description.get("feature_names"), network.n_features)
     classes = _read_classes(description["classes"], arrays)
-    readout = _read_readout(description["readout"], arrays, classes, network.widths[-1])
+    readout = _read_readout(description["readout"], arrays, classes, network)
     if arrays:
         raise ValueError(f"an array that no part of the model has, {told(next(iter(arrays)))}")
     input_range = description["input_range"]
@@ -208,7 +211,7 @@ def _read_model(description: dict[str, Any], arrays: Arrays) -> Model:
     )
 
 
-def _read_network(found: Any) -> StepNetwork:
+def _read_network(found: Any, arrays: Arrays) -> StepNetwork:
     names = ["n_features", "matrices", "input_shape", "weight_bits", "activation", "seed"]
     members("a network", found, names)
     matrices, seed = found["matrices"], found["seed"]
@@ -218,8 +221,7 @@ def _read_network(found: Any) -> StepNetwork:
         raise ValueError(f"a seed {told(seed)}")
     network = StepNetwork(
         found["n_features"],
-        len(matrices) - 1,
-        width=[read_stage(entry) for entry in matrices],
+        stages=[read_stage(entry, _thresholds(m, arrays)) for m, entry in enumerate(matrices)],
         weight_bits=found["weight_bits"],
         activation=found["activation"],
         seed=int(seed),
@@ -281,14 +283,26 @@ class _Asked(dict[str, Any]):
         return super().__getitem__(name)
 
 
-def _read_readout(found: Any, arrays: Arrays, classes: NDArray[Any], n_bits: int) -> Readout:
+def _thresholds(m: int, arrays: Arrays) -> NDArray[np.int64] | None:
+    """Return the thresholds of a stage where the file has them."""
+    found = arrays.pop(f"thresholds_{m}", None)
+    if found is not None and (found.ndim != 1 or found.dtype.str[1:] != "i8"):
+        raise ValueError(f"thresholds of dtype {found.dtype}, shape {found.shape}")
+    return None if found is None else found.astype(np.int64)
+
+
+def _read_readout(
+    found: Any, arrays: Arrays, classes: NDArray[Any], network: StepNetwork
+) -> Readout:
     if not isinstance(found, dict):
         raise ValueError(f"a readout that is no object, {told(found)}")
     described = _Asked(found)
     kinds, kind = readout_kinds(), described["kind"]
     if not isinstance(kind, str) or kind not in kinds:
         raise ValueError(f"a readout {told(kind)}")
-    readout = kinds[kind].from_arrays(described, _taking(arrays), classes, n_bits)
+    readout = kinds[kind].from_arrays(
+        described, _taking(arrays), classes, network.widths[-1], of_bits=not network.gives_bytes
+    )
     if described.left:
         raise ValueError(f"a readout with a member that is not known, {told(min(described.left))}")
     return readout

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from randprop._labels import agreement, as_labels
 from randprop._validation import check_int, check_threads, told
-from randprop.bits import BitMatrix
+from randprop.bits import BitMatrix, Features
 from randprop.features import feature_names as names_of
 from randprop.model.data_checks import DataWatch
 from randprop.model.scaling import check_features, check_range, choose_range, propagate_table
@@ -86,11 +86,16 @@ class Model:
         readout.check_fitted()
         if not hasattr(readout, "classes_"):
             raise ValueError("readout was fitted without labels")
-        if not readout.reads_bits:
-            raise ValueError("readout was fitted on bytes, the network puts out bits")
-        if readout.n_features != network.widths[-1]:
+        if readout.reads_bits == network.gives_bytes:
+            kinds = ("bytes", "bits")
             raise ValueError(
-                f"readout was fitted on {readout.n_features} bits, "
+                f"readout was fitted on {kinds[readout.reads_bits]}, "
+                f"the network puts out {kinds[not network.gives_bytes]}"
+            )
+        if readout.n_features != network.widths[-1]:
+            kind = "bytes" if network.gives_bytes else "bits"
+            raise ValueError(
+                f"readout was fitted on {readout.n_features} {kind}, "
                 f"the network puts out {network.widths[-1]}"
             )
         self.network = network
@@ -104,7 +109,7 @@ class Model:
         """Labels, sorted."""
         return self.readout.classes_
 
-    def propagate(self, X: ArrayLike | BitMatrix, *, n_threads: int | None = None) -> BitMatrix:
+    def propagate(self, X: ArrayLike | BitMatrix, *, n_threads: int | None = None) -> Features:
         """Map features to 8 bits and send them through the network.
 
         Parameters
@@ -116,10 +121,12 @@ class Model:
 
         Returns
         -------
-        BitMatrix of shape (n_samples, n_bits)
+        BitMatrix of shape (n_samples, n_bits), or ndarray of uint8
+            What the network's last stage puts out: bits, or counts.
         """
         if isinstance(X, BitMatrix):
-            return self.network.propagate(X, n_threads=n_threads)
+            found: Features = self.network.propagate(X, n_threads=n_threads)
+            return found
         features = check_features("X", X)
         check_names("X", features.names, self.feature_names)
         threads = check_threads(n_threads)

@@ -124,18 +124,17 @@ def map_to_bytes(X: Any, input_range: tuple[float, float]) -> NDArray[np.uint8]:
 
 def propagate_table(
     network: StepNetwork, X: Any, input_range: tuple[float, float], n_threads: int | None
-) -> BitMatrix:
-    """Return the bits of features, some samples at a time: what is made on the way stays small."""
+) -> Features:
+    """Return what a network puts out, some samples at a time: what is made on the way is small."""
     check_width("X", X.shape, network.n_features, "the network")
     if not is_sparse(X) and X.dtype == np.uint8:
-        return network.propagate(map_to_bytes(X, input_range), n_threads=n_threads)
+        whole: Features = network.propagate(map_to_bytes(X, input_range), n_threads=n_threads)
+        return whole
     parts: list[Features] = [
         network.propagate(map_to_bytes(X[rows], input_range), n_threads=n_threads)
         for rows in row_blocks(X, 4)
     ]
-    bits = stack(parts)
-    assert isinstance(bits, BitMatrix)
-    return bits
+    return stack(parts)
 
 
 def outside(X: Any, input_range: tuple[float, float] | None) -> str | None:

@@ -50,7 +50,8 @@ def largest_sum(stage: Stage, shape: Shape, weight_bits: int, *, reads_bytes: bo
     top = 255 if reads_bytes else 1
     if stage.fan_in is not None:
         return top * stage.fan_in + 1
-    return top * stage.inputs_a_unit(shape) * (2 ** (stage.weight_bits or weight_bits) - 1) + 1
+    largest_weight = (1 << (stage.weight_bits or weight_bits)) - 1
+    return top * stage.inputs_a_unit(shape) * largest_weight + 1
 
 
 def n_positions(stage: Stage, shape: Shape, dilations: Integers) -> Integers:

@@ -116,11 +116,11 @@ class Stage:
 
     def described(self) -> Any:
         """Return what a model file holds, less the thresholds, which are an array there."""
-        described = {"kind": type(self).__name__}
+        described: dict[str, Any] = {"kind": type(self).__name__}
         for entry in fields(self):
             value = getattr(self, entry.name)
             if entry.name != "thresholds" and value != entry.default:
-                described[entry.name] = value
+                described[entry.name] = list(value) if isinstance(value, tuple) else value
         return described
 
     def _shared(self, weight_bits: int) -> dict[str, Any]:
@@ -316,8 +316,15 @@ class Conv2D(Stage):
         return self.channels
 
     def core(self, weight_bits: int) -> _core.Conv2D:  # noqa: D102
-        pairs = (self.kernel, self.stride, self.padding, self.dilation, self.pool or 0)
-        return _core.Conv2D(self.channels, *map(_both, pairs), **self._shared(weight_bits))
+        return _core.Conv2D(
+            self.channels,
+            _both(self.kernel),
+            _both(self.stride),
+            _both(self.padding),
+            _both(self.dilation),
+            _both(self.pool or 0),
+            **self._shared(weight_bits),
+        )
 
     def described(self) -> dict[str, Any]:  # noqa: D102
         described = super().described()
@@ -327,7 +334,7 @@ class Conv2D(Stage):
             # As files had it before there were other kinds.
             names = ("channels", "kernel", "stride", "padding")
             return {name: getattr(self, name) for name in names}
-        return described
+        return dict(described)
 
 
 def _both(value: Pair) -> tuple[int, int]:
@@ -426,7 +433,8 @@ class Conv1D(Stage):
         """Return the positions of the map; with drawn dilations those of the smallest."""
         length, _ = _input_sizes("series", shape, ("length", "channels"))
         dilation = 1 if isinstance(self.dilation, str) else self.dilation
-        return _places(f"a series of {length}", length, self.kernel, self.stride, self.padding, dilation)
+        given = (self.kernel, self.stride, self.padding, dilation)
+        return _places(f"a series of {length}", length, *given)
 
     def inputs_a_unit(self, shape: Shape) -> int:  # noqa: D102
         return self.kernel * shape[-1]

@@ -23,6 +23,8 @@ from randprop.network.stages import MAX_WIDTH, WEIGHT_BITS, Dense, Shape, Stage
 
 __all__ = ["StepNetwork"]
 
+_MAX_STAGES = 100_001
+
 
 class StepNetwork:
     """Network of fixed random weights and a step: a chain of stages, dense or convolutional.
@@ -85,7 +87,7 @@ class StepNetwork:
         input_shape: Iterable[int] | None = None,
     ) -> None:
         self._n_features = check_int("n_features", n_features, 1, MAX_WIDTH)
-        n_stages = check_int("layers", layers, 0, 100_000) + 1
+        n_stages = check_int("layers", layers, 0, _MAX_STAGES - 1) + 1
         name, given = ("width", width) if stages is None else ("stages", stages)
         if stages is not None:
             if width is not None or n_stages != 1:
@@ -94,6 +96,8 @@ class StepNetwork:
                 raise TypeError(f"stages must be a sequence of stages, got {told(stages)}")
             given = tuple(stages)
             n_stages = len(given)
+            if n_stages > _MAX_STAGES:
+                raise ValueError(f"stages must be at most {_MAX_STAGES}, got {n_stages}")
         chain = check_stages(given, self._n_features, n_stages, name)
         self._weight_bits = int(check_choice("weight_bits", weight_bits, WEIGHT_BITS))
         shape = check_input_shape(input_shape, self._n_features, chain[0])
@@ -133,6 +137,11 @@ class StepNetwork:
     def stages(self) -> tuple[Stage, ...]:
         """The chain."""
         return self._stages
+
+    @property
+    def gives_bytes(self) -> bool:
+        """Whether the last stage puts out counts rather than bits."""
+        return self._stages[-1].gives_bytes
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -203,7 +212,7 @@ class StepNetwork:
             lines.append([str(m), type(stage).__name__, output, *map(str, numbers)])
         return text_table(lines, left=(1, 2))
 
-    def propagate(self, X: ArrayLike | BitMatrix, *, n_threads: int | None = None) -> BitMatrix:
+    def propagate(self, X: ArrayLike | BitMatrix, *, n_threads: int | None = None) -> Any:
         """Send samples through the network.
 
         Parameters
@@ -218,8 +227,8 @@ class StepNetwork:
 
         Returns
         -------
-        BitMatrix of shape (n_samples, widths[-1])
-            The output layer.
+        BitMatrix of shape (n_samples, widths[-1]), or ndarray of it, dtype uint8
+            The output layer: bits, or counts where the last stage has a pool.
         """
         return self._propagate(X, 0, self.n_stages, _core.Keep.last, n_threads)[-1]
 
@@ -237,7 +246,7 @@ class StepNetwork:
 
         Returns
         -------
-        list of BitMatrix
+        list of BitMatrix or ndarray of uint8
             Entry m is the output of the network with m hidden layers; entry m has shape
             (n_samples, widths[m]).
         """
@@ -259,7 +268,7 @@ class StepNetwork:
 
         Returns
         -------
-        BitMatrix of shape (n_samples, widths[m])
+        BitMatrix of shape (n_samples, widths[m]), or ndarray of it, dtype uint8
         """
         m = check_int("m", m, 0, self.layers)
         return self._propagate(X, m, m + 1, _core.Keep.last, n_threads)[-1]
@@ -338,6 +347,21 @@ class StepNetwork:
         """
         return self._core.thresholds(check_int("m", m, 0, self.layers))
 
+    def dilations(self, m: int) -> NDArray[np.int64]:
+        """Return the dilations that stage `m` has drawn.
+
+        Parameters
+        ----------
+        m : int
+            In [0, layers].
+
+        Returns
+        -------
+        ndarray of shape (n_units,), dtype int64
+            Of shape (0,) where the stage has one for all its units.
+        """
+        return self._core.dilations(check_int("m", m, 0, self.layers))
+
     def advance(
         self, m: int, train: Features, test: Features, *, n_threads: int | None = None
     ) -> tuple[Features, Features]:
@@ -371,7 +395,7 @@ class StepNetwork:
         last: int,
         keep: _core.Keep,
         n_threads: int | None,
-    ) -> list[BitMatrix]:
+    ) -> list[Any]:  # bits or bytes: the chain decides, which no type of it tells
         threads = check_threads(n_threads)
         X = as_input(X, self._widths[first - 1] if first else self._n_features)
         if isinstance(X, BitMatrix):

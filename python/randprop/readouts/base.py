@@ -273,6 +273,8 @@ class Readout:
         take: Take,
         classes: NDArray[Any],
         n_features: int,
+        *,
+        of_bits: bool,
     ) -> Self:
         """Return the readout of which `arrays` told a file; whatever does not fit is refused."""
         raise NotImplementedError

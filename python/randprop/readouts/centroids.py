@@ -204,7 +204,13 @@ class Centroids(SummingReadout):
 
     @classmethod
     def from_arrays(  # noqa: D102
-        cls, described: dict[str, Any], take: Take, classes: NDArray[Any], n_features: int
+        cls,
+        described: dict[str, Any],
+        take: Take,
+        classes: NDArray[Any],
+        n_features: int,
+        *,
+        of_bits: bool,
     ) -> Centroids:
         metric = described["metric"]
         if not isinstance(metric, str) or metric not in DISTANCES:
@@ -214,9 +220,11 @@ class Centroids(SummingReadout):
         n_samples = take("n_samples", (len(classes),), "i8", np.int64)
         if (n_samples < 0).any() or (n_samples > MAX_CLASS_SAMPLES).any():
             raise ValueError("n_samples below 0 or above 2**34")
-        if (counts > n_samples[:, None]).any():
-            raise ValueError("more counts than samples")
-        centroids.set_sums(classes, counts, n_samples)
+        if (counts > n_samples[:, None] * (1 if of_bits else 255)).any():
+            raise ValueError("larger sums than so many samples can have")
+        if metric == "hamming" and not of_bits:
+            raise ValueError("a metric 'hamming' of bytes")
+        centroids.set_sums(classes, counts, n_samples, of_bits=of_bits)
         return centroids
 
     def __repr__(self) -> str:

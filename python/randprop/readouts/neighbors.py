@@ -215,19 +215,28 @@ class HammingNeighbors(Readout):
     @of_one_state
     def arrays(self) -> tuple[Arrays, dict[str, Any]]:  # noqa: D102
         kept = self._kept()
-        assert isinstance(kept, BitMatrix)
-        arrays = {"words": kept.words, "codes": narrow(self._codes)}
-        return arrays, {"n_neighbors": self.n_neighbors}
+        vectors = {"words": kept.words} if isinstance(kept, BitMatrix) else {"bytes": kept}
+        return {**vectors, "codes": narrow(self._codes)}, {"n_neighbors": self.n_neighbors}
 
     @classmethod
     def from_arrays(  # noqa: D102
-        cls, described: dict[str, Any], take: Take, classes: NDArray[Any], n_features: int
+        cls,
+        described: dict[str, Any],
+        take: Take,
+        classes: NDArray[Any],
+        n_features: int,
+        *,
+        of_bits: bool,
     ) -> HammingNeighbors:
-        words = take("words", (None, (n_features + 63) // 64), "u8", np.uint64)
-        codes = take("codes", (len(words),), "u", np.int64)
+        if of_bits:
+            words = take("words", (None, (n_features + 63) // 64), "u8", np.uint64)
+            vectors: Features = BitMatrix(words, n_features)
+        else:
+            vectors = take("bytes", (None, n_features), "u1", np.uint8)
+        codes = take("codes", (len(vectors),), "u", np.int64)
         if codes.size and codes.max() >= len(classes):
             raise ValueError("a code beyond the classes")
-        neighbors = cls(described["n_neighbors"]).fit(BitMatrix(words, n_features))
+        neighbors = cls(described["n_neighbors"]).fit(vectors)
         neighbors.classes_, neighbors._codes = classes, codes.astype(np.int32)
         return neighbors
 

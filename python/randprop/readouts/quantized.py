@@ -104,6 +104,12 @@ class QuantizedReadout(Readout):
                 f"codes must lie in [0, {top}], got values from {self.codes_.min()} "
                 f"to {self.codes_.max()}"
             )
+        largest = self.codes_.shape[1] * (1 if self.reads_bits else 255) * top * self.multiplier
+        if largest > _MAX_BIAS:
+            raise ValueError(
+                "n_features times the largest feature, code and multiplier must be at most 2**61, "
+                f"got {largest}"
+            )
 
     @property
     def coef_(self) -> NDArray[np.int64]:
@@ -140,7 +146,13 @@ class QuantizedReadout(Readout):
 
     @classmethod
     def from_arrays(  # noqa: D102
-        cls, described: dict[str, Any], take: Take, classes: NDArray[Any], n_features: int
+        cls,
+        described: dict[str, Any],
+        take: Take,
+        classes: NDArray[Any],
+        n_features: int,
+        *,
+        of_bits: bool,
     ) -> QuantizedReadout:
         bias = take("bias", (len(classes),), "i8", np.int64)
         # 2**28 codes of 16 bits times 2**16 stay below 2**60: no score leaves 63 bits.
@@ -151,6 +163,7 @@ class QuantizedReadout(Readout):
             bias,
             classes,
             **{name: described[name] for name in ("bits", "offset", "multiplier", "scale")},
+            of_bytes=not of_bits,
         )
 
     def __repr__(self) -> str:

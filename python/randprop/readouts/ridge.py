@@ -220,15 +220,21 @@ class RidgeReadout(SummingReadout):
 
     @classmethod
     def from_arrays(  # noqa: D102
-        cls, described: dict[str, Any], take: Take, classes: NDArray[Any], n_features: int
+        cls,
+        described: dict[str, Any],
+        take: Take,
+        classes: NDArray[Any],
+        n_features: int,
+        *,
+        of_bits: bool,
     ) -> RidgeReadout:
         coef = take("coef", (len(classes), n_features), "f8", np.float64)
         intercept = take("intercept", (len(classes),), "f8", np.float64)
-        if max(np.abs(coef).max(), np.abs(intercept).max()) > 1e299:
-            # Sums of 2**28 smaller ones stay finite.
-            raise ValueError("coef or intercept beyond 1e299")
+        if max(np.abs(coef).max(), np.abs(intercept).max()) > 1e296:
+            # Sums of 2**28 of 255 times smaller ones stay finite.
+            raise ValueError("coef or intercept beyond 1e296")
         readout = cls(described["alpha"])
-        readout.classes_ = classes
+        readout.classes_, readout.reads_bits = classes, of_bits
         readout._solution = (readout._check_alpha(), coef, intercept)
         return readout
 
