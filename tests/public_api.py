@@ -18,6 +18,7 @@ import randprop
 from randprop import (
     BitMatrix,
     Centroids,
+    Conv1D,
     Conv2D,
     Dense,
     HammingNeighbors,
@@ -38,7 +39,7 @@ RECORDS = {
 PLUMBING = {
     "advance", "arrays", "block_rows", "check_features", "check_fitted", "check_takes_samples",
     "core", "described", "fresh", "from_arrays", "inputs_a_unit", "majority", "max_samples",
-    "merged_sums", "more_sums", "n_units", "set_sums",
+    "merged_sums", "more_sums", "n_positions", "n_units", "set_sums",
 }  # fmt: skip
 # What refuses whatever comes, or does not look at it.
 NOT_ASKED = {
@@ -257,9 +258,31 @@ CALLS: dict[str, Callable[[Path], Call]] = {
     "Centroids.scores": _method(_centroids, "scores", bits=BITS),
     "Centroids.quantize": _method(_centroids, "quantize", bits=3),
     "Centroids.with_metric": _method(_centroids, "with_metric", metric="cosine"),
-    "Conv2D": _plain(Conv2D, channels=4, kernel=3, stride=2, padding=1),
+    "Conv1D": _plain(
+        Conv1D,
+        channels=4,
+        kernel=3,
+        stride=2,
+        padding=1,
+        dilation=2,
+        fan_in=2,
+        thresholds=np.array([5, -3, 0, 9]),
+        pool=2,
+    ),
+    "Conv1D.output_shape": _method(lambda: Conv1D(4, 3), "output_shape", series=(8, 2)),
+    "Conv2D": _plain(
+        Conv2D,
+        channels=4,
+        kernel=3,
+        stride=2,
+        padding=1,
+        dilation=2,
+        fan_in=2,
+        thresholds=np.array([5, -3, 0, 9]),
+        pool=2,
+    ),
     "Conv2D.output_shape": _method(lambda: Conv2D(4, 3), "output_shape", image=(8, 6, 1)),
-    "Dense": _plain(Dense, units=7),
+    "Dense": _plain(Dense, units=4, weight_bits=4, thresholds=np.array([5, -3, 0, 9])),
     "Evaluation.to_dict": _method(lambda: randprop.evaluate(0, dataset=DATASET), "to_dict"),
     "Evaluation.to_pandas": _method(lambda: randprop.evaluate(0, dataset=DATASET), "to_pandas"),
     "Evaluations.plot": _method(lambda: _depths(), "plot", metric="variance_units"),
@@ -345,6 +368,9 @@ CALLS: dict[str, Callable[[Path], Call]] = {
         seed=7,
         input_shape=(8, 6, 1),
     ),
+    "StepNetwork.calibrate": _method(lambda: NETWORK, "calibrate", X=X, n_threads=2),
+    "StepNetwork.dilations": _method(lambda: NETWORK, "dilations", m=1),
+    "StepNetwork.thresholds": _method(lambda: NETWORK, "thresholds", m=1),
     "StepNetwork.propagate": _method(lambda: NETWORK, "propagate", X=X, n_threads=2),
     "StepNetwork.propagate_all": _method(lambda: NETWORK, "propagate_all", X=X, n_threads=2),
     "StepNetwork.propagate_stage": _method(
@@ -444,6 +470,28 @@ CALLS: dict[str, Callable[[Path], Call]] = {
         bits=_RAW,
         counts=_centroids().counts_,
         n_samples=_centroids().n_samples_,
+    ),
+    "reference.count_windows": _plain(
+        randprop.reference.count_windows, bits=_RNG.integers(0, 2, (2, 6, 5, 2)), grid=(2, 3)
+    ),
+    "reference.drawn_dilations": _plain(
+        randprop.reference.drawn_dilations, n_units=5, layer=1, kernel=3, length=30, seed=7
+    ),
+    "reference.drawn_thresholds": _plain(
+        randprop.reference.drawn_thresholds, n_units=5, layer=1, bias=30, seed=7
+    ),
+    "reference.few_inputs": _plain(
+        randprop.reference.few_inputs, n_in=9, n_out=4, layer=1, fan_in=3, seed=7
+    ),
+    "reference.propagate_stages": _plain(
+        randprop.reference.propagate_stages,
+        X=X,
+        stages=[{"kind": "Dense", "units": 4, "fan_in": 3}],
+        input_shape=(20,),
+        weight_bits=8,
+        activation="sign",
+        seed=7,
+        calibrate=True,
     ),
     "reference.convolve": _plain(
         randprop.reference.convolve,

@@ -92,7 +92,7 @@ def real_numbers(good: Any, optional: bool) -> Iterator[Case]:
 
 def choices(good: Any, optional: bool) -> Iterator[Case]:
     yield from strangers()
-    yield "None", None, ERROR
+    yield "None", None, EITHER if optional else ERROR
     yield "bool", True, ERROR
     yield "float", 2.5, ERROR
     yield "nan", float("nan"), ERROR
@@ -353,6 +353,10 @@ def cases(kind: str, good: Any) -> Iterator[Case]:
         optional = True
     if kind.startswith("int or ndarray"):
         return (case for case in whole_numbers(good, optional) if case[0] not in ("array", "empty"))
+    if kind.startswith("int or (int, int)"):  # an array of two is as good as a pair
+        return (case for case in whole_numbers(good, optional) if case[0] != "array")
+    if kind.startswith("sequence of Dense") and good is None:
+        return strangers()
     if re.match(r"int (or|,) ?.*(sequence|iterable)|int, Dense", kind):
         return several(good, whole_numbers(3, optional))
     if re.match(r"str(,| or).*(iterable|sequence) of", kind):
@@ -388,7 +392,7 @@ def cases(kind: str, good: Any) -> Iterator[Case]:
     if "shape (n_samples, n_bits)" in kind:
         return features(good, "bits")
     if kind.startswith("array-like"):
-        return numbers(np.asarray(good))
+        return numbers(np.asarray(good), optional)
     if kind.startswith("list of dict"):
         return objects(good, optional)
     if re.match(r"[A-Z]\w+|concurrent\.|matplotlib\.", kind):
@@ -396,10 +400,10 @@ def cases(kind: str, good: Any) -> Iterator[Case]:
     raise NotImplementedError(f"no rule for parameters of type {kind!r}")
 
 
-def numbers(array: np.ndarray) -> Iterator[Case]:
+def numbers(array: np.ndarray, optional: bool = False) -> Iterator[Case]:
     """For an array-like of floating-point numbers of any shape."""
     yield from strangers()
-    yield "None", None, ERROR
+    yield "None", None, EITHER if optional else ERROR
     yield "text", "text", ERROR
     yield "objects", np.full(array.shape, object(), dtype=object), ERROR
     yield "complex array", array + 1j, ERROR

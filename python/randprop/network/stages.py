@@ -237,8 +237,11 @@ class Conv2D(Stage):
         Pixels outside the image, on every side, that patches may reach; below `kernel`.
     dilation : int or (int, int), default=1
         Pixels from one input of a patch to the next.
-    fan_in, weight_bits, bias, thresholds
-        As for `Dense`; of the inputs of a patch.
+    fan_in : int, optional
+        As for `Dense`, of the inputs of a patch; so the three that follow.
+    weight_bits : {1, 2, 4, 8, 24}, optional
+    bias : int or float, default=0
+    thresholds : array-like of int of shape (channels,), optional
     pool : int or (int, int), optional
         Windows, down and across, whose set bits are counted: the stage puts out bytes in the order
         (window y, window x, channel). A window of more than 255 positions has its count scaled to
@@ -372,8 +375,11 @@ class Conv1D(Stage):
     dilation : int or "log", default=1
         Points from one input of a stretch to the next. ``"log"`` draws a power of 2 for each
         channel, up to the largest that fits the series; it needs ``pool=1`` and no padding.
-    fan_in, weight_bits, bias, thresholds
-        As for `Dense`; of the inputs of a stretch.
+    fan_in : int, optional
+        As for `Dense`, of the inputs of a stretch; so the three that follow.
+    weight_bits : {1, 2, 4, 8, 24}, optional
+    bias : int or float, default=0
+    thresholds : array-like of int of shape (channels,), optional
     pool : int, optional
         Windows whose set bits are counted: the stage puts out bytes in the order (window, channel).
         A window of more than 255 positions has its count scaled to 255. Default: the bits.
@@ -399,8 +405,7 @@ class Conv1D(Stage):
     def __post_init__(self) -> None:
         for name, low in (("channels", 1), ("kernel", 1), ("stride", 1), ("padding", 0)):
             self._set(name, check_int(name, getattr(self, name), low, MAX_WIDTH))
-        if self.dilation != "log":
-            self._set("dilation", _check_dilation(self.dilation))
+        self._set("dilation", _check_dilation(self.dilation))
         if self.pool is not None:
             self._set("pool", check_int("pool", self.pool, 1, MAX_WIDTH))
         if self.padding >= self.kernel:
@@ -454,7 +459,9 @@ class Conv1D(Stage):
         )
 
 
-def _check_dilation(value: Any) -> int:
+def _check_dilation(value: Any) -> int | str:
     if isinstance(value, str):
-        raise ValueError(f"dilation must be an integer or 'log', got {value!r}")
+        if value != "log":
+            raise ValueError(f"dilation must be an integer or 'log', got {told(value)}")
+        return value
     return check_int("dilation", value, 1, MAX_WIDTH)

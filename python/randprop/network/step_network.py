@@ -254,7 +254,7 @@ class StepNetwork:
 
     def propagate_stage(
         self, m: int, X: ArrayLike | BitMatrix, *, n_threads: int | None = None
-    ) -> BitMatrix:
+    ) -> Any:
         """Send the input of one stage through that stage alone.
 
         Parameters
@@ -262,7 +262,7 @@ class StepNetwork:
         m : int
             In [0, layers].
         X : array-like of int of shape (n_samples, n_features), or BitMatrix
-            Features where `m` is 0, else the bits that stage ``m - 1`` put out.
+            Features where `m` is 0, else what stage ``m - 1`` put out.
         n_threads : int, optional
             As in `propagate`.
 
@@ -273,7 +273,7 @@ class StepNetwork:
         m = check_int("m", m, 0, self.layers)
         return self._propagate(X, m, m + 1, _core.Keep.last, n_threads)[-1]
 
-    def calibrate(self, X: Features, *, n_threads: int | None = None) -> StepNetwork:
+    def calibrate(self, X: ArrayLike | BitMatrix, *, n_threads: int | None = None) -> StepNetwork:
         """Return this network with thresholds made from data, without labels.
 
         The thresholds of a stage become quantiles of its sums over the samples and positions, each
@@ -283,7 +283,7 @@ class StepNetwork:
 
         Parameters
         ----------
-        X : ndarray of shape (n_samples, n_features), dtype uint8, or BitMatrix
+        X : array-like of int of shape (n_samples, n_features), or BitMatrix
             As in `propagate`; at least one sample.
         n_threads : int, optional
             As in `propagate`.

@@ -23,19 +23,17 @@ from randprop.reference.network import (
 )
 from randprop.reference.readouts import centroid_counts, centroid_distances, gram, hamming_neighbors
 from randprop.reference.stages import (
-    calibrated_thresholds,
     convolve,
     count_windows,
     drawn_dilations,
     drawn_thresholds,
     few_inputs,
     propagate_stages,
-    stage_sums,
 )
 
 __all__ = [
-    "calibrated_thresholds", "centroid_counts", "centroid_distances", "convolve",
+    "centroid_counts", "centroid_distances", "convolve",
     "count_windows", "drawn_dilations", "drawn_thresholds", "few_inputs", "float_preactivations",
     "float_propagate", "gram", "hamming_neighbors", "philox4x32_10", "preactivations",
-    "propagate", "propagate_stages", "stage_sums", "weights",
+    "propagate", "propagate_stages", "weights",
 ]  # fmt: skip

@@ -7,22 +7,32 @@ here, and `thresholds` an array.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from randprop._validation import as_integers, check_array, check_choice, check_int, check_ints
+from randprop._validation import (
+    as_integers,
+    check_array,
+    check_choice,
+    check_flag,
+    check_int,
+    check_ints,
+    told,
+)
 from randprop.reference.compiled import compiled
 from randprop.reference.network import check_sums, philox4x32_10, preactivations, weights
 
 __all__ = [
-    "calibrated_thresholds", "convolve", "count_windows", "drawn_dilations", "drawn_thresholds",
-    "few_inputs", "propagate_stages", "stage_sums",
+    "convolve", "count_windows", "drawn_dilations", "drawn_thresholds", "few_inputs",
+    "propagate_stages",
 ]  # fmt: skip
 
 Stage = Mapping[str, Any]
+_KINDS = ("Dense", "Conv1D", "Conv2D")
 _INPUTS, _THRESHOLDS, _DILATIONS = 2**31, 2**31 + 1, 2**31 + 2  # last words of the counters
 _GOLDEN = 0x9E3779B9
 
@@ -228,9 +238,12 @@ def count_windows(bits: NDArray[Any], grid: Sequence[int]) -> NDArray[np.uint8]:
     """
     bits = as_integers("bits", bits, ("n_samples", "height", "width", "n_channels"))
     n_samples, height, width, n_channels = bits.shape
-    down, across = check_ints("grid", grid, 1, 1 << 28)
+    sides = check_ints("grid", grid, 1, 1 << 28)
+    if len(sides) != 2:
+        raise ValueError(f"grid must be two integers, down and across, got {sides}")
+    down, across = sides
     if down > height or across > width:
-        raise ValueError(f"a grid of {down} x {across} is larger than the map, {height} x {width}")
+        raise ValueError(f"grid {down} x {across} is larger than the map, {height} x {width}")
     counts = np.empty((n_samples, down, across, n_channels), dtype=np.uint8)
     for j in range(down):
         top, bottom = j * height // down, (j + 1) * height // down
@@ -242,32 +255,15 @@ def count_windows(bits: NDArray[Any], grid: Sequence[int]) -> NDArray[np.uint8]:
     return counts
 
 
-def stage_sums(
-    x: NDArray[Any], stage: Stage, *, layer: int, weight_bits: int = 8, seed: int = 0
+def _stage_sums(
+    x: NDArray[Any], stage: Stage, layer: int, weight_bits: int, seed: int
 ) -> list[NDArray[np.int64]]:
-    """Return the exact sums z of a stage, for each of its units.
+    """Return the exact sums z of each unit, of shape (n_samples, height, width).
 
-    Parameters
-    ----------
-    x : ndarray of shape (n_samples, n_in), (n_samples, length, n_channels) or \
-(n_samples, height, width, n_channels), integer
-        Inputs as the stage reads them.
-    stage : mapping
-    layer : int
-        Position of the stage, 0 the first.
-    weight_bits : int, default=8
-        Of a stage that names neither its own nor `fan_in`.
-    seed : int, default=0
-
-    Returns
-    -------
-    list of ndarray of shape (n_samples, height, width), dtype int64
-        One a unit: with drawn dilations each has a number of positions of its own.
+    A list, since with drawn dilations each unit has a number of positions of its own.
     """
-    kind = check_choice("kind", stage["kind"], ("Dense", "Conv1D", "Conv2D"))
-    x = np.asarray(x)
-    if kind == "Dense":
-        flat = x.reshape(len(x), -1)
+    if stage["kind"] == "Dense":
+        flat = x.reshape(len(x), math.prod(x.shape[1:]))
         w = _weights(flat.shape[1], stage["units"], stage, layer, weight_bits, seed)
         return list(preactivations(flat, w).T[:, :, None, None])
     image, fields = _as_image(x, stage)
@@ -311,20 +307,8 @@ def _thresholds(n_units: int, stage: Stage, layer: int, seed: int) -> NDArray[np
     return drawn_thresholds(n_units, layer=layer, bias=stage.get("bias", 0), seed=seed)
 
 
-def calibrated_thresholds(sums: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
-    """Return thresholds at quantiles that the units' numbers choose.
-
-    Parameters
-    ----------
-    sums : sequence of ndarray of int64
-        Values of z of each unit, over samples and positions.
-
-    Returns
-    -------
-    ndarray of shape (n_units,), dtype int64
-        Of unit i the (a n) >> 32-th smallest of its n values, from 0,
-        a = ((i + 1) * 0x9E3779B9) mod 2**32.
-    """
+def _calibrated_thresholds(sums: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+    """Return of unit i the (a n) >> 32-th smallest of n sums, a = (i + 1) 0x9E3779B9 mod 2^32."""
     found = []
     for i, z in enumerate(sums):
         ordered = np.sort(np.asarray(z), axis=None)
@@ -370,11 +354,26 @@ def propagate_stages(
     """
     check_array("X", X, np.uint8, 2)
     check_choice("activation", activation, ("step", "sign"))
-    x: NDArray[Any] = X.reshape(len(X), *(input_shape or (X.shape[1],)))
+    weight_bits = check_int("weight_bits", weight_bits, 1, 32)
+    calibrate = check_flag("calibrate", calibrate)
+    if isinstance(stages, (str, bytes, Mapping)) or not isinstance(stages, Iterable):
+        raise TypeError(f"stages must be a sequence of mappings, got {told(stages)}")
+    stages = list(stages)
+    for m, stage in enumerate(stages):
+        if not isinstance(stage, Mapping) or stage.get("kind") not in _KINDS:
+            raise TypeError(f"stages[{m}] must be a mapping with a kind of {', '.join(_KINDS)}")
+    shape = (
+        (X.shape[1],) if input_shape is None else check_ints("input_shape", input_shape, 1, 1 << 28)
+    )
+    if math.prod(shape) != X.shape[1]:
+        raise ValueError(f"X has {X.shape[1]} features, input_shape {tuple(shape)} has others")
+    if calibrate and not len(X):
+        raise ValueError("X must hold at least one sample, got 0")
+    x: NDArray[Any] = X.reshape(len(X), *shape)
     outputs, thresholds = [], []
     for m, stage in enumerate(stages):
-        sums = stage_sums(x, stage, layer=m, weight_bits=weight_bits, seed=seed)
-        t = calibrated_thresholds(sums) if calibrate else _thresholds(len(sums), stage, m, seed)
+        sums = _stage_sums(x, stage, m, weight_bits, seed)
+        t = _calibrated_thresholds(sums) if calibrate else _thresholds(len(sums), stage, m, seed)
         fired = [(z > t[i]).astype(np.uint8)[..., None] for i, z in enumerate(sums)]
         pool = stage.get("pool")
         if pool is None:
@@ -387,7 +386,7 @@ def propagate_stages(
         if stage["kind"] == "Conv1D":
             x = x[:, :, 0, :]
         elif stage["kind"] == "Dense":
-            x = x.reshape(len(x), -1)
-        outputs.append(found.reshape(len(found), -1))
+            x = x.reshape(len(x), math.prod(x.shape[1:]))
+        outputs.append(found.reshape(len(found), math.prod(found.shape[1:])))
         thresholds.append(t)
     return outputs, thresholds
