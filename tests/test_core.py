@@ -46,6 +46,7 @@ CODES = np.arange(N, dtype=np.int32) % 2
 # Every function that takes packed words, as called with these.
 TAKES_WORDS: dict[str, Callable[[Any], Any]] = {
     "propagate_bits": lambda x: network().propagate_bits(x, N_BITS, 0, 2, LAST, 1)[0],
+    "count_set_bits": lambda x: network().count_set_bits(x, N_BITS, 0, 1),
     "apply_weights_bits": lambda x: _core.apply_weights_bits(
         x, N_BITS, np.ones((50, N_BITS), np.int32), STEP, 1
     ),
@@ -145,6 +146,12 @@ def test_numbers_of_bits_that_would_wrap(n_bits: int) -> None:
         _core.empty_words(n_bits, 0)
 
 
+def conv(channels: int, *sizes: int) -> _core.Conv2D:
+    """Return a convolution of these sizes in both directions: kernel, stride, padding."""
+    pairs = [(size, size) for size in sizes]
+    return _core.Conv2D(channels, *pairs, (1, 1), (0, 0), 8)
+
+
 def test_sizes_that_no_machine_has() -> None:
     x = np.zeros((1, 10), dtype=np.uint8)
     for n_threads in (-1, 4097, 2**31 - 1):
@@ -161,9 +168,9 @@ def test_sizes_that_no_machine_has() -> None:
             _core.Network(10, [_core.Dense(units, 8)], STEP, 0)
     for numbers in ((1, 2**63, 1, 0), (1, 1, 2**64 - 1, 0), (1, 1, 1, 2**64 - 1)):
         with pytest.raises(ValueError, match="sizes of images and convolutions"):
-            _core.Network(10, [_core.Conv2D(*numbers, 8)], STEP, 0, (1, 10, 1))
+            _core.Network(10, [conv(*numbers)], STEP, 0, (1, 10, 1))
     with pytest.raises(ValueError, match=r"more than 2\^28 features"):
-        _core.Network(4, [_core.Conv2D(1, 1, 1, 0, 8)], STEP, 0, (769546, 494770, 48448661))
+        _core.Network(4, [conv(1, 1, 1, 0)], STEP, 0, (769546, 494770, 48448661))
 
 
 @pytest.mark.parametrize("wrong", [-1, 2**34, 2**63 - 1])
@@ -214,7 +221,7 @@ def test_objects_whose_init_never_ran() -> None:
                 pass
             else:
                 raise SystemExit(f"Network took a {name} that is not there")
-    assert called == 5, called
+    assert called == 9, called
     """
     done = python(code)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -231,6 +238,7 @@ ENDLESS = {
     "add_gram": "_core.add_gram_bits(words, 784, np.zeros((784, 784), np.int64), 2)",
     "neighbors": "_core.neighbors_bits(words, words, 784, 5, 2)",
     "row_popcounts": "_core.row_popcounts(words, 784)",
+    "count_set": "core.count_set_bits(words, 784, 0, 2)",
     "weights": "core.weights(0)",
     "prepare": "core.prepare(0, _core.Features.bytes, 2)",
     "spin": "_core.spin('popcount', 3_000_000)",

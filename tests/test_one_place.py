@@ -145,7 +145,7 @@ def test_stage(tmp_path: Any, capsys: pytest.CaptureFixture[str]) -> None:
     np.testing.assert_array_equal(loaded.predict(X_test), classifier.predict(X_test))
     assert "Twice" in loaded.network.summary()
     for verb in ("evaluate", "sweep", "export"):
-        assert "Dense, Conv2D, Twice" in help_of(verb, capsys)
+        assert "Dense, Conv2D, Conv1D, Twice" in help_of(verb, capsys)
     call = ["evaluate", "--layers", "1", "--dataset", "digits", "--width", "Twice(32), 40"]
     assert main(call) == 0
     assert f"accuracy                      {plain.accuracy:.4f}" in capsys.readouterr().out
