@@ -208,7 +208,8 @@ def test_ridge_is_scikit_learns(alpha: float) -> None:
     A, y = labelled(7)
     ours = RidgeReadout(alpha).fit(BitMatrix.from_array(A), y)
     targets = (y[:, None] == ours.classes_).astype(np.float64)
-    theirs = Ridge(alpha, solver="cholesky").fit(A.astype(np.float64), targets)
+    unit = A.astype(np.float64).var(axis=0).mean() * len(A)
+    theirs = Ridge(alpha * unit, solver="cholesky").fit(A.astype(np.float64), targets)
     np.testing.assert_allclose(ours.coef_, theirs.coef_, rtol=0, atol=1e-10)
     np.testing.assert_allclose(
         ours.decision_function(BitMatrix.from_array(A)),

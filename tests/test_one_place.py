@@ -75,7 +75,7 @@ def test_readout(tmp_path: Any, capsys: pytest.CaptureFixture[str]) -> None:
     assert isinstance(loaded.readout, Farthest)
     np.testing.assert_array_equal(loaded.predict(X_test), classifier.predict(X_test))
     for verb in ("evaluate", "sweep", "export"):
-        assert "knn, ridge or farthest" in help_of(verb, capsys)
+        assert "knn, ridge, discriminant or farthest" in help_of(verb, capsys)
     assert main(["evaluate", "--dataset", "digits", "--readout", "farthest"]) == 0
     assert "readout farthest" in capsys.readouterr().out
 

@@ -80,8 +80,8 @@ def test_bad_input():
         with pytest.raises(error, match=message):
             QuantizedReadout(**arguments)
     # All coefficients are next to 0 beside the intercept, a whole number of their steps.
-    ridge = RidgeReadout(alpha=1e25).fit(BitMatrix.from_array(np.eye(4, dtype=int)), list("aabb"))
-    with pytest.raises(ValueError, match="class 'a', 0.5, .* use a smaller alpha than 1e.25"):
+    ridge = RidgeReadout(alpha=1e25).fit(BitMatrix.from_array(np.eye(4, dtype=int)), list("aaab"))
+    with pytest.raises(ValueError, match="class 'a', 0.75, .* use a smaller alpha than 1e.25"):
         ridge.quantize(8)
     with pytest.raises(NotFittedError, match="not fitted yet"):
         Centroids().quantize(4)

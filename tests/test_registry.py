@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from helpers import random_bits
 from randprop import BitMatrix
 from randprop.readouts import Centroids, HammingNeighbors
 from randprop.readouts.registry import READOUTS, label_of, make_readout
+from randprop.readouts.discriminant import DiscriminantReadout
 from randprop.readouts.ridge import RidgeReadout
 
 
@@ -36,10 +38,15 @@ def naive(readout, bits, y, test):
         k = int(readout[4:] or 1)
         order = np.argsort((test[:, None] != bits).sum(axis=2), axis=1, kind="stable")[:, :k]
         scores = -np.stack([(y[order] == c).sum(axis=1) for c in classes], axis=1)
+    elif readout == "discriminant":
+        judge = LinearDiscriminantAnalysis(solver="lsqr").fit(bits, y)
+        scores = -judge.decision_function(test)
     else:
         A = bits - bits.mean(axis=0)
         T = (y[:, None] == classes).astype(float)
-        coef = np.linalg.solve(A.T @ A + np.eye(90), A.T @ (T - T.mean(axis=0)))
+        gram = A.T @ A
+        weight = 1e-3 * np.diag(gram).mean()
+        coef = np.linalg.solve(gram + weight * np.eye(90), A.T @ (T - T.mean(axis=0)))
         scores = -((test - bits.mean(axis=0)) @ coef + T.mean(axis=0))
     return classes[np.argmin(scores, axis=1)]
 
@@ -50,7 +57,8 @@ NAMES = (*READOUTS, "knn_3", "knn_5")
 @pytest.mark.parametrize("readout", NAMES)
 def test_equals_plain_arrays(data, readout):
     bits, y, test, t = data
-    fitted = make_readout(readout).fit(BitMatrix.from_array(bits), y)
+    alpha = {"ridge": 1e-3, "discriminant": 1e-9}.get(readout, "auto")
+    fitted = make_readout(readout, alpha=alpha).fit(BitMatrix.from_array(bits), y)
     got = fitted.predict(BitMatrix.from_array(test))
     expected = naive(readout, bits, y, test)
     assert np.array_equal(got, expected)
@@ -65,6 +73,8 @@ def test_names_and_options_say_the_same():
         "knn": HammingNeighbors(),
         "knn_3": HammingNeighbors(3),
         "ridge": RidgeReadout(),
+        "discriminant": DiscriminantReadout(),
+        "DiscriminantReadout(alpha=1.0)": DiscriminantReadout(1.0),
         "RidgeReadout(alpha=0.5)": RidgeReadout(0.5),
     }.items():
         assert label_of(readout) == name
@@ -96,7 +106,9 @@ def test_a_given_readout_is_not_touched(data):
         ("ridge", {"metric": "cosine"}, ValueError, "metric 'cosine' is for readout 'centroid'"),
         ("ridge", {"metric": "manhattan"}, ValueError, "metric must be one of"),
         ("centroid", {"n_neighbors": 0}, ValueError, "n_neighbors must lie in"),
-        ("centroid", {"alpha": "1"}, TypeError, "alpha must be a number"),
+        ("centroid", {"alpha": [1]}, TypeError, "alpha must be a number"),
+        ("centroid", {"alpha": "1"}, ValueError, "alpha must be a number above 0 or 'auto'"),
+        ("ridge", {"alpha": 0.0}, ValueError, "alpha must be above 0"),
     ],
 )
 def test_refuses(readout, options, error, text):

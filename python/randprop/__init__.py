@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from randprop.model.files import load, save
     from randprop.model.model import Model
     from randprop.model.scaling import to_bytes
+    from randprop.readouts.discriminant import DiscriminantReadout
     from randprop.readouts.quantized import QuantizedReadout
     from randprop.readouts.ridge import RidgeReadout
 
@@ -67,6 +68,7 @@ _LAZY = {
         "model.files": ["load", "save"],
         "model.model": ["Model"],
         "model.scaling": ["to_bytes"],
+        "readouts.discriminant": ["DiscriminantReadout"],
         "readouts.quantized": ["QuantizedReadout"],
         "readouts.ridge": ["RidgeReadout"],
         "reference": ["reference"],
@@ -76,12 +78,12 @@ _LAZY = {
 }
 
 __all__ = [
-    "BitMatrix", "Centroids", "Conv1D", "Conv2D", "Dense", "Evaluation", "Evaluations",
-    "HammingNeighbors", "Model", "QuantizedReadout", "RandpropDataWarning", "RidgeReadout",
-    "StepClassifier", "StepNetwork", "StepTransformer", "SweepResult", "__version__",
-    "apply_weights", "bit_chunks", "datasets", "evaluate", "evaluate_parallel", "export_c",
-    "export_onnx", "fit_parallel", "load", "reference", "save", "show_config", "sweep", "theory",
-    "to_bytes",
+    "BitMatrix", "Centroids", "Conv1D", "Conv2D", "Dense", "DiscriminantReadout", "Evaluation",
+    "Evaluations", "HammingNeighbors", "Model", "QuantizedReadout", "RandpropDataWarning",
+    "RidgeReadout", "StepClassifier", "StepNetwork", "StepTransformer", "SweepResult",
+    "__version__", "apply_weights", "bit_chunks", "datasets", "evaluate", "evaluate_parallel",
+    "export_c", "export_onnx", "fit_parallel", "load", "reference", "save", "show_config", "sweep",
+    "theory", "to_bytes",
 ]  # fmt: skip
 
 

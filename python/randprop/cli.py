@@ -18,6 +18,7 @@ from randprop.network.activations import ACTIVATIONS, step_names
 from randprop.network.spec import parse_widths
 from randprop.network.stages import STAGES, WEIGHT_BITS, Stage
 from randprop.readouts.registry import READOUTS, make_readout
+from randprop.readouts.rounding import check_bits
 
 __all__ = ["main"]
 
@@ -50,6 +51,14 @@ def _widths(text: str) -> int | Stage | list[int | Stage]:
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
     return widths if len(widths) > 1 or text.rstrip().endswith(",") else widths[0]
+
+
+def _alpha(text: str) -> float | str:
+    return text if text == "auto" else float(text)
+
+
+def _bits(text: str) -> int | str:
+    return text if text == "ternary" else int(text)
 
 
 def _names(text: str) -> list[str]:
@@ -147,8 +156,9 @@ def _fill_export(verb: argparse.ArgumentParser) -> None:
     _add_readout(verb)
     verb.add_argument(
         "--bits",
-        type=int,
-        help="round class means or ridge coefficients to so many bits (c: default 4 or 8)",
+        type=_bits,
+        help="round class means or coefficients to so many bits, or these to 'ternary' (c: default "
+        "4 or 8)",
     )
     verb.add_argument("--self-test", type=int, default=4, help="inputs of the self-test of c")
     verb.add_argument("--name", help="of c: in front of all files, functions and macros")
@@ -198,7 +208,9 @@ def _add_network(verb: argparse.ArgumentParser, *, weight_bits: int) -> None:
 def _add_readout(verb: argparse.ArgumentParser, read: Callable[[str], Any] = str) -> None:
     verb.add_argument("--readout", type=read, default="centroid", help=READOUTS.listed())
     verb.add_argument("--n-neighbors", type=int, default=1, help="of knn (default 1)")
-    verb.add_argument("--alpha", type=float, default=1.0, help="of ridge (default 1)")
+    verb.add_argument(
+        "--alpha", type=_alpha, default="auto", help="of ridge and discriminant (default auto)"
+    )
 
 
 def _given(arguments: argparse.Namespace, *names: str) -> dict[str, Any]:
@@ -221,14 +233,14 @@ def _export(arguments: argparse.Namespace) -> None:
             raise ValueError(f"--{name} is for {takers}, not for {arguments.format}")
     empty = make_readout(**_given(arguments, *_READOUT))
     if arguments.bits is not None:
-        check_int("--bits", arguments.bits, empty.least_bits, 8)
+        check_bits("--bits", arguments.bits, 1, 8)
     named = DATASETS.choose("--dataset", arguments.dataset)
     X_train, y_train, X_test, y_test = named.load()
     images = X_test[: check_int("--self-test", arguments.self_test, 1, len(X_test))]
     options = _given(arguments, "layers", *_NETWORK)
     model = fit_model(X_train, y_train, input_shape=named.image_shape, readout=empty, **options)
     if arguments.bits is not None:
-        model = model.quantize(**{model.readout.bits_keyword: arguments.bits})
+        model = model.quantize(readout_bits=arguments.bits)
     elif target.quantized:
         model = model.quantize()
     target.write(model, arguments.out, images, **given)

@@ -4,8 +4,8 @@
 //   const auto found = model.predict(randprop::ByteView{pixels, 1, 784});
 //   std::puts(model.labels()[found[0]].c_str());
 //
-// Bits, distances and labels are those of Python, but for a ridge readout, whose fitted values are
-// sums of doubles that may differ in the last bits.
+// Bits, distances and labels are those of Python, but for ridge and the discriminant, whose scores
+// are sums of doubles that may differ in the last bits.
 #pragma once
 
 #include <cstddef>

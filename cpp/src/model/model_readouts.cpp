@@ -315,7 +315,7 @@ std::unique_ptr<Readout> read_readout(ModelFile& file, std::size_t n_classes,
   if (kind == "quantized") {
     return std::make_unique<IntegerReadout>(file, n_classes, n_features, reads);
   }
-  if (kind == "ridge") {
+  if (kind == "ridge" || kind == "discriminant") {
     return std::make_unique<FloatReadout>(file, n_classes, n_features, reads);
   }
   if (kind == "neighbors") {

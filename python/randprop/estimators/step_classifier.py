@@ -28,12 +28,12 @@ from randprop.readouts.registry import make_readout
 __all__ = ["StepClassifier"]
 
 
-def _gives_shares(classifier: StepClassifier) -> bool:
-    return make_readout(classifier.readout).gives_shares
-
-
 def _gives_scores(classifier: StepClassifier) -> bool:
-    return not _gives_shares(classifier)
+    return not make_readout(classifier.readout).gives_shares
+
+
+def _gives_probabilities(classifier: StepClassifier) -> bool:
+    return make_readout(classifier.readout).gives_probabilities
 
 
 class StepClassifier(ClassifierMixin, StepNetworkEstimator):
@@ -58,14 +58,14 @@ class StepClassifier(ClassifierMixin, StepNetworkEstimator):
         ``"centroid"``: the nearest class mean, the paper's. ``"knn"``: the nearest training samples
         by Hamming distance. ``"majority"``: the nearest class majority by Hamming distance, one bit
         a unit. ``"cosine"``: the class mean of the largest cosine. ``"ridge"``: least squares on
-        the labels. Or an unfitted readout.
+        the labels. ``"discriminant"``: the linear discriminant. Or an unfitted readout.
     metric : {"euclidean", "cosine", "hamming"}, default="euclidean"
         Of ``"centroid"``. Other readouts have their own and take no ``"cosine"``; neighbours are
         in the same order by Euclidean and by Hamming distance.
     n_neighbors : int, default=1
         Of ``"knn"``.
-    alpha : float, default=1.0
-        Of ``"ridge"``: the weight of the L2 term.
+    alpha : float or "auto", default="auto"
+        Of ``"ridge"`` and ``"discriminant"``: the weight of the L2 term, see `RidgeReadout`.
     input_range : (float, float), optional
         What is mapped to 0 and 255. Default: the smallest and the largest feature of the training
         data (`fit`) or of the first part (`partial_fit`); where all are integers of [0, 255],
@@ -111,7 +111,7 @@ class StepClassifier(ClassifierMixin, StepNetworkEstimator):
         "readout": [str, Readout],
         "metric": [StrOptions(set(DISTANCES))],
         "n_neighbors": [Interval(Integral, 1, 1000, closed="both")],
-        "alpha": [Interval(Real, 0, None, closed="neither")],
+        "alpha": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
     }
 
     readout_: Readout
@@ -126,7 +126,7 @@ class StepClassifier(ClassifierMixin, StepNetworkEstimator):
         readout: str | Readout = "centroid",
         metric: str = "euclidean",
         n_neighbors: int = 1,
-        alpha: float = 1.0,
+        alpha: float | str = "auto",
         input_range: tuple[float, float] | None = None,
         input_shape: ArrayLike | None = None,
         random_state: Any = 0,
@@ -208,16 +208,20 @@ class StepClassifier(ClassifierMixin, StepNetworkEstimator):
         Returns
         -------
         ndarray of shape (n_samples, n_classes), or (n_samples,) for two classes
-            Less the distance to the class (class means), its cosine, or the fitted value (ridge);
-            for two classes the second's less the first's.
+            Less the distance to the class (class means), its cosine, the fitted value (ridge), or
+            the logarithm of its probability but for what all classes share (discriminant); for two
+            classes the second's less the first's.
         """
         seen, bits = self._seen(X)
         scores = seen.readout_.scores(bits)
         return scores[:, 1] - scores[:, 0] if scores.shape[1] == 2 else scores
 
-    @available_if(_gives_shares)
+    @available_if(_gives_probabilities)
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
-        """Share of each class among the nearest neighbours; for ``readout="knn"`` alone.
+        """Probability of each class, where the readout has any.
+
+        Of ``"knn"`` the share of the class among the nearest neighbours; of ``"discriminant"`` its
+        probability if the classes were Gaussian, see `DiscriminantReadout.predict_proba`.
 
         Parameters
         ----------
@@ -228,7 +232,7 @@ class StepClassifier(ClassifierMixin, StepNetworkEstimator):
         ndarray of shape (n_samples, n_classes)
         """
         seen, bits = self._seen(X)
-        return seen.readout_.scores(bits)
+        return seen.readout_.predict_proba(bits)
 
     def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Share of samples whose predicted label is the right one.

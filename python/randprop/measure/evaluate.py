@@ -40,7 +40,7 @@ if TYPE_CHECKING:
         readout: str | Readout
         metric: str
         n_neighbors: int
-        alpha: float
+        alpha: float | str
         input_shape: Iterable[int] | None
         n_threads: int | None
 
@@ -60,7 +60,7 @@ def evaluate(
     readout: str | Readout = "centroid",
     metric: str = "euclidean",
     n_neighbors: int = 1,
-    alpha: float = 1.0,
+    alpha: float | str = "auto",
     input_shape: Iterable[int] | None = None,
     n_threads: int | None = None,
 ) -> Evaluation | Evaluations:
@@ -88,14 +88,14 @@ def evaluate(
     readout : str or Readout, default="centroid"
         ``"centroid"``, the paper's: nearest class mean. ``"majority"``: class means rounded to
         bits. ``"cosine"``: class mean of the largest cosine. ``"knn"``: nearest training samples
-        by Hamming distance. ``"ridge"``: least squares, see `RidgeReadout`. Or an unfitted
-        readout, such as ``RidgeReadout(alpha=10.0)``.
+        by Hamming distance. ``"ridge"``: least squares, see `RidgeReadout`. ``"discriminant"``: see
+        `DiscriminantReadout`. Or an unfitted readout, such as ``RidgeReadout(alpha=10.0)``.
     metric : {"euclidean", "cosine", "hamming"}, default="euclidean"
         Of ``"centroid"``.
     n_neighbors : int, default=1
         Of ``"knn"``; ``"knn_3"`` is the same as 3 of them.
-    alpha : float, default=1.0
-        Of ``"ridge"``: the weight of the L2 term.
+    alpha : float or "auto", default="auto"
+        Of ``"ridge"`` and ``"discriminant"``: the weight of the L2 term, see `RidgeReadout`.
     input_shape : (int, int, int), optional
         Height, width and channels of the features, needed where the first matrix is a `Conv2D`.
         Default: that of the named data set. CIFAR-10 has its channels one after the other, not in

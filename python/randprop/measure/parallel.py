@@ -75,7 +75,7 @@ def fit_parallel(
     readout: str | Readout = "centroid",
     metric: str = "euclidean",
     n_neighbors: int = 1,
-    alpha: float = 1.0,
+    alpha: float | str = "auto",
     input_range: tuple[float, float] | None = None,
     chunk_size: int = 4096,
     executor: Executor | None = None,
@@ -99,8 +99,8 @@ def fit_parallel(
         Of ``"centroid"``.
     n_neighbors : int, default=1
         Of ``"knn"``.
-    alpha : float, default=1.0
-        Of ``"ridge"``.
+    alpha : float or "auto", default="auto"
+        Of ``"ridge"`` and ``"discriminant"``.
     input_range : (float, float), optional
         As for `Model`. Default: features must be integers of [0, 255], of any type; no part is
         rounded without a range.

@@ -18,8 +18,9 @@ from randprop._files import check_ordinary
 
 __all__ = ["METRICS", "PARAMETERS", "CellStore"]
 
-# What a network is: raised when the same arguments come to mean other bits.
-DEFINITION = "1"
+# What a network and a readout are: raised when the same arguments come to mean other bits, or the
+# same name of a readout another one.
+DEFINITION = "2"
 _SCHEMA = "1"
 
 PARAMETERS = (

@@ -51,7 +51,7 @@ def sweep(
     readout: str | Readout | Iterable[str | Readout] = "centroid",
     metric: str = "euclidean",
     n_neighbors: int = 1,
-    alpha: float = 1.0,
+    alpha: float | str = "auto",
     seeds: int | Iterable[int] = 10,
     input_shape: Iterable[int] | None = None,
     n_train: int | None = None,
@@ -89,14 +89,14 @@ def sweep(
         ``"identity"`` in floating point, with uniform weights and the readout ``"centroid"``.
     readout : str, Readout, or iterable of them, default="centroid"
         As `evaluate` takes it: ``"centroid"``, ``"majority"``, ``"cosine"``, ``"knn"``,
-        ``"ridge"``, or an unfitted readout. A row names it by the shortest name, such as
-        ``"knn_3"`` for 3 neighbours.
+        ``"ridge"``, ``"discriminant"``, or an unfitted readout. A row names it by the shortest name,
+        such as ``"knn_3"`` for 3 neighbours.
     metric : {"euclidean", "cosine", "hamming"}, default="euclidean"
         Of ``"centroid"``.
     n_neighbors : int, default=1
         Of ``"knn"``.
-    alpha : float, default=1.0
-        Of ``"ridge"``.
+    alpha : float or "auto", default="auto"
+        Of ``"ridge"`` and ``"discriminant"``.
     seeds : int or iterable of int, default=10
         Seeds, or how many: 0, 1, ...
     input_shape : (int, int, int), optional

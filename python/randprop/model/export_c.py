@@ -19,6 +19,7 @@ from randprop.model.model import HasModel, Model, as_model
 from randprop.network.stages import Dense
 from randprop.network.step_network import StepNetwork
 from randprop.readouts.quantized import QuantizedReadout
+from randprop.readouts.rounding import check_bits
 
 __all__ = ["export_c"]
 
@@ -35,8 +36,9 @@ def export_c(
     model: Model | HasModel,
     path: str | os.PathLike[str],
     *,
+    readout_bits: int | str | None = None,
     centroid_bits: int = 4,
-    ridge_bits: int = 8,
+    ridge_bits: int | str = 8,
     self_test: int | NDArray[np.uint8] = 4,
     name: str | None = None,
     arduino: bool = False,
@@ -53,14 +55,17 @@ def export_c(
     ----------
     model : Model or StepClassifier
         Fitted. A fully connected network of 1, 2, 4 or 8 weight bits, of at most 65,535 inputs and
-        units, and a `Centroids`, `RidgeReadout` or `QuantizedReadout`.
+        units, and a `Centroids`, `RidgeReadout`, `DiscriminantReadout` or `QuantizedReadout`.
     path : path-like
         Folder to write to; made if it is not there. Files of earlier exports are replaced, all or
         none; a file of the same name that is none of an export is refused.
+    readout_bits : int or "ternary", optional
+        Bits of a class mean or a coefficient, 1 to 8, whatever the readout. Default: by the kind of
+        readout, as below.
     centroid_bits : int, default=4
         Bits of a class mean, 1 to 8, where the readout is `Centroids`.
-    ridge_bits : int, default=8
-        Bits of a coefficient, 2 to 8, where the readout is `RidgeReadout`.
+    ridge_bits : int or "ternary", default=8
+        Bits of a coefficient, 1 to 8, where the readout is `RidgeReadout` or `DiscriminantReadout`.
     self_test : int or ndarray of shape (n, n_features), dtype uint8, default=4
         How many inputs of a fixed pattern to put into the self-test, or the inputs themselves.
     name : str, optional
@@ -102,8 +107,12 @@ def export_c(
     network = fitted.network
     _check_network(network)
     # The runtime reads codes of at most 8 bits.
-    check_int("ridge_bits", ridge_bits, 2, 8)
-    exported = fitted.quantize(centroid_bits=centroid_bits, ridge_bits=ridge_bits)
+    check_bits("ridge_bits", ridge_bits, 1, 8)
+    if readout_bits is not None:
+        check_bits("readout_bits", readout_bits, 1, 8)
+    exported = fitted.quantize(
+        readout_bits=readout_bits, centroid_bits=centroid_bits, ridge_bits=ridge_bits
+    )
     quantized = cast(QuantizedReadout, exported.readout)
     _check_readout(quantized)
     images = _self_test_images(self_test, network.n_features)

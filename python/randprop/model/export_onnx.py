@@ -20,8 +20,8 @@ from randprop.network.stages import Conv1D, Conv2D, Dense, Shape
 from randprop.network.step_network import StepNetwork
 from randprop.readouts.base import Readout
 from randprop.readouts.centroids import Centroids
+from randprop.readouts.linear import LinearReadout
 from randprop.readouts.quantized import QuantizedReadout
-from randprop.readouts.ridge import RidgeReadout
 
 __all__ = ["export_onnx"]
 
@@ -46,8 +46,8 @@ def export_onnx(
     ``feature_names``.
 
     Bits and labels are those of the library: preactivations are integers in whatever type holds
-    them exactly. The one exception is `RidgeReadout`, whose fitted values are sums of float64 that
-    may differ in the last bits.
+    them exactly. The exceptions are `RidgeReadout` and `DiscriminantReadout`, whose scores are sums
+    of float64 that may differ in the last bits.
 
     Parameters
     ----------
@@ -86,11 +86,11 @@ def export_onnx(
         ) from error
     check_choice("matmul", matmul, ("integer", "float"))
     fitted, target = as_model(model), check_path("path", path)
-    scores_of = _SCORES.get(fitted.readout.kind)
+    scores_of = _linear_scores if fitted.readout.linear else _SCORES.get(fitted.readout.kind)
     if scores_of is None:
         raise TypeError(
             f"model.readout is a {type(fitted.readout).__name__}, which has no form in ONNX; "
-            "use Centroids, RidgeReadout or QuantizedReadout"
+            "use Centroids, RidgeReadout, DiscriminantReadout or QuantizedReadout"
         )
     graph = _Graph()
     bits = _network(graph, fitted.network, _bytes(graph, fitted.input_range), matmul == "integer")
@@ -347,7 +347,7 @@ def _quantized_scores(graph: _Graph, readout: QuantizedReadout, bits: str) -> st
     return graph.node("Add", _sums(graph, x, coefficients), bias)
 
 
-def _ridge_scores(graph: _Graph, readout: RidgeReadout, bits: str) -> str:
+def _linear_scores(graph: _Graph, readout: LinearReadout, bits: str) -> str:
     x = graph.cast(bits, np.float64)
     intercept = graph.constant(readout.intercept_, np.float64)
     return graph.node("Add", _sums(graph, x, readout.coef_), intercept)
@@ -389,7 +389,6 @@ def _centroid_scores(graph: _Graph, readout: Centroids, bits: str) -> str:
 
 _SCORES: dict[str, Callable[[_Graph, Any, str], str]] = {
     Centroids.kind: _centroid_scores,
-    RidgeReadout.kind: _ridge_scores,
     QuantizedReadout.kind: _quantized_scores,
 }
 

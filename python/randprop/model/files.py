@@ -117,8 +117,8 @@ def load(path: str | os.PathLike[str]) -> Model:
     Returns
     -------
     Model
-        As it was saved. A `RidgeReadout` comes back with its coefficients alone: it predicts, but
-        takes no more samples.
+        As it was saved. A `RidgeReadout` or `DiscriminantReadout` comes back with its coefficients
+        alone: it predicts, but takes no more samples.
 
     Raises
     ------

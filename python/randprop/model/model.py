@@ -21,6 +21,7 @@ from randprop.readouts.base import Readout, snapshot
 from randprop.readouts.centroids import Centroids
 from randprop.readouts.quantized import QuantizedReadout
 from randprop.readouts.registry import make_readout
+from randprop.readouts.rounding import check_bits
 
 __all__ = ["HasModel", "Model", "as_model", "check_names", "fit_model"]
 
@@ -34,8 +35,9 @@ class Model:
     ----------
     network : StepNetwork
         The network.
-    readout : Centroids, RidgeReadout, QuantizedReadout or HammingNeighbors
-        Fitted on output bits of `network`, with labels.
+    readout : Readout
+        Fitted on output bits of `network`, with labels: `Centroids`, `RidgeReadout`,
+        `DiscriminantReadout`, `HammingNeighbors` or `QuantizedReadout`.
     input_range : (float, float), optional
         Low and high of the features, which are mapped to the integers 0 to 255 before they enter
         the network; those outside become 0 or 255. Default: (0, 255), features that are such
@@ -80,8 +82,8 @@ class Model:
             raise TypeError(f"network must be a StepNetwork, got {told(network)}")
         if not isinstance(readout, Readout):
             raise TypeError(
-                "readout must be a Centroids, RidgeReadout, QuantizedReadout or "
-                f"HammingNeighbors, got {type(readout).__name__}"
+                "readout must be a Centroids, RidgeReadout, DiscriminantReadout, "
+                f"QuantizedReadout or HammingNeighbors, got {type(readout).__name__}"
             )
         readout.check_fitted()
         if not hasattr(readout, "classes_"):
@@ -170,32 +172,45 @@ class Model:
         right = as_labels("y", y, len(predicted), "X")
         return float(np.mean(agreement("y", right, predicted)))
 
-    def quantize(self, *, centroid_bits: int = 4, ridge_bits: int = 8) -> Model:
+    def quantize(
+        self,
+        *,
+        readout_bits: int | str | None = None,
+        centroid_bits: int = 4,
+        ridge_bits: int | str = 8,
+    ) -> Model:
         """Return the model that a device gets: its readout in integers of few bits.
 
         Parameters
         ----------
+        readout_bits : int or "ternary", optional
+            As the readout's `quantize` takes them, whatever the readout. Default: by the kind of
+            readout, as below.
         centroid_bits : int, default=4
             Bits of a class mean, 1 to 8, where the readout is `Centroids` by Euclidean distance;
             by Hamming distance it is 1.
-        ridge_bits : int, default=8
-            Bits of a coefficient, 2 to 16, where the readout is `RidgeReadout`.
+        ridge_bits : int or "ternary", default=8
+            Bits of a coefficient, 1 to 16, where the readout is `RidgeReadout` or
+            `DiscriminantReadout`.
 
         Returns
         -------
         Model
             With a `QuantizedReadout`; itself if it has one already.
         """
-        given = {
+        given: dict[str, int | str] = {
             "centroid_bits": check_int("centroid_bits", centroid_bits, 1, 8),
-            "ridge_bits": check_int("ridge_bits", ridge_bits, 2, 16),
+            "ridge_bits": check_bits("ridge_bits", ridge_bits, 1, 16),
         }
+        if readout_bits is not None:
+            check_bits("readout_bits", readout_bits, 1, 16)
         readout = self.readout
         if isinstance(readout, QuantizedReadout):
             return self
         if isinstance(readout, Centroids) and readout.metric == "hamming":
             given["centroid_bits"] = 1
-        quantized = readout.quantize(given.get(readout.bits_keyword, 8))
+        bits = given.get(readout.bits_keyword, 8) if readout_bits is None else readout_bits
+        quantized = readout.quantize(bits)
         model = Model(
             self.network, quantized, input_range=self.input_range, feature_names=self.feature_names
         )

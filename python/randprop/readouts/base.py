@@ -104,8 +104,9 @@ class Readout:
     parameters: ClassVar[tuple[str, ...]] = ()  # of the constructor, each kept under its name
     ordered: ClassVar[bool] = False  # whether the order in which parts are fitted matters
     gives_shares: ClassVar[bool] = False  # whether the scores are shares of the classes
+    gives_probabilities: ClassVar[bool] = False  # by `predict_proba`
+    linear: ClassVar[bool] = False  # whether scores are coef_ x + intercept_
     bits_keyword: ClassVar[str] = "readout_bits"  # what `Model.quantize` calls its bits
-    least_bits: ClassVar[int] = 1  # that `quantize` takes
 
     n_threads: int | None
     reads_bits: bool = True  # whether it was fitted to bits rather than bytes
@@ -215,15 +216,19 @@ class Readout:
             best[part] = np.argmax(seen.scores(features[part]), axis=1)
         return np.asarray(seen.classes_[best])
 
+    def predict_proba(self, bits: Features) -> NDArray[np.float64]:
+        """Probability of each class for each vector, where the readout has such a meaning."""
+        raise TypeError(f"a {type(self).__name__} readout has scores, and no probabilities")
+
     def block_rows(self) -> int:
         """Return how many vectors are scored at a time."""
         return rows_within(32 * len(self.classes_))  # scores, and what they come from
 
-    def quantize(self, bits: int = 8) -> QuantizedReadout:
+    def quantize(self, bits: int | str = 8) -> QuantizedReadout:
         """Round to integers of few bits, where the readout has such a form."""
         raise TypeError(
             f"a {type(self).__name__} readout has no form in few bits; "
-            "use Centroids or RidgeReadout"
+            "use Centroids, RidgeReadout or DiscriminantReadout"
         )
 
     def fresh(self: Self) -> Self:
@@ -303,11 +308,11 @@ class SummingReadout(Readout):
             unite([known, seen.classes_])  # refused before anything is counted
         part = seen.fresh()
         sums = part._spread([known], features.shape[1])
+        codes = as_codes(labels, sums["classes_"])
         from_core(
-            "add_class_counts", features, as_codes(labels, sums["classes_"]), sums["counts_"],
-            sums["n_samples_"], threads,
-        )  # fmt: skip
-        sums |= part.more_sums(features, threads)
+            "add_class_counts", features, codes, sums["counts_"], sums["n_samples_"], threads
+        )
+        sums |= part.more_sums(features, codes, threads)
         part._take_over(sums, isinstance(features, BitMatrix))
         with changing():
             self._add(part, reuse=True)
@@ -337,7 +342,7 @@ class SummingReadout(Readout):
         rows = as_codes(other.classes_, sums["classes_"])
         sums["counts_"][rows] += other.counts_
         sums["n_samples_"][rows] += other.n_samples_
-        sums |= self.merged_sums(other, reuse=reuse)
+        sums |= self.merged_sums(other, sums["classes_"], reuse=reuse)
         self._take_over(sums, other.reads_bits)
 
     @property
@@ -352,12 +357,19 @@ class SummingReadout(Readout):
         """Return how many samples of all classes are too many, if there is such a number."""
         return None
 
-    def more_sums(self, features: Features, threads: int) -> dict[str, Any]:
+    def more_sums(
+        self, features: Features, codes: NDArray[np.int32], threads: int
+    ) -> dict[str, Any]:
         """Return other attributes as they are of these features alone; changes nothing."""
         return {}
 
-    def merged_sums(self: Sums, other: Sums, *, reuse: bool) -> dict[str, Any]:
-        """Return other attributes with those of `other` added, in its arrays where `reuse`."""
+    def merged_sums(
+        self: Sums, other: Sums, classes: NDArray[Any], *, reuse: bool
+    ) -> dict[str, Any]:
+        """Return other attributes with those of `other` added, in its arrays where `reuse`.
+
+        `classes` are those of both.
+        """
         return {}
 
     def set_sums(

@@ -64,6 +64,7 @@ class HammingNeighbors(Readout):
     parameters: ClassVar[tuple[str, ...]] = ("n_neighbors",)
     ordered: ClassVar[bool] = True
     gives_shares: ClassVar[bool] = True
+    gives_probabilities: ClassVar[bool] = True
 
     _features: Features | None = None
     _codes: NDArray[np.int32]
@@ -180,6 +181,8 @@ class HammingNeighbors(Readout):
             start += len(indices)
         shares /= self.n_neighbors
         return shares
+
+    predict_proba = scores
 
     @of_one_state
     def predict(self, bits: Features) -> NDArray[Any]:  # noqa: D102

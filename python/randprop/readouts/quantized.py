@@ -23,8 +23,8 @@ class QuantizedReadout(Readout):
 
     The score of a class is its bias plus the sum of its coefficients over the set bits; a
     coefficient is ``multiplier * (code - offset)`` with a code of few bits. Nothing is rounded, so
-    that scores and labels are the same on every machine. `RidgeReadout.quantize` and
-    `Centroids.quantize` make it.
+    that scores and labels are the same on every machine. `Centroids.quantize`,
+    `RidgeReadout.quantize` and `DiscriminantReadout.quantize` make it.
 
     Parameters
     ----------

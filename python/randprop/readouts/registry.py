@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from randprop._registry import Registry
-from randprop._validation import check_choice, check_int, check_number, told
+from randprop._validation import check_choice, check_int, told
 from randprop.readouts.base import Readout
 from randprop.readouts.centroids import DISTANCES, Centroids
+from randprop.readouts.discriminant import DiscriminantReadout
+from randprop.readouts.linear import check_alpha
 from randprop.readouts.neighbors import HammingNeighbors
 from randprop.readouts.quantized import QuantizedReadout
 from randprop.readouts.ridge import RidgeReadout
@@ -32,6 +34,7 @@ READOUTS.add("majority", NamedReadout(Centroids, {"metric": "hamming"}))
 READOUTS.add("cosine", NamedReadout(Centroids, {"metric": "cosine"}))
 READOUTS.add("knn", NamedReadout(HammingNeighbors, options=("n_neighbors",)))
 READOUTS.add("ridge", NamedReadout(RidgeReadout, options=("alpha",)))
+READOUTS.add("discriminant", NamedReadout(DiscriminantReadout, options=("alpha",)))
 
 
 def readout_kinds() -> dict[str, type[Readout]]:
@@ -45,7 +48,7 @@ def make_readout(
     *,
     metric: str = "euclidean",
     n_neighbors: int = 1,
-    alpha: float = 1.0,
+    alpha: float | str = "auto",
     n_threads: int | None = None,
     argument: str = "readout",
 ) -> Readout:
@@ -70,7 +73,7 @@ def make_readout(
     entry = READOUTS.choose(argument, name)
     check_choice("metric", metric, DISTANCES)
     check_int("n_neighbors", n_neighbors, 1, 1000)
-    check_number("alpha", alpha)
+    check_alpha(alpha)
     if metric == "cosine" and "metric" not in entry.options:
         raise ValueError(f"metric 'cosine' is for readout 'centroid', got {readout!r}")
     given = {option: options[option] for option in entry.options}
