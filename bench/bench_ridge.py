@@ -34,13 +34,14 @@ def run(bench: Bench) -> None:
             if not np.array_equal(grams[f"randprop {level}"](), expected):
                 raise SystemExit(f"{level}: wrong Gram matrix")
         grams["NumPy float32 X.T @ X"] = lambda X=X: X.T @ X
-        fits["randprop RidgeReadout"] = lambda bits=bits, y=y: RidgeReadout().fit(bits, y).coef_
+        fits["randprop RidgeReadout"] = lambda bits=bits, y=y: RidgeReadout(0.01).fit(bits, y).coef_
         if peer("sklearn") is not None:
             from sklearn.linear_model import Ridge
 
             targets = np.eye(N_CLASSES, dtype=np.float32)[y]
-            fits["scikit-learn Ridge, float32"] = lambda X=X, t=targets: (
-                Ridge(solver="cholesky").fit(X, t).coef_
+            weight = 0.01 * float(X.var(axis=0).mean()) * n_samples
+            fits["scikit-learn Ridge, float32"] = lambda X=X, t=targets, w=weight: (
+                Ridge(w, solver="cholesky").fit(X, t).coef_
             )
             ours, theirs = (run() for run in fits.values())
             if np.abs(ours - theirs).max() > 1e-2 * np.abs(ours).max():

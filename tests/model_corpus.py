@@ -224,7 +224,9 @@ def labels() -> Iterator[Case]:
 
 def readouts() -> Iterator[Case]:
     kind = member("readout", "kind")
-    yield from each("kind", False, ["", "tree", "quantized", "ridge", 1, ["centroids"]], kind)
+    yield from each(
+        "kind", False, ["", "tree", "quantized", "ridge", "discriminant", 1, ["centroids"]], kind
+    )
     yield from each("metric", True, ["euclidean", "cosine", "hamming"], member("readout", "metric"))
     yield from each("metric", False, ["", "l7", 1, ["cosine"]], member("readout", "metric"))
     counts, n_samples = array("counts"), array("n_samples")
@@ -251,7 +253,7 @@ def readouts() -> Iterator[Case]:
         d["readout"]["metric"] = value
 
     yield from each("a class without samples", True, ["euclidean", "cosine", "hamming"], empty)
-    for name in ("quantized", "ridge", "neighbors"):
+    for name in ("quantized", "ridge", "discriminant", "neighbors"):
         data = changed(lambda d, a: None, name)
         yield Case(f"{name} as it is", data, True)
         more = member("readout", "more")
@@ -304,9 +306,10 @@ def quantized() -> Iterator[Case]:
 
 def ridge() -> Iterator[Case]:
     alpha = member("readout", "alpha")
-    yield from each("alpha", True, [1, 5e-324, 1e308], alpha, "ridge")
-    wrong = [0, -1, Text("1e-400"), Text("1e400"), "1", True, None]
-    yield from each("alpha", False, wrong, alpha, "ridge")
+    wrong = [0, -1, Text("1e-400"), Text("1e400"), "1", "auto", True, None]
+    for kind in "ridge", "discriminant":
+        yield from each(f"alpha of {kind}", True, [1, 5e-324, 1e308], alpha, kind)
+        yield from each(f"alpha of {kind}", False, wrong, alpha, kind)
     for name in "coef", "intercept":
         shape = base("ridge")[1][name].shape
 

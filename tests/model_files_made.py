@@ -117,6 +117,13 @@ def base(
                 "intercept": np.arange(n_classes) / 7,
             },
         ),
+        "discriminant": (
+            {"alpha": 0.25},
+            {
+                "coef": np.sin(np.arange(n_classes * n_bits)).reshape(n_classes, n_bits),
+                "intercept": np.arange(n_classes) / 9,
+            },
+        ),
         "neighbors": (
             {"n_neighbors": 2},
             {

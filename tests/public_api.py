@@ -21,6 +21,7 @@ from randprop import (
     Conv1D,
     Conv2D,
     Dense,
+    DiscriminantReadout,
     HammingNeighbors,
     Model,
     RidgeReadout,
@@ -132,6 +133,10 @@ def _centroids() -> Centroids:
 
 def _ridge() -> RidgeReadout:
     return RidgeReadout().fit(BITS, Y)
+
+
+def _discriminant() -> DiscriminantReadout:
+    return DiscriminantReadout().fit(BITS, Y)
 
 
 def _neighbors() -> HammingNeighbors:
@@ -295,6 +300,7 @@ CALLS: dict[str, Callable[[Path], Call]] = {
         _neighbors, "partial_fit", bits=BITS, y=Y, classes=np.arange(4)
     ),
     "HammingNeighbors.predict": _method(_neighbors, "predict", bits=BITS),
+    "HammingNeighbors.predict_proba": _method(_neighbors, "predict_proba", bits=BITS),
     "HammingNeighbors.scores": _method(_neighbors, "scores", bits=BITS),
     "Model": _plain(
         Model,
@@ -305,7 +311,7 @@ CALLS: dict[str, Callable[[Path], Call]] = {
     ),
     "Model.predict": _method(_model, "predict", X=X),
     "Model.propagate": _method(_model, "propagate", X=X, n_threads=2),
-    "Model.quantize": _method(_model, "quantize", centroid_bits=3, ridge_bits=5),
+    "Model.quantize": _method(_model, "quantize", readout_bits=3, centroid_bits=3, ridge_bits=5),
     "Model.score": _method(_model, "score", X=X, y=Y),
     "QuantizedReadout": _plain(
         lambda **given: randprop.QuantizedReadout(**given).decision_function(BITS),
@@ -323,6 +329,17 @@ CALLS: dict[str, Callable[[Path], Call]] = {
     ),
     "QuantizedReadout.predict": _method(lambda: _centroids().quantize(4), "predict", bits=BITS),
     "QuantizedReadout.scores": _method(lambda: _centroids().quantize(4), "scores", bits=BITS),
+    "DiscriminantReadout": _constructed_and_used(DiscriminantReadout, alpha=2.0, n_threads=2),
+    "DiscriminantReadout.decision_function": _method(_discriminant, "decision_function", bits=BITS),
+    "DiscriminantReadout.fit": _method(_discriminant, "fit", bits=BITS, y=Y),
+    "DiscriminantReadout.merge": _method(_discriminant, "merge", other=_discriminant()),
+    "DiscriminantReadout.partial_fit": _method(
+        _discriminant, "partial_fit", bits=BITS, y=Y, classes=np.arange(4)
+    ),
+    "DiscriminantReadout.predict": _method(_discriminant, "predict", bits=BITS),
+    "DiscriminantReadout.predict_proba": _method(_discriminant, "predict_proba", bits=BITS),
+    "DiscriminantReadout.scores": _method(_discriminant, "scores", bits=BITS),
+    "DiscriminantReadout.quantize": _method(_discriminant, "quantize", bits=6),
     "RidgeReadout": _constructed_and_used(RidgeReadout, alpha=2.0, n_threads=2),
     "RidgeReadout.decision_function": _method(_ridge, "decision_function", bits=BITS),
     "RidgeReadout.fit": _method(_ridge, "fit", bits=BITS, y=Y),
@@ -438,6 +455,7 @@ CALLS: dict[str, Callable[[Path], Call]] = {
     "export_c": lambda folder: _written(
         randprop.export_c,
         model=_model(),
+        readout_bits=3,
         centroid_bits=3,
         ridge_bits=5,
         self_test=2,

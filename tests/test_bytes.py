@@ -73,7 +73,8 @@ def test_gram_and_ridge(level: str) -> None:
     A = wide - wide.mean(axis=0)
     T = (y[:, None] == np.arange(4)).astype(float)
     gram = A.T @ A
-    coef = np.linalg.solve(gram + 2.0 * np.mean(np.diag(gram)) * np.eye(41), A.T @ (T - T.mean(axis=0)))
+    weight = 2.0 * np.mean(np.diag(gram))
+    coef = np.linalg.solve(gram + weight * np.eye(41), A.T @ (T - T.mean(axis=0)))
     np.testing.assert_allclose(ridge.coef_, coef.T, rtol=1e-6, atol=1e-12)
     small = ridge.quantize(12)
     agree = small.predict(X) == ridge.predict(X)

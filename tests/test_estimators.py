@@ -25,6 +25,7 @@ ESTIMATORS = [
     StepClassifier(metric="cosine"),
     StepClassifier(readout="knn", n_neighbors=3),
     StepClassifier(readout="ridge", width=200),
+    StepClassifier(readout="discriminant", width=200),
 ]
 
 
@@ -102,7 +103,7 @@ def test_sparse_floats_are_the_dense_ones():
     assert not StepTransformer(width=50).fit_transform(nothing).any()
 
 
-@pytest.mark.parametrize("readout", ["centroid", "majority", "ridge", "knn"])
+@pytest.mark.parametrize("readout", ["centroid", "majority", "ridge", "discriminant", "knn"])
 def test_any_parts_in_any_order_make_the_same_model(digits, readout):
     X, y, X_test, _ = digits
     X, y = X[:700], np.array(list("abcdefghij"))[y[:700]]

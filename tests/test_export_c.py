@@ -289,8 +289,10 @@ def test_export_verb(tmp_path, capsys):
     assert "arduino=True needs a name" in said
     assert "--name is for c, not for model" in said
     assert not (tmp_path / "m").exists()
-    assert main([*call, "--bits", "1", "--out", str(out)]) == 1
-    assert "--bits must lie in [2, 8], got 1" in capsys.readouterr().err
+    assert main([*call, "--bits", "9", "--out", str(out)]) == 1
+    assert "--bits must lie in [1, 8], got 9" in capsys.readouterr().err
+    for bits in ("1", "ternary"):
+        assert main([*call, "--bits", bits, "--readout", "discriminant", "--out", str(out)]) == 0
 
 
 def conv_model():

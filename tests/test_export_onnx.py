@@ -11,6 +11,7 @@ from helpers import random_bytes
 from randprop import (
     Centroids,
     Conv2D,
+    DiscriminantReadout,
     HammingNeighbors,
     Model,
     QuantizedReadout,
@@ -85,16 +86,19 @@ def test_convolutions(tmp_path, activation):
         Centroids(metric="cosine"),
         Centroids(metric="hamming"),
         RidgeReadout(),
+        DiscriminantReadout(),
         "means of 3 bits",
         "ridge of 6 bits",
+        "discriminant of 2 bits",
     ],
     ids=str,
 )
 def test_every_readout(tmp_path, readout):
     network = StepNetwork(40, width=100, weight_bits=2)
     if isinstance(readout, str):
-        model = fitted(network, Centroids() if "means" in readout else RidgeReadout())
-        model = model.quantize(centroid_bits=3, ridge_bits=6)
+        kind, _, bits, _ = readout.split()
+        kinds = {"means": Centroids, "ridge": RidgeReadout, "discriminant": DiscriminantReadout}
+        model = fitted(network, kinds[kind]()).quantize(readout_bits=int(bits))
     else:
         model = fitted(network, readout)
     export_onnx(model, tmp_path / "model.onnx")
@@ -105,7 +109,7 @@ def test_every_readout(tmp_path, readout):
     np.testing.assert_array_equal(bits, packed.to_array())
     if isinstance(model.readout, QuantizedReadout):
         np.testing.assert_array_equal(scores, model.readout.decision_function(packed))
-    elif isinstance(model.readout, RidgeReadout):
+    elif isinstance(model.readout, (RidgeReadout, DiscriminantReadout)):
         np.testing.assert_allclose(scores, model.readout.decision_function(packed), atol=1e-12)
 
 

@@ -18,6 +18,7 @@ from helpers import random_bytes
 from randprop import (
     Centroids,
     Conv2D,
+    DiscriminantReadout,
     HammingNeighbors,
     Model,
     RidgeReadout,
@@ -33,6 +34,7 @@ READOUTS = {
     "cosine": lambda: Centroids(metric="cosine"),
     "hamming": lambda: Centroids(metric="hamming"),
     "ridge": lambda: RidgeReadout(0.5),
+    "discriminant": lambda: DiscriminantReadout(0.5),
     "neighbors": lambda: HammingNeighbors(3),
     "means of 3 bits": lambda: Centroids(),
     "ridge of 8 bits": lambda: RidgeReadout(),

@@ -20,6 +20,7 @@ from model_files_made import Case, base, changed, file_of
 from randprop import (
     Centroids,
     Conv2D,
+    DiscriminantReadout,
     HammingNeighbors,
     Model,
     RidgeReadout,
@@ -102,6 +103,7 @@ READOUTS = {
     "cosine": Centroids(metric="cosine"),
     "hamming": Centroids(metric="hamming"),
     "ridge": RidgeReadout(0.5),
+    "discriminant": DiscriminantReadout(),
     "neighbours": HammingNeighbors(3),
 }
 IMAGE = [Conv2D(3, kernel=3, padding=1), Conv2D(2, kernel=2, stride=2), 65]

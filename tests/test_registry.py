@@ -9,8 +9,8 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from helpers import random_bits
 from randprop import BitMatrix
 from randprop.readouts import Centroids, HammingNeighbors
-from randprop.readouts.registry import READOUTS, label_of, make_readout
 from randprop.readouts.discriminant import DiscriminantReadout
+from randprop.readouts.registry import READOUTS, label_of, make_readout
 from randprop.readouts.ridge import RidgeReadout
 
 

@@ -159,8 +159,9 @@ def test_small_alphas_give_the_right_labels_or_are_refused():
     left, s, right = np.linalg.svd(A - means, full_matrices=False)
     left, s, right = left[:, s > 1e-9 * s[0]], s[s > 1e-9 * s[0]], right[s > 1e-9 * s[0]]
     refused, readout = 0, RidgeReadout().fit(bits, y)
+    unit = unit_of(bits.to_array())
     for alpha in 10.0 ** np.arange(-18, 3, 2):
-        coef = (right.T * (s / (s**2 + alpha * unit_of(bits.to_array())))) @ (left.T @ (np.eye(10)[y] - shares))
+        coef = (right.T * (s / (s**2 + alpha * unit))) @ (left.T @ (np.eye(10)[y] - shares))
         readout.alpha = alpha
         try:
             predicted = readout.predict(test)

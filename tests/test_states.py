@@ -20,6 +20,7 @@ from helpers import HANG, random_bits
 from randprop import (
     BitMatrix,
     Centroids,
+    DiscriminantReadout,
     HammingNeighbors,
     Model,
     RidgeReadout,
@@ -29,8 +30,11 @@ from randprop import (
 from randprop.model.data_checks import DataWatch
 from randprop.readouts.base import Readout, changing
 
-READOUTS = [Centroids(), Centroids(metric="cosine"), RidgeReadout(), HammingNeighbors(3)]
-NAMES = ["centroid", "cosine", "ridge", "knn"]
+READOUTS = [
+    Centroids(), Centroids(metric="cosine"), RidgeReadout(), DiscriminantReadout(),
+    HammingNeighbors(3),
+]  # fmt: skip
+NAMES = ["centroid", "cosine", "ridge", "discriminant", "knn"]
 every_readout = pytest.mark.parametrize("empty", READOUTS, ids=NAMES)
 N_BITS, N_PARTS, ROWS = 70, 12, 40
 # Each part has a class that comes before those of all parts before it.
@@ -180,7 +184,7 @@ def test_merges_of_other_parameters_and_of_files(tmp_path: Path) -> None:
         loaded: Any = randprop.load(tmp_path / "part").readout
         readout = empty.fresh().fit(*PARTS[0])
         before = state(readout)
-        if isinstance(readout, RidgeReadout):
+        if isinstance(readout, (RidgeReadout, DiscriminantReadout)):
             for a, b in ((readout, loaded), (loaded, readout)):
                 with pytest.raises(ValueError, match="came from a file"):
                     a.merge(b)

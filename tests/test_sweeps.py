@@ -124,8 +124,8 @@ def test_store_refuses_what_does_not_mix(tmp_path, monkeypatch):
     before = store.read_bytes()
     with pytest.raises(ValueError, match="holds results of another arrays"):
         sweep(0, dataset=blobs(seed=1), seeds=1, store=store)
-    monkeypatch.setattr(cell_store, "DEFINITION", "2")
-    with pytest.raises(ValueError, match="results of definition 1, this is definition 2"):
+    monkeypatch.setattr(cell_store, "DEFINITION", "3")
+    with pytest.raises(ValueError, match="results of definition 2, this is definition 3"):
         sweep(0, dataset=data, seeds=1, store=store)
     monkeypatch.undo()
     with sqlite3.connect(store) as db:
@@ -187,8 +187,8 @@ def test_a_store_of_another_version_is_not_touched(tmp_path, monkeypatch):
     with closing(cell_store.CellStore(path)):
         pass
     before = contents(tmp_path)
-    monkeypatch.setattr(cell_store, "DEFINITION", "2")
-    with pytest.raises(ValueError, match="results of definition 1"):
+    monkeypatch.setattr(cell_store, "DEFINITION", "3")
+    with pytest.raises(ValueError, match="results of definition 2"):
         cell_store.CellStore(path)
     assert contents(tmp_path) == before
     assert list(before) == ["cells.sqlite"]

@@ -33,7 +33,7 @@ def _gives_scores(classifier: StepClassifier) -> bool:
 
 
 def _gives_probabilities(classifier: StepClassifier) -> bool:
-    return make_readout(classifier.readout).gives_probabilities
+    return hasattr(make_readout(classifier.readout), "predict_proba")
 
 
 class StepClassifier(ClassifierMixin, StepNetworkEstimator):
@@ -99,11 +99,12 @@ class StepClassifier(ClassifierMixin, StepNetworkEstimator):
     --------
     >>> from randprop import StepClassifier, datasets
     >>> X_train, y_train, X_test, y_test = datasets.load_digits()
-    >>> for readout in ("centroid", "ridge"):
+    >>> for readout in ("centroid", "ridge", "discriminant"):
     ...     classifier = StepClassifier(width=512, readout=readout).fit(X_train, y_train)
     ...     print(readout, round(classifier.score(X_test, y_test), 2))
     centroid 0.85
-    ridge 0.92
+    ridge 0.91
+    discriminant 0.93
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -232,7 +233,8 @@ class StepClassifier(ClassifierMixin, StepNetworkEstimator):
         ndarray of shape (n_samples, n_classes)
         """
         seen, bits = self._seen(X)
-        return seen.readout_.predict_proba(bits)
+        readout: Any = seen.readout_  # one that has it
+        return np.asarray(readout.predict_proba(bits))
 
     def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Share of samples whose predicted label is the right one.

@@ -89,7 +89,7 @@ def evaluate(
         ``"centroid"``, the paper's: nearest class mean. ``"majority"``: class means rounded to
         bits. ``"cosine"``: class mean of the largest cosine. ``"knn"``: nearest training samples
         by Hamming distance. ``"ridge"``: least squares, see `RidgeReadout`. ``"discriminant"``: see
-        `DiscriminantReadout`. Or an unfitted readout, such as ``RidgeReadout(alpha=10.0)``.
+        `DiscriminantReadout`. Or an unfitted readout, such as ``RidgeReadout(alpha=0.1)``.
     metric : {"euclidean", "cosine", "hamming"}, default="euclidean"
         Of ``"centroid"``.
     n_neighbors : int, default=1

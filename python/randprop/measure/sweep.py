@@ -89,8 +89,8 @@ def sweep(
         ``"identity"`` in floating point, with uniform weights and the readout ``"centroid"``.
     readout : str, Readout, or iterable of them, default="centroid"
         As `evaluate` takes it: ``"centroid"``, ``"majority"``, ``"cosine"``, ``"knn"``,
-        ``"ridge"``, ``"discriminant"``, or an unfitted readout. A row names it by the shortest name,
-        such as ``"knn_3"`` for 3 neighbours.
+        ``"ridge"``, ``"discriminant"``, or an unfitted readout. A row names it by the shortest
+        name, such as ``"knn_3"`` for 3 neighbours.
     metric : {"euclidean", "cosine", "hamming"}, default="euclidean"
         Of ``"centroid"``.
     n_neighbors : int, default=1

@@ -20,7 +20,6 @@ from randprop.network.stages import Conv1D, Conv2D, Dense, Shape
 from randprop.network.step_network import StepNetwork
 from randprop.readouts.base import Readout
 from randprop.readouts.centroids import Centroids
-from randprop.readouts.linear import LinearReadout
 from randprop.readouts.quantized import QuantizedReadout
 
 __all__ = ["export_onnx"]
@@ -347,7 +346,7 @@ def _quantized_scores(graph: _Graph, readout: QuantizedReadout, bits: str) -> st
     return graph.node("Add", _sums(graph, x, coefficients), bias)
 
 
-def _linear_scores(graph: _Graph, readout: LinearReadout, bits: str) -> str:
+def _linear_scores(graph: _Graph, readout: Any, bits: str) -> str:
     x = graph.cast(bits, np.float64)
     intercept = graph.constant(readout.intercept_, np.float64)
     return graph.node("Add", _sums(graph, x, readout.coef_), intercept)

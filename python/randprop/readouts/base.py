@@ -104,7 +104,6 @@ class Readout:
     parameters: ClassVar[tuple[str, ...]] = ()  # of the constructor, each kept under its name
     ordered: ClassVar[bool] = False  # whether the order in which parts are fitted matters
     gives_shares: ClassVar[bool] = False  # whether the scores are shares of the classes
-    gives_probabilities: ClassVar[bool] = False  # by `predict_proba`
     linear: ClassVar[bool] = False  # whether scores are coef_ x + intercept_
     bits_keyword: ClassVar[str] = "readout_bits"  # what `Model.quantize` calls its bits
 
@@ -216,10 +215,6 @@ class Readout:
             best[part] = np.argmax(seen.scores(features[part]), axis=1)
         return np.asarray(seen.classes_[best])
 
-    def predict_proba(self, bits: Features) -> NDArray[np.float64]:
-        """Probability of each class for each vector, where the readout has such a meaning."""
-        raise TypeError(f"a {type(self).__name__} readout has scores, and no probabilities")
-
     def block_rows(self) -> int:
         """Return how many vectors are scored at a time."""
         return rows_within(32 * len(self.classes_))  # scores, and what they come from
@@ -309,9 +304,7 @@ class SummingReadout(Readout):
         part = seen.fresh()
         sums = part._spread([known], features.shape[1])
         codes = as_codes(labels, sums["classes_"])
-        from_core(
-            "add_class_counts", features, codes, sums["counts_"], sums["n_samples_"], threads
-        )
+        from_core("add_class_counts", features, codes, sums["counts_"], sums["n_samples_"], threads)
         sums |= part.more_sums(features, codes, threads)
         part._take_over(sums, isinstance(features, BitMatrix))
         with changing():

@@ -155,7 +155,7 @@ class Centroids(SummingReadout):
         return cosines
 
     @of_one_state
-    def quantize(self, bits: int = 8) -> QuantizedReadout:
+    def quantize(self, bits: int | str = 8) -> QuantizedReadout:
         """Round the class means to few bits a unit.
 
         A mean is rounded to ``code / (2**bits - 1)``, or of bytes to 255 times that, half-way

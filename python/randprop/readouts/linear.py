@@ -137,8 +137,9 @@ class LinearReadout(SummingReadout):
         if not grams and sum(map(len, rows)) < rows[0].shape[1]:
             codes = [as_codes(one.classes_, classes)[one._codes] for one in held]
             return {**none, "_rows": stack(rows), "_codes": np.concatenate(codes)}
+        gram: NDArray[np.int64] | None
         if len(grams) == 2:
-            gram = np.add(*grams, out=grams[1] if reuse else None)
+            gram = np.add(grams[0], grams[1], out=grams[1] if reuse else None)
         elif grams and grams[0] is other._gram and reuse:
             gram = grams[0]
         else:

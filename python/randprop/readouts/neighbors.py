@@ -64,7 +64,6 @@ class HammingNeighbors(Readout):
     parameters: ClassVar[tuple[str, ...]] = ("n_neighbors",)
     ordered: ClassVar[bool] = True
     gives_shares: ClassVar[bool] = True
-    gives_probabilities: ClassVar[bool] = True
 
     _features: Features | None = None
     _codes: NDArray[np.int32]

@@ -62,8 +62,8 @@ class QuantizedReadout(Readout):
     >>> bits = BitMatrix.from_array(np.array([[1, 1, 0], [1, 0, 0], [0, 0, 1]]))
     >>> readout = RidgeReadout().fit(bits, ["a", "a", "b"]).quantize(4)
     >>> readout.coef_
-    array([[ 7,  2, -7],
-           [-7, -2,  7]])
+    array([[ 3,  0, -4],
+           [-4, -1,  3]])
     >>> readout.predict(bits)
     array(['a', 'a', 'b'], dtype='<U1')
     """
@@ -132,7 +132,7 @@ class QuantizedReadout(Readout):
 
     decision_function = scores
 
-    def quantize(self, bits: int | None = None) -> QuantizedReadout:
+    def quantize(self, bits: int | str | None = None) -> QuantizedReadout:
         """Return itself, whatever the bits: it is what `quantize` of the others makes."""
         return self
 

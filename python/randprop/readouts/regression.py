@@ -170,7 +170,7 @@ class _ByCholesky:
 
 
 def _residual(equations: Equations, x: Floats, alpha: float) -> float:
-    """What (S + alpha) x = r leaves of the targets' squares t: t - r x - alpha x x."""
+    """Return what (S + alpha) x = r leaves of the targets' squares t: t - r x - alpha x x."""
     return equations.total - float(np.sum(equations.right * x) + alpha * np.sum(x**2))
 
 
@@ -245,5 +245,5 @@ def centred_kernel(kernel: NDArray[np.int64]) -> Floats:
     n = len(kernel)
     sums = kernel.sum(axis=0)
     # n**2 times the result stays below 2**62, though a sum on the way may wrap around and back.
-    exact = n * n * kernel - n * (sums[:, None] + sums) + sums.sum()
+    exact: NDArray[np.int64] = n * n * kernel - n * (sums[:, None] + sums) + sums.sum()
     return exact.astype(np.float64) / n**2

@@ -74,7 +74,6 @@ def round_with_feedback(coef: Floats, scatter: Floats, levels: Levels) -> tuple[
     ----------
     Frantar, Ashkboos, Hoefler & Alistarh (2023), "GPTQ", arXiv:2210.17323, for the feedback.
     """
-    n_classes, n = coef.shape
     spread = float(coef.std())
     mean = float(scatter.diagonal().mean())
     if not (spread > 0.0 and mean > 0.0):
