@@ -139,7 +139,7 @@ def _descend(
     weights = np.where(diagonal > 0.0, diagonal, np.inf)
     for _ in range(_PASSES):
         steps = scales[:, None]
-        slope = (steps[..., None] * rounded - coef) @ scatter
+        slope = _apart(steps[..., None] * rounded - coef) @ scatter
         changed = False
         for start in range(0, n, _BLOCK):
             stop = min(start + _BLOCK, n)
@@ -162,6 +162,7 @@ def _descend(
 
 def _fitting(coef: Floats, rounded: Floats, scales: Floats, scatter: Floats) -> Floats:
     """Return the scales of least error, each for all classes."""
+    rounded = _apart(rounded)
     products = rounded @ scatter
     ours, own = (np.sum(products * one, axis=(1, 2)) for one in (coef, rounded))
     good = (ours > 0.0) & (own > 0.0)
@@ -170,5 +171,10 @@ def _fitting(coef: Floats, rounded: Floats, scales: Floats, scatter: Floats) -> 
 
 def _loss(coef: Floats, rounded: Floats, scales: Floats, scatter: Floats) -> Floats:
     """Return the squared error of the scores at each scale."""
-    errors = scales[:, None, None] * rounded - coef
+    errors = _apart(scales[:, None, None] * rounded - coef)
     return np.asarray(np.sum((errors @ scatter) * errors, axis=(1, 2)))
+
+
+def _apart(values: Floats) -> Floats:
+    """Return values less their mean over the classes: what all share decides nothing."""
+    return np.asarray(values - values.mean(axis=1, keepdims=True))
