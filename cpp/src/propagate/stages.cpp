@@ -32,9 +32,9 @@ std::size_t places(std::size_t size, std::size_t kernel, std::size_t stride, std
 }
 
 void check_features(const ImageShape& image) {
-  require(
-      checked_product("sizes of an image", image.height, image.width, image.channels) <= max_width,
-      "an image, its convolution or a patch has more than 2^28 features");
+  // Each is at most 2^28, or twice that: two of them multiply without wrapping.
+  require(image.height * image.width <= max_width / image.channels,
+          "an image, its convolution or a patch has more than 2^28 features");
 }
 
 void check_pool(const Extent& pool, const ImageShape& map) {
