@@ -16,7 +16,8 @@ from randprop._files import write_bytes
 from randprop._validation import check_choice, check_path
 from randprop.model.model import HasModel, Model, as_model
 from randprop.model.scaling import AS_THEY_COME, arithmetic_of
-from randprop.network.stages import Conv1D, Conv2D, Dense, Shape
+from randprop.network.convolutions import Conv1D, Conv2D
+from randprop.network.stages import Dense, Shape
 from randprop.network.step_network import StepNetwork
 from randprop.readouts.base import Readout
 from randprop.readouts.centroids import Centroids

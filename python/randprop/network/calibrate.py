@@ -7,7 +7,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from randprop.network.stages import Conv1D, Shape, Stage
+from randprop.network.convolutions import Conv1D
+from randprop.network.stages import Shape, Stage
 
 __all__ = ["largest_sum", "n_positions", "search_thresholds"]
 

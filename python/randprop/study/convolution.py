@@ -10,7 +10,7 @@ import randprop.study.drawing as drawing
 from randprop.measure.metrics import metrics
 from randprop.measure.split import load_split
 from randprop.network.chain import chain
-from randprop.network.stages import Conv2D
+from randprop.network.convolutions import Conv2D
 from randprop.network.step_network import StepNetwork
 from randprop.readouts.centroids import Centroids
 from randprop.study.parts import Context, Experiment, Figure, Section, Table, by_depth, spread
