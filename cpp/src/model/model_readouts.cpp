@@ -40,6 +40,10 @@ class ReadoutOf : public Readout {
   std::vector<std::size_t> predict(ByteView x, const RunOptions& options) const override {
     return static_cast<const Self*>(this)->classes_of(x, options);
   }
+
+ private:
+  friend Self;
+  ReadoutOf() = default;
 };
 
 std::int64_t largest_of(Features reads) { return reads == Features::bits ? 1 : 255; }

@@ -183,6 +183,7 @@ std::vector<StageShape> stage_shapes(const NetworkSpec& spec) {
   check_size("n_features", spec.n_features);
   require(!spec.stages.empty(), "stages must name at least one stage, got none");
   std::vector<StageShape> shapes;
+  shapes.reserve(spec.stages.size());
   for (std::size_t index = 0; index < spec.stages.size(); ++index) {
     shapes.push_back(shape_of(spec, index, index == 0 ? nullptr : &shapes.back()));
   }
