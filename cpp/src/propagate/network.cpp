@@ -182,9 +182,11 @@ void Network::check_input(const View& x, std::size_t stage) const {
   require(n_inputs_of(x) == shapes_[stage].n_inputs, "X has " + std::to_string(n_inputs_of(x)) +
                                                          " features, the network expects " +
                                                          std::to_string(shapes_[stage].n_inputs));
-  require(stage == 0 || kind_of<View> == shapes_[stage - 1].gives,
-          "stage " + std::to_string(stage) + " reads " + name_of(shapes_[stage - 1].gives) +
-              ", got " + name_of(kind_of<View>));
+  if (stage > 0) {
+    const Features given = shapes_[stage - 1].gives;
+    require(kind_of<View> == given, "stage " + std::to_string(stage) + " reads " + name_of(given) +
+                                        ", got " + name_of(kind_of<View>));
+  }
 }
 
 template <typename View, typename Few, typename Dense_, typename Convolve>
