@@ -296,10 +296,16 @@ def test_a_worker_killed_in_mid_run(tmp_path, whole, cluster, monkeypatch, momen
 
 TOUCH_LATER = """
 import pathlib, time
+pathlib.Path({folder!r}, "started", "{number}").touch()
 while not pathlib.Path({folder!r}, "leave").exists():
     time.sleep(0.01)
 pathlib.Path({folder!r}, "{number}").touch()
 """
+
+
+def unfinished(dask_scheduler):
+    """How many tasks a scheduler knows that have no result."""
+    return sum(task.state not in ("memory", "erred") for task in dask_scheduler.tasks.values())
 
 
 @pytest.mark.parametrize("kind", ["threads", "dask"])
@@ -311,14 +317,18 @@ def test_what_is_left_is_cancelled(tmp_path, request, kind):
         if kind == "threads"
         else request.getfixturevalue("cluster").get_executor(pure=False)
     )
+    started = tmp_path / "started"
+    started.mkdir()
     codes = [TOUCH_LATER.format(folder=str(tmp_path), number=number) for number in range(20)]
     results = run_tasks(
         [(len, ([],)), *((exec, (code,)) for code in codes)], executor=executor, n_jobs=None
     )
     assert next(results) == 0
+    wait_until(lambda: len(list(started.iterdir())) == 2)
     results.close()
-    if kind == "dask":  # word of it is on its way to the workers
+    if kind == "dask":  # word of it is on its way to the scheduler, and from there to the workers
         client = request.getfixturevalue("cluster")
+        wait_until(lambda: client.run_on_scheduler(unfinished) <= 2)
         wait_until(
             lambda: max(client.run(lambda dask_worker: len(dask_worker.state.tasks)).values()) <= 1
         )
@@ -326,7 +336,8 @@ def test_what_is_left_is_cancelled(tmp_path, request, kind):
     # These stand behind whatever was left in the queues.
     assert [executor.submit(abs, -n).result() for n in range(8)] == list(range(8))
     executor.shutdown()
-    assert len(list(tmp_path.iterdir())) <= 3  # "leave", and a file of each of two workers
+    # "started", "leave", and a file of each of two workers
+    assert len(list(tmp_path.iterdir())) <= 4
 
 
 def refuse(call, error, text):
