@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from randprop.model.export_onnx import export_onnx
     from randprop.model.files import load, save
     from randprop.model.model import Model
-    from randprop.model.scaling import to_bytes
+    from randprop.model.scaling import BinaryScaling, LinearScaling, Scaling, to_bytes
     from randprop.readouts.discriminant import DiscriminantReadout
     from randprop.readouts.quantized import QuantizedReadout
     from randprop.readouts.ridge import RidgeReadout
@@ -67,7 +67,7 @@ _LAZY = {
         "model.export_onnx": ["export_onnx"],
         "model.files": ["load", "save"],
         "model.model": ["Model"],
-        "model.scaling": ["to_bytes"],
+        "model.scaling": ["BinaryScaling", "LinearScaling", "Scaling", "to_bytes"],
         "readouts.discriminant": ["DiscriminantReadout"],
         "readouts.quantized": ["QuantizedReadout"],
         "readouts.ridge": ["RidgeReadout"],
@@ -78,9 +78,9 @@ _LAZY = {
 }
 
 __all__ = [
-    "BitMatrix", "Centroids", "Conv1D", "Conv2D", "Dense", "DiscriminantReadout", "Evaluation",
-    "Evaluations", "HammingNeighbors", "Model", "QuantizedReadout", "RandpropDataWarning",
-    "RidgeReadout", "StepClassifier", "StepNetwork", "StepTransformer", "SweepResult",
+    "BinaryScaling", "BitMatrix", "Centroids", "Conv1D", "Conv2D", "Dense", "DiscriminantReadout", "Evaluation",
+    "Evaluations", "HammingNeighbors", "LinearScaling", "Model", "QuantizedReadout", "RandpropDataWarning",
+    "RidgeReadout", "Scaling", "StepClassifier", "StepNetwork", "StepTransformer", "SweepResult",
     "__version__", "apply_weights", "bit_chunks", "datasets", "evaluate", "evaluate_parallel",
     "export_c", "export_onnx", "fit_parallel", "load", "reference", "save", "show_config", "sweep",
     "theory", "to_bytes",

@@ -18,8 +18,8 @@ from randprop._validation import as_array, refuse_masked, told
 
 __all__ = [
     "Table", "as_rows", "as_table", "check_width", "computed", "feature_names",
-    "frame_names", "is_frame", "is_sparse", "read_frame", "read_table", "row_blocks", "stored",
-    "without_duplicates",
+    "frame_names", "is_frame", "is_sparse", "read_frame", "read_table", "refuse_missing",
+    "refuse_unequal", "row_blocks", "sample_shape", "stored", "without_duplicates",
 ]  # fmt: skip
 
 # What is made of features on the way, however wide they are: about so many bytes at a time.
@@ -35,14 +35,19 @@ class Table(NamedTuple):
     names: tuple[str, ...] | None
 
 
-def read_table(name: str, X: Any, *, empty: bool = False) -> Table:
-    """Read features: arrays, lists, images, sparse matrices, frames; `empty` allows no rows."""
+def read_table(
+    name: str, X: Any, *, empty: bool = False, shape: tuple[int, ...] | None = None
+) -> Table:
+    """Read features: arrays, lists, images, series, sparse matrices, frames.
+
+    `empty` allows no rows; `shape` is that of a sample where its reader knows one, see `as_rows`.
+    """
     X = computed(X)
     refuse_masked(name, X)
     names = None
     if is_frame(X):
         X, names = read_frame(name, X)
-    values = _read_sparse(name, X) if is_sparse(X) else _read_array(name, X)
+    values = _read_sparse(name, X) if is_sparse(X) else _read_array(name, X, shape)
     n_samples, n_features = values.shape
     if not n_features or not (n_samples or empty):
         raise ValueError(
@@ -158,12 +163,57 @@ def without_duplicates(X: Any) -> Any:
     return X
 
 
-def as_rows(name: str, X: Any) -> Any:
-    """Return images as rows, one each; whatever else it is, as it is."""
+def as_rows(name: str, X: Any, shape: tuple[int, ...] | None = None) -> Any:
+    """Return images and series as rows, one each; whatever else it is, as it is.
+
+    `shape` is that which a sample must have: (height, width, channels) of an image, given as
+    (n, height, width) where there is one channel; (length, channels) of a series, given as
+    (n, channels, length). Rows have the channel fastest.
+    """
+    if shape is not None and len(shape) == 2:
+        refuse_unequal(name, X)
     if _n_dims(X) not in _IMAGES:
         return X
     array = as_array(name, X)
+    if shape is not None:
+        _check_shape(name, array.shape[1:], shape)
+        if len(shape) == 2:
+            array = array.transpose(0, 2, 1)
     return array.reshape(len(array), math.prod(array.shape[1:]))
+
+
+def _check_shape(name: str, found: tuple[int, ...], shape: tuple[int, ...]) -> None:
+    if len(shape) == 2:
+        wanted, told_as = (shape[1], shape[0]), "(n_samples, channels, length)"
+    elif len(shape) == 3:
+        wanted = shape[:2] if shape[2] == 1 and len(found) == 2 else shape
+        told_as = "(n_samples, height, width, channels)"
+    else:
+        return
+    if found != wanted:
+        expected = ", ".join(map(str, ("n_samples", *wanted)))
+        raise ValueError(
+            f"{name} must have shape ({expected}), {told_as}, "
+            f"got samples of shape {found}"
+        )
+
+
+def refuse_unequal(name: str, X: Any) -> None:
+    """Refuse series of unequal lengths, which come as lists."""
+    if not isinstance(X, (list, tuple)) and getattr(X, "dtype", None) != object:
+        return
+    lengths = {np.shape(series)[-1] for series in X if np.ndim(series) in (1, 2)}
+    if len(lengths) > 1:
+        raise ValueError(
+            f"{name} holds series of unequal lengths, from {min(lengths)} to {max(lengths)}: a "
+            "network reads series of one length. Cut them to the shortest, fill them up to the "
+            "longest, or resample them"
+        )
+
+
+def sample_shape(name: str, X: Any) -> tuple[int, ...] | None:
+    """Return the shape of a sample where it has more than one dimension: of images, of series."""
+    return as_array(name, X).shape[1:] if _n_dims(X) in _IMAGES else None
 
 
 def _n_dims(X: Any) -> int:
@@ -175,8 +225,9 @@ def _n_dims(X: Any) -> int:
     return depth + ndim if isinstance(ndim, int) else depth
 
 
-def _read_array(name: str, X: Any) -> NDArray[Any]:
-    array = as_rows(name, as_array(name, X))
+def _read_array(name: str, X: Any, shape: tuple[int, ...] | None) -> NDArray[Any]:
+    array = as_rows(name, X, shape)
+    array = as_array(name, array)
     if array.ndim == 0:
         raise TypeError(f"{name} must be an array of features, got {told(X)}")
     if array.ndim != 2:
@@ -194,8 +245,7 @@ def _real(name: str, array: NDArray[Any]) -> NDArray[Any]:
         raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}")
     if array.dtype.kind != "f":
         return array
-    if not all(np.isfinite(array[rows]).all() for rows in row_blocks(array)):
-        raise ValueError(f"{name} must not contain NaN or infinity")
+    refuse_missing(name, array)
     if array.dtype.itemsize <= 8:
         return array
     with np.errstate(over="ignore"):
@@ -203,6 +253,23 @@ def _real(name: str, array: NDArray[Any]) -> NDArray[Any]:
     if not np.isfinite(rounded).all():
         raise ValueError(f"{name} must lie within float64, got {array.dtype} beyond it")
     return rounded
+
+
+def refuse_missing(name: str, array: NDArray[Any]) -> None:
+    """Refuse what is not finite, by the first column that has such values."""
+    for rows in row_blocks(array):
+        if np.isfinite(array[rows]).all():
+            continue
+        if array.ndim != 2:
+            raise ValueError(f"{name} must not contain NaN or infinity")
+        finite = np.isfinite(array)
+        columns = np.flatnonzero(~finite.all(axis=0))
+        others = f", as have {len(columns) - 1} more columns" if len(columns) > 1 else ""
+        raise ValueError(
+            f"{name} must not contain NaN or infinity: column {columns[0]} has "
+            f"{np.count_nonzero(~finite[:, columns[0]])} of {len(array)}{others}; fill missing "
+            "values, or leave those samples out"
+        )
 
 
 def check_width(name: str, shape: tuple[int, ...], n_features: int, reader: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import copy
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -15,25 +15,40 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_array, check_is_fitted, check_X_y, validate_data
 
-from randprop._validation import check_jobs, refuse_masked
+from randprop._validation import as_array, check_jobs, refuse_masked
+from randprop._warnings import warn_data
 from randprop.bits import Features
 from randprop.features import (
     as_rows,
     check_width,
     computed,
     is_frame,
+    is_sparse,
     read_frame,
+    refuse_missing,
+    refuse_unequal,
+    sample_shape,
     without_duplicates,
 )
 from randprop.model.data_checks import DataWatch
+from randprop.model.mapping import check_range, fits_bytes
+from randprop.model.recipes import (
+    check_scaling_argument,
+    check_thresholds,
+    input_dims_of,
+    prepare,
+    read_stages,
+    shape_of,
+)
 from randprop.model.scaling import (
-    AS_THEY_COME,
-    check_range,
-    choose_range,
+    AS_BYTES,
+    FixedScaling,
+    LinearScaling,
+    Scaling,
     propagate_table,
     warn_outside,
 )
-from randprop.network.stages import Stage
+from randprop.network.stages import Shape, Stage
 from randprop.network.step_network import StepNetwork
 
 __all__ = ["StepNetworkEstimator"]
@@ -46,56 +61,139 @@ class StepNetworkEstimator(BaseEstimator):
 
     constraints: ClassVar[dict[str, list[Any]]] = {
         "layers": [Interval(Integral, 0, None, closed="left")],
+        "stages": [str, list, tuple, None],
         "width": [Interval(Integral, 1, None, closed="left"), "array-like", Stage, None],
         "weight_bits": [Interval(Integral, 1, 24, closed="both")],
         "activation": [str],
+        "scaling": [str, Scaling, FixedScaling, None],
+        "thresholds": [str, Real, None],
         "input_shape": ["array-like", None],
         "input_range": [tuple, list, np.ndarray, None],
         "random_state": ["random_state"],
         "n_jobs": [Integral, None],
     }
 
-    _watch = DataWatch(AS_THEY_COME)  # of what an older release has pickled: says nothing
+    network_: StepNetwork
+    scaling_: FixedScaling
+
+    _watch = DataWatch(AS_BYTES)  # of what an older release has pickled: says nothing
+    _prepared = False  # by `prepare`, and not by a part
+    _shape: Shape | None = None  # of a sample, where the first stage reads one
+
+    def prepare(self: Self, X: Any, y: Any = None) -> Self:
+        """Make scaling, thresholds and network from data that stand for all, without labels.
+
+        They are fixed from then on: `partial_fit` of any parts in any order then makes the model of
+        the whole, to the last bit. `fit` makes them anew.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples such as all the others: the training data, or some of them.
+        y : ignored
+
+        Returns
+        -------
+        estimator
+            Itself: not fitted, but for what it learned of `X`.
+        """
+        with self._fitting() as fitting:
+            fitting._validate_params()
+            fitting._forget()
+            fitting._start(fitting._validated(X, reset=True))
+            fitting._prepared = True
+        return self
+
+    def _forget(self) -> None:
+        """Drop what was fitted."""
+        for name in [name for name in vars(self) if name.endswith("_") and name[0] != "_"]:
+            delattr(self, name)
 
     def _start(self, X: Any) -> None:
-        """Make the network for the features of `X`, and the range that maps them to bytes."""
-        given = None if self.input_range is None else check_range("input_range", self.input_range)
-        # None: integers of [0, 255] as they come.
-        self._chosen_range = choose_range(X, given)
-        self.input_range_ = check_range("input_range", self._chosen_range)
-        self._told_outside = given is not None  # what is given is meant
-        self._watch = DataWatch(self.input_range_)
+        """Make scaling and network for the features of `X`."""
+        scaling = check_scaling_argument(self.scaling)
+        given = scaling is not None and not (isinstance(scaling, Scaling) and not scaling.is_fitted)
+        if self.input_range is not None:
+            if scaling is not None:
+                raise ValueError("scaling is in place of input_range; give one or the other")
+            scaling, given = LinearScaling(*check_range("input_range", self.input_range)), True
         width: Any = self.width
-        self.network_ = StepNetwork(
-            X.shape[1],
-            self.layers,
+        prepared = prepare(
+            X,
+            stages=read_stages(self.stages),
+            layers=self.layers,
             width=tuple(width) if np.ndim(width) else width,
             weight_bits=self.weight_bits,
             activation=self.activation,
             seed=_seed(self.random_state),
-            input_shape=self.input_shape,
+            shape=self._shape,
+            scaling=scaling,
+            thresholds=check_thresholds(self.thresholds),
+            n_threads=self._threads(),
         )
+        self.scaling_, self.network_ = prepared.scaling, prepared.network
+        self.decided_, self._readout_name = prepared.decided, prepared.readout
+        # What is given is meant, and what takes all integers of [0, 255] as they come is no choice.
+        as_bytes = self.scaling_ == AS_BYTES and fits_bytes(X)
+        self._told_outside = given
+        self._chosen = (not given and not as_bytes) or prepared.calibrated
+        self._watch = DataWatch(self.scaling_)
+
+    def _warn_chosen(self, n_samples: int) -> None:
+        """Warn where a first part alone has decided what the model of the whole is."""
+        if self._chosen:
+            warn_data(
+                f"partial_fit has chosen scaling or thresholds by its first part, of {n_samples} "
+                "samples: other parts would have given another model. Call prepare(X) first, with "
+                "data that stand for all of them, or give scaling and thresholds"
+            )
+
+    @property
+    def input_range_(self) -> tuple[float, float] | None:
+        """What is mapped to 0 and 255; None where it is not the same for all features."""
+        check_is_fitted(self, "scaling_")
+        return self.scaling_.input_range
 
     def _validated(self, X: Any, y: Any = "no_validation", *, reset: bool) -> Any:
         """Return features, and labels where there are any, as scikit-learn's contract has them.
 
-        Before it stands what all of this library takes: images, and frames of any numbers.
+        Before it stands what all of this library takes: images, series, and frames of any numbers.
         """
         X = computed(X)
         refuse_masked("X", X)
-        rules: Any = {"accept_sparse": "csr", "dtype": "numeric"}
         alone = isinstance(y, str) and y == "no_validation"
+        rules: Any = {"accept_sparse": "csr", "dtype": "numeric"}
         if is_frame(X):
             numbers, _ = read_frame("X", X)
+            if reset:
+                self._shape = self._shape_for(None, numbers.shape[1])
             # Its names are scikit-learn's affair, its columns are read.
             validate_data(self, X, y, skip_check_array=True, reset=reset)
             found = check_array(numbers, **rules) if alone else check_X_y(numbers, y, **rules)
         else:
-            X = as_rows("X", X)
+            X = self._as_rows(X, reset=reset)
             if not reset and getattr(X, "ndim", 0) == 2 and X.shape[0] > 1:
                 self._refuse_one_sample(X.shape)
             found = validate_data(self, X, y, **rules, reset=reset)
         return without_duplicates(found) if alone else (without_duplicates(found[0]), found[1])
+
+    def _as_rows(self, X: Any, *, reset: bool) -> Any:
+        """Return images and series as rows; where `reset`, note the shape that samples have."""
+        if reset:
+            if self._input_dims() == 2:
+                refuse_unequal("X", X)
+            X = X if is_sparse(X) else as_array("X", X)
+            n_features = X.shape[1] if X.ndim == 2 else 1
+            self._shape = self._shape_for(sample_shape("X", X), n_features)
+        if isinstance(X, np.ndarray) and X.ndim == 2 and X.dtype.kind == "f":
+            refuse_missing("X", X)
+        return as_rows("X", X, self._shape)
+
+    def _shape_for(self, found: tuple[int, ...] | None, n_features: int) -> Shape | None:
+        return shape_of(self._input_dims(), found, n_features, self.input_shape)
+
+    def _input_dims(self) -> int:
+        return input_dims_of(read_stages(self.stages), self.width)
 
     def _refuse_one_sample(self, shape: tuple[int, ...]) -> None:
         """Refuse an image in place of images; other widths are left to scikit-learn's words."""
@@ -105,7 +203,7 @@ class StepNetworkEstimator(BaseEstimator):
 
     def _propagated(self, X: Any) -> Features:
         """Return the bits of validated features."""
-        return propagate_table(self.network_, X, self.input_range_, self._threads())
+        return propagate_table(self.network_, X, self.scaling_, self._threads())
 
     def _bits_of(self, X: Any) -> Features:
         """Return the bits of features that are to be predicted; warn where they are far off."""
@@ -124,7 +222,7 @@ class StepNetworkEstimator(BaseEstimator):
     def _warn_outside(self, X: Any) -> None:
         """Warn, once, where a later part does not fit the range that the first one gave."""
         if not getattr(self, "_told_outside", True):  # True: from a file of an older release
-            self._told_outside = warn_outside("X", X, self._chosen_range, "the first part")
+            self._told_outside = warn_outside("X", X, self.scaling_, "the first part")
 
     @property
     def dead_units_(self) -> NDArray[np.bool_]:
@@ -142,6 +240,14 @@ class StepNetworkEstimator(BaseEstimator):
         fitting = copy(self)
         yield fitting
         self.__dict__ = fitting.__dict__
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take what an older release has pickled too."""
+        state = {"stages": None, "scaling": None, "thresholds": None, **state}
+        if "input_range_" in state:
+            state["scaling_"] = LinearScaling(*state.pop("input_range_"))
+            state.pop("_watch", None)
+        super().__setstate__(state)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import copy
 from numbers import Integral, Real
 from typing import Any, ClassVar
@@ -20,6 +21,8 @@ from randprop.bits import Features
 from randprop.estimators.base import StepNetworkEstimator
 from randprop.features import feature_names
 from randprop.model.model import Model
+from randprop.model.recipes import RECIPES, read_stages
+from randprop.model.scaling import FixedScaling, Scaling
 from randprop.network.stages import Stage
 from randprop.readouts.base import Readout, changing, snapshot
 from randprop.readouts.centroids import DISTANCES
@@ -28,12 +31,20 @@ from randprop.readouts.registry import make_readout
 __all__ = ["StepClassifier"]
 
 
+def _unfitted(classifier: StepClassifier) -> Readout:
+    """Return a readout of the kind that a classifier has, or will have."""
+    if classifier.readout is not None:
+        return make_readout(classifier.readout)
+    stages = read_stages(classifier.stages)
+    return make_readout(RECIPES[stages].readout if isinstance(stages, str) else "centroid")
+
+
 def _gives_scores(classifier: StepClassifier) -> bool:
-    return not make_readout(classifier.readout).gives_shares
+    return not _unfitted(classifier).gives_shares
 
 
 def _gives_probabilities(classifier: StepClassifier) -> bool:
-    return hasattr(make_readout(classifier.readout), "predict_proba")
+    return hasattr(_unfitted(classifier), "predict_proba")
 
 
 class StepClassifier(ClassifierMixin, StepNetworkEstimator):
@@ -109,7 +120,7 @@ class StepClassifier(ClassifierMixin, StepNetworkEstimator):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **StepNetworkEstimator.constraints,
-        "readout": [str, Readout],
+        "readout": [str, Readout, None],
         "metric": [StrOptions(set(DISTANCES))],
         "n_neighbors": [Interval(Integral, 1, 1000, closed="both")],
         "alpha": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
@@ -124,7 +135,10 @@ class StepClassifier(ClassifierMixin, StepNetworkEstimator):
         width: int | Stage | ArrayLike | None = 1024,
         weight_bits: int = 8,
         activation: str = "step",
-        readout: str | Readout = "centroid",
+        stages: str | Sequence[Stage | int] | None = None,
+        scaling: str | Scaling | FixedScaling | None = None,
+        thresholds: str | float | None = None,
+        readout: str | Readout | None = None,
         metric: str = "euclidean",
         n_neighbors: int = 1,
         alpha: float | str = "auto",
@@ -137,6 +151,9 @@ class StepClassifier(ClassifierMixin, StepNetworkEstimator):
         self.width = width
         self.weight_bits = weight_bits
         self.activation = activation
+        self.stages = stages
+        self.scaling = scaling
+        self.thresholds = thresholds
         self.readout = readout
         self.metric = metric
         self.n_neighbors = n_neighbors
@@ -274,7 +291,7 @@ class StepClassifier(ClassifierMixin, StepNetworkEstimator):
         model = Model(
             seen.network_,
             seen.readout_,
-            input_range=seen.input_range_,
+            scaling=seen.scaling_,
             feature_names=None if names is None else feature_names(names),
         )
         model.watch = seen._watch
@@ -298,12 +315,13 @@ class StepClassifier(ClassifierMixin, StepNetworkEstimator):
     def _fit(self, X: Any, y: Any, classes: ArrayLike | None, *, first: bool) -> StepClassifier:
         while True:
             fitting = copy(self)  # what fails or is interrupted changes nothing
-            anew = first or not hasattr(fitting, "readout_")
+            anew = first or not (hasattr(fitting, "readout_") or fitting._prepared)
             part, features, bits = fitting._fitted_part(X, y, classes, anew=anew)
             with changing():
                 now = vars(self)
-                if not anew and now["network_"] is fitting.network_:
-                    part = snapshot(now["readout_"]).merge(part)
+                if not anew and now.get("network_") is fitting.network_:
+                    if "readout_" in now:
+                        part = snapshot(now["readout_"]).merge(part)
                     fitting._watch = self._watch
                 elif not first and "readout_" in now:
                     continue  # another thread made a network meanwhile: the bits are of no use
@@ -311,6 +329,8 @@ class StepClassifier(ClassifierMixin, StepNetworkEstimator):
                 fitting.readout_, fitting.classes_ = part, part.classes_
                 self.__dict__ = fitting.__dict__
             fitting._watch.warn()
+            if anew and not first:
+                fitting._warn_chosen(len(bits))
             return self
 
     def _fitted_part(
@@ -325,16 +345,19 @@ class StepClassifier(ClassifierMixin, StepNetworkEstimator):
         X, y = self._validated(X, _exact(y), reset=anew)
         check_classification_targets(y)
         if anew:
+            self._prepared = False
             self._start(X)
+        else:
+            self._warn_outside(X)
+        if anew or not hasattr(self, "readout_"):
             empty = make_readout(
-                self.readout,
+                self._readout_name if self.readout is None else self.readout,
                 metric=self.metric,
                 n_neighbors=self.n_neighbors,
                 alpha=self.alpha,
                 n_threads=self._threads(),
             )
         else:
-            self._warn_outside(X)
             empty = self.readout_.fresh()
         bits = self._propagated(X)
         return empty.partial_fit(bits, y, classes), X, bits

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from numpy.typing import ArrayLike, NDArray
@@ -11,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from randprop.bits import BitMatrix, Features
 from randprop.estimators.base import StepNetworkEstimator
+from randprop.model.scaling import FixedScaling, Scaling
 from randprop.network.stages import Stage
 from randprop.readouts.base import snapshot
 
@@ -75,6 +77,9 @@ class StepTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, StepNet
         width: int | Stage | ArrayLike | None = 1024,
         weight_bits: int = 8,
         activation: str = "step",
+        stages: str | Sequence[Stage | int] | None = None,
+        scaling: str | Scaling | FixedScaling | None = None,
+        thresholds: str | float | None = None,
         output: str = "dense",
         input_range: tuple[float, float] | None = None,
         input_shape: ArrayLike | None = None,
@@ -85,6 +90,9 @@ class StepTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, StepNet
         self.width = width
         self.weight_bits = weight_bits
         self.activation = activation
+        self.stages = stages
+        self.scaling = scaling
+        self.thresholds = thresholds
         self.output = output
         self.input_range = input_range
         self.input_shape = input_shape

@@ -25,14 +25,9 @@ from randprop.measure.metrics import accuracy_of, confusion_of
 from randprop.measure.split import check_n_classes
 from randprop.measure.workers import check_workers, run_tasks
 from randprop.model.data_checks import check_fitted
-from randprop.model.model import Model, as_model, check_names
-from randprop.model.scaling import (
-    AS_THEY_COME,
-    check_features,
-    check_range,
-    fits_bytes,
-    propagate_table,
-)
+from randprop.model.mapping import fits_bytes
+from randprop.model.model import Model, as_model, check_names, check_scaling
+from randprop.model.scaling import AS_BYTES, FixedScaling, Scaling, check_features, propagate_table
 from randprop.network.step_network import StepNetwork
 from randprop.readouts.base import Readout
 from randprop.readouts.registry import make_readout
@@ -77,6 +72,7 @@ def fit_parallel(
     n_neighbors: int = 1,
     alpha: float | str = "auto",
     input_range: tuple[float, float] | None = None,
+    scaling: Scaling | FixedScaling | None = None,
     chunk_size: int = 4096,
     executor: Executor | None = None,
     n_jobs: int | None = None,
@@ -104,6 +100,8 @@ def fit_parallel(
     input_range : (float, float), optional
         As for `Model`. Default: features must be integers of [0, 255], of any type; no part is
         rounded without a range.
+    scaling : Scaling, optional
+        Fitted, in place of `input_range`.
     chunk_size : int, default=4096
         Samples of a part.
     executor : concurrent.futures.Executor, optional
@@ -136,11 +134,14 @@ def fit_parallel(
     if not isinstance(network, StepNetwork):
         raise TypeError(f"network must be a StepNetwork, got {type(network).__name__}")
     empty = make_readout(readout, metric=metric, n_neighbors=n_neighbors, alpha=alpha, n_threads=1)
-    span = None if input_range is None else check_range("input_range", input_range)
+    given = input_range is not None or scaling is not None
+    fixed = check_scaling(input_range, scaling) if given else None
+    if fixed is not None:
+        fixed.check_groups(network.n_features)
     check_workers(executor, n_jobs)
     parts = _Parts(X, y, network.n_features, chunk_size)
     tasks = (
-        (_fit_part, (number, network, span, empty, *part)) for number, part in enumerate(parts)
+        (_fit_part, (number, network, fixed, empty, *part)) for number, part in enumerate(parts)
     )
     fitted = empty.fresh()
     waiting: dict[int, Readout | None] = {}
@@ -156,8 +157,8 @@ def fit_parallel(
     if fitted.n_features is None:
         raise ValueError("X must hold at least one sample, got 0")
     fitted.n_threads = None
-    model = Model(network, fitted, input_range=span, feature_names=parts.names)
-    check_fitted(X, model.input_range, fitted)
+    model = Model(network, fitted, scaling=fixed, feature_names=parts.names)
+    check_fitted(X, model.scaling, fitted)
     return model
 
 
@@ -251,18 +252,18 @@ def bit_chunks(A: Any, y: ArrayLike, chunk_size: int = 4096) -> Iterator[tuple[B
 def _fit_part(
     number: int,
     network: StepNetwork,
-    input_range: tuple[float, float] | None,
+    scaling: FixedScaling | None,
     empty: Readout,
     X: Any,
     y: Any,
 ) -> tuple[int, Readout | None]:
-    bits, labels = _propagated(network, input_range, X, y)
+    bits, labels = _propagated(network, scaling, X, y)
     return number, None if bits is None else empty.fresh().partial_fit(bits, labels)
 
 
 def _count_part(model: Model, X: Any, y: Any) -> NDArray[np.int64]:
     classes = model.classes_
-    bits, labels = _propagated(model.network, model.input_range, X, y)
+    bits, labels = _propagated(model.network, model.scaling, X, y)
     if bits is None:
         return np.zeros((len(classes), len(classes)), dtype=np.int64)
     readout = copy(model.readout)
@@ -273,11 +274,14 @@ def _count_part(model: Model, X: Any, y: Any) -> NDArray[np.int64]:
 
 
 def _propagated(
-    network: StepNetwork, input_range: tuple[float, float] | None, X: Any, y: Any
+    network: StepNetwork, scaling: FixedScaling | None, X: Any, y: Any
 ) -> tuple[Features | None, NDArray[Any]]:
     """Return the bits and labels of a part, computed here; None for an empty one."""
     X = computed(X)
-    features = X if isinstance(X, BitMatrix) else check_features("X", X, empty=True).values
+    shape = network.input_shape
+    features = (
+        X if isinstance(X, BitMatrix) else check_features("X", X, empty=True, shape=shape).values
+    )
     n_samples = features.shape[0]
     labels = as_labels("y", computed(y), n_samples, "X")
     if not n_samples:
@@ -286,12 +290,12 @@ def _propagated(
     # One thread: the parts are what runs side by side.
     if isinstance(features, BitMatrix):
         return network.propagate(features, n_threads=1), labels
-    if input_range is None and not fits_bytes(features):
+    if scaling is None and not fits_bytes(features):
         raise ValueError(
             "X holds values other than integers of [0, 255]; give input_range=(low, high), "
-            "the range of all of the data, which is mapped to them"
+            "the range of all of the data, which is mapped to them, or a fitted scaling"
         )
-    return propagate_table(network, features, input_range or AS_THEY_COME, 1), labels
+    return propagate_table(network, features, scaling or AS_BYTES, 1), labels
 
 
 @lru_cache(maxsize=1)  # the last network alone: prepared weights may be large

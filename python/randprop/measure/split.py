@@ -5,22 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from randprop._labels import as_codes, as_labels, codes_among, distinct, in_one_type
 from randprop.datasets import DATASETS
-from randprop.model.data_checks import check_table
+from randprop.features import is_sparse, refuse_unequal, sample_shape
 from randprop.model.model import check_names
-from randprop.model.scaling import (
-    check_features,
-    check_range,
-    choose_range,
-    map_to_bytes,
-    warn_outside,
-)
+from randprop.model.data_checks import check_table
+from randprop.model.mapping import fits_bytes
+from randprop.model.scaling import AS_BYTES, Scaling, check_features, warn_outside
 
 __all__ = ["ARRAYS", "Split", "check_n_classes", "load_split"]
 
@@ -42,6 +38,10 @@ class Split:
     input_range: tuple[float, float] | None  # that was mapped to bytes; None: used as it came
     image_shape: tuple[int, int, int] | None  # where it is known
     digest: str = ""  # of the whole data, before they were thinned, if it was asked for
+    # The features as they came, of shape (n_samples, n_features): an array or a CSR matrix.
+    table_train: Any = None
+    table_test: Any = None
+    sample_shape: tuple[int, ...] | None = None  # of images and series that came as such
 
     @property
     def n_features(self) -> int:
@@ -60,13 +60,17 @@ def load_split(
     n_train: int | None = None,
     n_test: int | None = None,
     digest: bool = False,
+    series: bool = False,
+    check: bool = True,
 ) -> Split:
     """Load data, and make of them what everything that is measured starts from.
 
     `n_train` and `n_test` take so many samples, evenly spread; `digest` asks for the sum that tells
-    data sets apart. Raises ValueError where a test label is no training label.
+    data sets apart; `series` reads three dimensions as (n_samples, channels, length); `check`
+    warns where the data suit no plain network. Raises ValueError where a test label is no training label.
     """
-    name, arrays, input_range = _load(dataset)
+    loaded = _load(dataset, series=series, check=check)
+    name, arrays = loaded.name, loaded.arrays
     X_train, y_train, X_test, y_test = arrays
     found = _digest(*arrays) if digest else ""
     train, test = _spread(len(X_train), n_train), _spread(len(X_test), n_test)
@@ -81,9 +85,12 @@ def load_split(
         X_test=np.ascontiguousarray(X_test[test]),
         codes_test=codes_test,
         classes=classes,
-        input_range=input_range,
+        input_range=loaded.input_range,
         image_shape=None if name == ARRAYS else DATASETS[name].image_shape,
         digest=found,
+        table_train=loaded.tables[0][train],
+        table_test=loaded.tables[1][test],
+        sample_shape=loaded.sample_shape,
     )
 
 
@@ -96,16 +103,29 @@ def check_n_classes(n_classes: int) -> None:
         )
 
 
-_Data = tuple[NDArray[np.uint8], NDArray[Any], NDArray[np.uint8], NDArray[Any]]
+class _Loaded(NamedTuple):
+    """Data before they are thinned."""
+
+    name: str
+    arrays: tuple[NDArray[np.uint8], NDArray[Any], NDArray[np.uint8], NDArray[Any]]
+    tables: tuple[Any, Any]
+    input_range: tuple[float, float] | None = None
+    sample_shape: tuple[int, ...] | None = None
 
 
-def _load(dataset: str | Sequence[ArrayLike]) -> tuple[str, _Data, tuple[float, float] | None]:
+def _load(dataset: str | Sequence[ArrayLike], *, series: bool, check: bool) -> _Loaded:
     if isinstance(dataset, str):
-        return dataset, DATASETS.choose("dataset", dataset).load(), None
+        arrays = DATASETS.choose("dataset", dataset).load()
+        return _Loaded(dataset, arrays, (arrays[0], arrays[2]))
     if not isinstance(dataset, (tuple, list)) or len(dataset) != 4:
         came = f"{len(dataset)} of them" if hasattr(dataset, "__len__") else type(dataset).__name__
         raise TypeError(f"dataset must be a name or (X_train, y_train, X_test, y_test), got {came}")
-    train, test = check_features("X_train", dataset[0]), check_features("X_test", dataset[2])
+    if series:
+        refuse_unequal("X_train", dataset[0])
+    found = sample_shape("X_train", dataset[0])
+    shape = found[::-1] if found is not None and series and len(found) == 2 else found
+    train = check_features("X_train", dataset[0], shape=shape)
+    test = check_features("X_test", dataset[2], shape=shape)
     check_names("X_test", test.names, train.names)
     n_train, n_features = train.values.shape
     n_test = test.values.shape[0]
@@ -114,14 +134,21 @@ def _load(dataset: str | Sequence[ArrayLike]) -> tuple[str, _Data, tuple[float, 
     y_train = as_labels("y_train", dataset[1], n_train, "X_train")
     y_test = as_labels("y_test", dataset[3], n_test, "X_test")
     y_train, y_test = in_one_type("y_train and y_test", y_train, y_test)
-    input_range = choose_range(train.values)
+    as_they_come = fits_bytes(train.values)
+    scaling = AS_BYTES if as_they_come else Scaling("range").add(train.values).fixed_
     # Beyond the range of the training data is what a range is for.
-    if input_range is None:
-        warn_outside("X_test", test.values, None, "X_train")
-    span = check_range("input_range", input_range)
-    check_table(train.values, span)
-    X_train, X_test = map_to_bytes(train.values, span), map_to_bytes(test.values, span)
-    return ARRAYS, (X_train, y_train, X_test, y_test), input_range
+    if as_they_come:
+        warn_outside("X_test", test.values, scaling, "X_train")
+    if check:
+        check_table(train.values, scaling)
+    X_train, X_test = _dense(scaling.transform(train.values)), _dense(scaling.transform(test.values))
+    tables = train.values, test.values
+    arrays = X_train, y_train, X_test, y_test
+    return _Loaded(ARRAYS, arrays, tables, scaling.input_range if not as_they_come else None, shape)
+
+
+def _dense(X: Any) -> NDArray[np.uint8]:
+    return np.asarray(X.toarray() if is_sparse(X) else X)
 
 
 def _digest(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from randprop._warnings import warn_data
 from randprop.bits import BitMatrix, Features
-from randprop.model.scaling import AS_THEY_COME
+from randprop.model.scaling import AS_BYTES, FixedScaling
 from randprop.network.step_network import StepNetwork
 from randprop.readouts.base import Readout, SummingReadout, from_core
 
@@ -32,7 +32,6 @@ _FAR, _FAR_ALONE, _BATCH = 1.5, 6.0, 8
 _SMALL = 1e-3  # of the energy of the smallest training sample: 3 % of its size
 _CURE = 'scale each feature, see "Scale and range" in the documentation of your own data'
 
-Span = tuple[float, float]
 
 
 class DataWatch:
@@ -40,12 +39,12 @@ class DataWatch:
 
     Parameters
     ----------
-    input_range : (float, float)
-        What is mapped to 0 and 255.
+    scaling : FixedScaling
+        What maps features.
     """
 
-    def __init__(self, input_range: Span) -> None:
-        self.input_range = input_range
+    def __init__(self, scaling: FixedScaling) -> None:
+        self.scaling = scaling
         self._ones: NDArray[np.int64] | int = 0  # by unit: see _changed
         self._first = np.zeros(0, dtype=np.uint8)  # of counts
         self._n_samples = 0
@@ -65,10 +64,10 @@ class DataWatch:
         # Of a stream ever fewer: what is looked at grows with its logarithm.
         n_rows = _ROWS * len(bits) // after._n_samples
         if n_rows:
-            rows = _some(X, n_rows)
-            after._usual = self._usual.with_rows(_levels(rows, self.input_range), rows)
+            rows, columns = _some(X, n_rows)
+            after._usual = self._usual.with_rows(self.scaling.levels(rows, columns), rows)
         if "range" not in self._said and len(bits) >= _LEAST // 2:  # once: the range stays
-            after._say("range", _squeezed(X, self.input_range))
+            after._say("range", _squeezed(X, self.scaling))
             after._said.add("range")
         if "units" not in self._said:
             after._say("units", _stuck(after._ones, after._n_samples))
@@ -89,8 +88,8 @@ class DataWatch:
         """Warn, once, where features to be predicted are far from those of training."""
         if "far" in self._said or not X.shape[0]:
             return
-        rows = _some(X, 64)
-        message = self._usual.strange(_levels(rows, self.input_range), rows)
+        rows, columns = _some(X, 64)
+        message = self._usual.strange(self.scaling.levels(rows, columns), rows)
         if message:
             self._said.add("far")
             warn_data(message)
@@ -169,19 +168,19 @@ class _Usual:
         return np.asarray(np.square(levels - mean) @ weight)
 
 
-def check_table(X: Any, input_range: Span) -> None:
+def check_table(X: Any, scaling: FixedScaling) -> None:
     """Warn where training features suit no network, tried on units of one that stands for all."""
-    _warn_of(_squeezed(X, input_range))
-    rows = _some(X, _ROWS)
-    levels = np.rint(np.clip(_levels(rows, input_range), 0.0, 255.0)).astype(np.uint8)
+    _warn_of(_squeezed(X, scaling))
+    rows, columns = _some(X, _ROWS)
+    levels = np.rint(np.clip(scaling.levels(rows, columns), 0.0, 255.0)).astype(np.uint8)
     bits = StepNetwork(levels.shape[1], width=_PROBE).propagate(levels, n_threads=1)
     _warn_of(_stuck(_changed(bits, levels[:0]), len(bits)))
 
 
-def check_fitted(X: Any, input_range: Span, readout: Readout) -> None:
+def check_fitted(X: Any, scaling: FixedScaling, readout: Readout) -> None:
     """Warn of features that are at hand as an array, and of units where a readout has sums."""
     if isinstance(X, np.ndarray):
-        _warn_of(_squeezed(X.reshape(len(X), -1), input_range))
+        _warn_of(_squeezed(X.reshape(len(X), -1), scaling))
     if isinstance(readout, SummingReadout):
         _warn_of(_stuck(readout.counts_.sum(axis=0), int(readout.n_samples_.sum())))
 
@@ -204,14 +203,14 @@ def _stuck(ones: NDArray[np.int64] | int, n_samples: int) -> str | None:
     )
 
 
-def _squeezed(X: Any, input_range: Span) -> str | None:
+def _squeezed(X: Any, scaling: FixedScaling) -> str | None:
     """Say it where features that take many values fall into few of the 256 levels."""
-    if X.dtype.kind == "b" or (X.dtype == np.uint8 and input_range == AS_THEY_COME):
-        return None  # nothing is mapped
-    rows = _some(X, _ROWS // 2, 512)
+    if X.dtype.kind == "b" or (X.dtype == np.uint8 and scaling == AS_BYTES) or scaling.gives_bits:
+        return None  # nothing is mapped to levels
+    rows, columns = _some(X, _ROWS // 2, 512)
     if len(rows) < _LEAST // 2:
         return None
-    levels = np.rint(np.clip(_levels(rows, input_range), 0.0, 255.0))
+    levels = np.rint(np.clip(scaling.levels(rows, columns), 0.0, 255.0))
     found = [_in_few_levels(rows[:, j], levels[:, j]) for j in range(rows.shape[1])]
     n_varied = sum(number is not None for number in found)
     few = [number for number in found if number]
@@ -222,13 +221,25 @@ def _squeezed(X: Any, input_range: Span) -> str | None:
     else:
         return None
     low, high = np.quantile(rows, [0.05, 0.95])
-    span = "{:.6g} to {:.6g}".format(*input_range)
     levels_told = f"{max(few)} or fewer" if max(few) > 1 else "1"
     return (
         f"{what} many values, 9 of 10 of which fall into {levels_told} of the 256 levels that a "
-        "network reads: most of what tells them apart is lost. All features are mapped by one "
-        f"range, {span}, while 9 of 10 of their values lie in {low:.4g} to {high:.4g}: are there "
-        f"outliers, or features in other units? Take outliers out, or clip them, and {_CURE}"
+        "network reads: most of what tells them apart is lost. "
+    ) + _cause_of(scaling, float(low), float(high))
+
+
+def _cause_of(scaling: FixedScaling, low: float, high: float) -> str:
+    """Say what squeezes features of which 9 of 10 lie between low and high, and what to do."""
+    if scaling.input_range is None:
+        return (
+            "Each feature is mapped by a range of its own, in which a few values lie far from all "
+            'others: take them out, or cut them off with Scaling("features", trim=0.01)'
+        )
+    span = "{:.6g} to {:.6g}".format(*scaling.input_range)
+    return (
+        f"All features are mapped by one range, {span}, while 9 of 10 of their values lie in "
+        f"{low:.4g} to {high:.4g}: are there outliers, or features in other units? Take outliers "
+        f"out, or clip them, and {_CURE}"
     )
 
 
@@ -266,29 +277,24 @@ def _changed(features: Features, first: NDArray[np.uint8]) -> NDArray[np.int64]:
     return np.asarray(ones[0])
 
 
-def _some(X: Any, n_rows: int, n_columns: int = _COLUMNS) -> NDArray[np.float64]:
-    """Return so many samples, of very wide ones some features, each evenly spread over all."""
+def _some(
+    X: Any, n_rows: int, n_columns: int = _COLUMNS
+) -> tuple[NDArray[np.float64], NDArray[np.intp] | None]:
+    """Return so many samples, of very wide ones some features, each evenly spread over all.
+
+    With them the columns, where they are not all.
+    """
     n_samples, n_features = X.shape
+    columns = None
     if n_features > n_columns:
         columns = np.arange(n_columns) * n_features // n_columns
     else:
-        n_columns, columns = n_features, None
+        n_columns = n_features
     n_rows = min(n_samples, max(1, min(n_rows, _VALUES // n_columns)))
     rows = X[np.arange(n_rows) * n_samples // n_rows] if n_rows < n_samples else X
     rows = rows if columns is None else rows[:, columns]
-    return np.asarray(rows.toarray() if hasattr(rows, "toarray") else rows, dtype=np.float64)
-
-
-def _levels(rows: NDArray[np.float64], input_range: Span) -> NDArray[np.float64]:
-    """Map features as a network's are, but neither rounded nor cut where they lie outside."""
-    low, high = input_range
-    # In halves: the width of a range need not be a float64.
-    span = high / 2 - low / 2 if high > low else 127.5
-    with np.errstate(all="ignore"):
-        levels = (
-            rows if input_range == AS_THEY_COME else (rows / 2 - low / 2) / (span or 127.5) * 255.0
-        )
-    return np.clip(levels, -1e6, 1e6)
+    dense = rows.toarray() if hasattr(rows, "toarray") else rows
+    return np.asarray(dense, dtype=np.float64), columns
 
 
 def _energy(rows: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -14,7 +14,15 @@ from randprop._validation import check_int, check_threads, told
 from randprop.bits import BitMatrix, Features
 from randprop.features import feature_names as names_of
 from randprop.model.data_checks import DataWatch
-from randprop.model.scaling import check_features, check_range, choose_range, propagate_table
+from randprop.model.mapping import check_range
+from randprop.model.scaling import (
+    FixedScaling,
+    LinearScaling,
+    Scaling,
+    check_features,
+    fixed_scaling,
+    propagate_table,
+)
 from randprop.network.spec import Width
 from randprop.network.step_network import StepNetwork
 from randprop.readouts.base import Readout, snapshot
@@ -23,7 +31,7 @@ from randprop.readouts.quantized import QuantizedReadout
 from randprop.readouts.registry import make_readout
 from randprop.readouts.rounding import check_bits
 
-__all__ = ["HasModel", "Model", "as_model", "check_names", "fit_model"]
+__all__ = ["HasModel", "Model", "as_model", "check_names", "check_scaling", "fit_model"]
 
 
 class Model:
@@ -42,14 +50,20 @@ class Model:
         Low and high of the features, which are mapped to the integers 0 to 255 before they enter
         the network; those outside become 0 or 255. Default: (0, 255), features that are such
         integers as they come.
+    scaling : Scaling, optional
+        Fitted, in place of `input_range`: ranges by feature, or a level that makes bits of them.
     feature_names : sequence of str, optional
         What the features are called, each once. A DataFrame of other columns, or of the same in
         another order, is refused; an array has no names and is taken as it comes.
 
     Attributes
     ----------
-    network, readout, input_range
+    network, readout
         The arguments.
+    scaling : FixedScaling
+        What maps features to what the network reads.
+    input_range : (float, float) or None
+        Low and high; None where they are not the same for all features.
     feature_names : tuple of str or None
     classes_ : ndarray of shape (n_classes,)
         Labels, sorted.
@@ -76,6 +90,7 @@ class Model:
         readout: Readout,
         *,
         input_range: tuple[float, float] | None = None,
+        scaling: Scaling | FixedScaling | None = None,
         feature_names: Sequence[str] | None = None,
     ) -> None:
         if not isinstance(network, StepNetwork):
@@ -102,9 +117,15 @@ class Model:
             )
         self.network = network
         self.readout = readout
-        self.input_range: tuple[float, float] = check_range("input_range", input_range)
+        self.scaling = check_scaling(input_range, scaling)
+        self.scaling.check_groups(network.n_features)
         self.feature_names = _check_feature_names(feature_names, network.n_features)
         self.watch: DataWatch | None = None  # of an estimator's training data; not kept by files
+
+    @property
+    def input_range(self) -> tuple[float, float] | None:
+        """Low and high of the features, None where they are not the same for all of them."""
+        return self.scaling.input_range
 
     @property
     def classes_(self) -> NDArray[Any]:
@@ -112,12 +133,12 @@ class Model:
         return self.readout.classes_
 
     def propagate(self, X: ArrayLike | BitMatrix, *, n_threads: int | None = None) -> Features:
-        """Map features to 8 bits and send them through the network.
+        """Map features to what the network reads, and send them through it.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features), or BitMatrix
-            Numbers in any form that `to_bytes` takes, mapped by `input_range`; or bits.
+            Numbers in any form that `to_bytes` takes, mapped by `scaling`; or bits, as they are.
         n_threads : int, optional
             As for `StepNetwork.propagate`.
 
@@ -129,10 +150,10 @@ class Model:
         if isinstance(X, BitMatrix):
             found: Features = self.network.propagate(X, n_threads=n_threads)
             return found
-        features = check_features("X", X)
+        features = check_features("X", X, shape=self.network.input_shape)
         check_names("X", features.names, self.feature_names)
         threads = check_threads(n_threads)
-        bits = propagate_table(self.network, features.values, self.input_range, threads)
+        bits = propagate_table(self.network, features.values, self.scaling, threads)
         if self.watch is not None:
             self.watch.compare(features.values)
         return bits
@@ -244,6 +265,17 @@ def as_model(model: Model | HasModel) -> Model:
     return seen
 
 
+def check_scaling(
+    input_range: tuple[float, float] | None, scaling: Scaling | FixedScaling | None
+) -> FixedScaling:
+    """Return what maps features: of a range, of a scaling, or integers as they come."""
+    if scaling is None:
+        return LinearScaling(*check_range("input_range", input_range))
+    if input_range is not None:
+        raise ValueError("scaling is in place of input_range; give one or the other")
+    return fixed_scaling(scaling)
+
+
 def check_names(name: str, found: tuple[str, ...] | None, expected: tuple[str, ...] | None) -> None:
     """Refuse features of other names, or in another order; what has no names is taken."""
     if found is None or expected is None or found == expected:
@@ -313,6 +345,6 @@ def fit_model(
         seed=seed,
         input_shape=input_shape,
     )
-    span = check_range("input_range", choose_range(features.values))
-    bits = propagate_table(network, features.values, span, None)
-    return Model(network, empty.fit(bits, y), input_range=span, feature_names=features.names)
+    scaling = Scaling("range").add(features.values).fixed_
+    bits = propagate_table(network, features.values, scaling, None)
+    return Model(network, empty.fit(bits, y), scaling=scaling, feature_names=features.names)

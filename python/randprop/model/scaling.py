@@ -1,29 +1,516 @@
-"""Features of any numbers as the 8-bit integers that a network reads.
+"""Features of any numbers as what a network reads: bytes by ranges, or bits by a level.
 
-Integers of [0, 255] are used as they come, whatever their type; anything else is mapped by a range,
-low to 0 and high to 255. One function decides, by the values alone.
+What maps features is fixed, and part of a model. `Scaling` finds it from data, in any parts.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from randprop._validation import check_number, told
+from randprop._validation import as_reals, check_choice, check_int, check_number, told
 from randprop._warnings import warn_data
 from randprop.bits import BitMatrix, Features, stack
-from randprop.features import Table, check_width, is_sparse, read_table, row_blocks, stored
+from randprop.features import (
+    Table,
+    check_width,
+    is_sparse,
+    read_table,
+    row_blocks,
+    stored,
+)
+from randprop.model.mapping import (
+    AS_THEY_COME,
+    Floats,
+    check_range,
+    extremes,
+    extremes_by_group,
+    fits_bytes,
+    map_block,
+    widened,
+)
 from randprop.network.step_network import StepNetwork
 
 __all__ = [
-    "AS_THEY_COME", "arithmetic_of", "check_features", "check_range", "choose_range", "fits_bytes",
-    "map_to_bytes", "outside", "propagate_table", "to_bytes", "warn_outside",
+    "AS_BYTES", "SCALINGS", "BinaryScaling", "FixedScaling", "LinearScaling", "Scaling",
+    "check_features", "fixed_scaling", "propagate_table", "to_bytes", "warn_outside",
 ]  # fmt: skip
 
-AS_THEY_COME = (0.0, 255.0)
-_EXACT = 2**53  # float64 holds every integer to here
+SCALINGS = ("range", "features", "channels", "binary")
+# Of so many extreme values of each feature `Scaling` knows, so that parts add exactly.
+_MOST_TRIMMED = 1024
+
+
+class FixedScaling:
+    """What maps features to what a network reads; it never changes."""
+
+    kind: ClassVar[str]
+    gives_bits: ClassVar[bool]
+    n_groups: int
+
+    def transform(self, X: Any) -> Any:
+        """Map features: an array to bytes or bits, a sparse matrix to one of bytes if it can be.
+
+        X is an array or a CSR matrix of finite numbers, of shape (n_samples, n_features).
+        """
+        raise NotImplementedError
+
+    def levels(self, rows: Floats, columns: NDArray[np.intp] | None = None) -> Floats:
+        """Map features, all or those of some columns, on a scale of 0 to 255, as near as it goes.
+
+        Where the scaling gives bits, 0 and 255.
+        """
+        raise NotImplementedError
+
+    def outside(self, X: Any) -> str | None:
+        """Say what of later features does not fit what earlier ones gave, if anything."""
+        raise NotImplementedError
+
+    def check_groups(self, n_features: int) -> None:
+        """Refuse a scaling of other features than a network has."""
+        if n_features % self.n_groups:
+            raise ValueError(
+                f"scaling has {self.n_groups} ranges, which {n_features} features do not share out"
+            )
+
+    @property
+    def input_range(self) -> tuple[float, float] | None:
+        """Low and high where they are the same for all features."""
+        return None
+
+    def _state(self) -> tuple[Any, ...]:
+        raise NotImplementedError
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, FixedScaling):
+            return NotImplemented
+        return self._state() == other._state()
+
+    def __hash__(self) -> int:
+        return hash(self._state())
+
+
+class LinearScaling(FixedScaling):
+    """Low to 0 and high to 255, rounded to the nearest integer, those outside cut.
+
+    Parameters
+    ----------
+    low, high : float or array-like of shape (n_groups,)
+        Of each group of features: feature j belongs to group ``j mod n_groups``. (0, 255) leaves
+        integers as they are.
+    """
+
+    kind = "linear"
+    gives_bits = False
+
+    def __init__(self, low: ArrayLike, high: ArrayLike) -> None:
+        self.low, self.high = (
+            np.atleast_1d(as_reals(name, value)).copy()
+            for name, value in (("low", low), ("high", high))
+        )
+        if self.low.ndim != 1 or self.low.shape != self.high.shape or not self.low.size:
+            raise ValueError(
+                "low and high must be numbers, or of the same length, "
+                f"got shapes {np.shape(low)} and {np.shape(high)}"
+            )
+        if (self.low > self.high).any():
+            place = int(np.flatnonzero(self.low > self.high)[0])
+            raise ValueError(
+                f"low must be at most high, got {self.low[place]} and {self.high[place]}"
+            )
+        self.low.flags.writeable = self.high.flags.writeable = False
+        self.n_groups = len(self.low)
+
+    @property
+    def input_range(self) -> tuple[float, float] | None:
+        """Low and high where they are the same for all features."""
+        return (float(self.low[0]), float(self.high[0])) if self.n_groups == 1 else None
+
+    @property
+    def as_is(self) -> bool:
+        """Whether integers of [0, 255] are left as they are."""
+        return self.input_range == AS_THEY_COME
+
+    def transform(self, X: Any) -> Any:  # noqa: D102
+        if is_sparse(X):
+            return self._sparse(X)
+        if X.dtype == np.uint8 and self.as_is:
+            return np.ascontiguousarray(X)
+        low, high = self._by_feature(X.shape[1])
+        out = np.empty(X.shape, dtype=np.uint8)
+        for rows in row_blocks(X, 40):
+            out[rows] = map_block(X[rows], low, high)
+        return out
+
+    def _by_feature(self, n_features: int) -> tuple[Floats, Floats]:
+        """Return low and high by feature; one of each where they are the same for all."""
+        if self.n_groups in (1, n_features):
+            return self.low, self.high
+        repeats = n_features // self.n_groups
+        return np.tile(self.low, repeats), np.tile(self.high, repeats)
+
+    def _sparse(self, X: Any) -> Any:
+        low, high = self._by_feature(X.shape[1])
+        zeros = map_block(np.zeros((1, len(low))), low, high)
+        if zeros.any():
+            out = np.empty(X.shape, dtype=np.uint8)
+            for rows in row_blocks(X, 40):
+                out[rows] = map_block(X[rows].toarray(), low, high)
+            return out
+        mapped = X.astype(np.uint8)  # the structure; what it holds is replaced
+        for part in row_blocks(X.data):
+            groups = X.indices[part] if len(low) > 1 else slice(None)
+            mapped.data[part] = map_block(X.data[part], low[groups], high[groups])
+        return mapped
+
+    def levels(self, rows: Floats, columns: NDArray[np.intp] | None = None) -> Floats:  # noqa: D102
+        if self.as_is:
+            return np.clip(rows, -1e6, 1e6)
+        if self.n_groups == 1:
+            low, high = self.low, self.high
+        else:
+            columns = np.arange(rows.shape[1]) if columns is None else columns
+            low, high = self.low[columns % self.n_groups], self.high[columns % self.n_groups]
+        # In halves: the width of a range need not be a float64.
+        span = np.where(high > low, high / 2 - low / 2, 127.5)
+        with np.errstate(all="ignore"):
+            levels = (rows / 2 - low / 2) / np.where(span == 0.0, 127.5, span) * 255.0
+        return np.clip(levels, -1e6, 1e6)
+
+    def outside(self, X: Any) -> str | None:  # noqa: D102
+        least, most = extremes_by_group(X, self.n_groups)
+        beyond = np.flatnonzero((least < self.low) | (most > self.high))
+        if not beyond.size:
+            return None
+        group = int(beyond[0])
+        several = f" in feature {group}" if self.n_groups > 1 else ""
+        return f"values from {least[group]} to {most[group]}{several}"
+
+    def _state(self) -> tuple[Any, ...]:
+        return self.kind, self.low.tobytes(), self.high.tobytes()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return LinearScaling, (self.low, self.high)
+
+    def __repr__(self) -> str:
+        if self.n_groups == 1:
+            return f"LinearScaling({self.low[0]}, {self.high[0]})"
+        return f"LinearScaling(<{self.n_groups} numbers>, <{self.n_groups} numbers>)"
+
+
+class BinaryScaling(FixedScaling):
+    """Features to bits: 1 where x > level.
+
+    Parameters
+    ----------
+    level : float
+    """
+
+    kind = "binary"
+    gives_bits = True
+    n_groups = 1
+
+    def __init__(self, level: float) -> None:
+        self.level = check_number("level", level)
+
+    def transform(self, X: Any) -> Features:  # noqa: D102
+        parts = [self._bits(X[rows]) for rows in row_blocks(X, 2)]
+        if not parts:
+            return BitMatrix.from_array(np.zeros(X.shape, dtype=np.uint8))
+        return stack(parts)
+
+    def _bits(self, block: Any) -> BitMatrix:
+        if is_sparse(block):
+            block = block.toarray()
+        level: Any = self.level
+        if block.dtype.kind in "iu":
+            # Of integers x > level where x > floor(level): exact beyond 2**53 too.
+            info = np.iinfo(block.dtype)
+            level = int(np.floor(level))
+            if not info.min <= level <= info.max:
+                constant = level < info.min
+                return BitMatrix.from_array(np.full(block.shape, constant))
+            level = block.dtype.type(level)
+        elif block.dtype.kind == "f" and block.dtype.itemsize < 8:
+            block = block.astype(np.float64)
+        return BitMatrix.from_array(block > level)
+
+    def levels(self, rows: Floats, columns: NDArray[np.intp] | None = None) -> Floats:  # noqa: D102
+        return np.where(rows > self.level, 255.0, 0.0)
+
+    def outside(self, X: Any) -> str | None:  # noqa: D102
+        return None
+
+    def _state(self) -> tuple[Any, ...]:
+        return self.kind, self.level
+
+    def __repr__(self) -> str:
+        return f"BinaryScaling({self.level})"
+
+
+AS_BYTES = LinearScaling(*AS_THEY_COME)
+
+
+class Scaling:
+    """How features become what a network reads, found from data in one part or many.
+
+    Parameters
+    ----------
+    kind : {"features", "range", "channels", "binary"}, default="features"
+        ``"features"``: each feature by a range of its own, to 0 to 255. ``"range"``: all features
+        by one range; integers of [0, 255], whatever their type, are used as they come.
+        ``"channels"``: a range for each channel of images or series. ``"binary"``: 1 where a
+        feature is above a level.
+    trim : float, default=0
+        Share of the values of a feature, of [0, 0.5), that may lie beyond its range at either end,
+        so that a few wild ones do not move it: at most 1,023 of them.
+    n_channels : int, optional
+        Of ``"channels"``.
+    low, high : float or array-like of shape (n_ranges,), optional
+        Ranges that are known; no data are needed.
+    level : float, optional
+        Of ``"binary"``, where it is known. Default: ``low + (high - low) / 4`` of the range of all
+        features.
+
+    Attributes
+    ----------
+    fixed_ : FixedScaling
+        What maps features; it never changes. Of an unfitted scaling there is none.
+
+    Examples
+    --------
+    >>> import randprop
+    >>> scaling = randprop.Scaling("features").fit([[0.0, 1000.0], [1.0, 3000.0]])
+    >>> scaling.transform([[0.5, 1000.0], [2.0, 2000.0]])
+    array([[128,   0],
+           [255, 128]], dtype=uint8)
+    >>> randprop.Scaling("binary", level=63).transform([[0, 63, 64]]).to_array()
+    array([[0, 0, 1]], dtype=uint8)
+    """
+
+    def __init__(
+        self,
+        kind: Literal["features", "range", "channels", "binary"] = "features",
+        *,
+        trim: float = 0.0,
+        n_channels: int | None = None,
+        low: ArrayLike | None = None,
+        high: ArrayLike | None = None,
+        level: float | None = None,
+    ) -> None:
+        self.kind = str(check_choice("kind", kind, SCALINGS))
+        self.trim = check_number("trim", trim)
+        if not 0.0 <= self.trim < 0.5:
+            raise ValueError(f"trim must lie in [0, 0.5), got {self.trim}")
+        if (n_channels is None) == (self.kind == "channels" and low is None):
+            raise ValueError('n_channels is for kind "channels", which needs it')
+        self.n_channels = (
+            None if n_channels is None else check_int("n_channels", n_channels, 1, 1 << 28)
+        )
+        self._given: FixedScaling | None = None
+        if (low is None) != (high is None):
+            raise ValueError("low and high must be given both or not at all")
+        if self.kind == "binary":
+            if low is not None:
+                raise ValueError('low and high are not for kind "binary", which takes a level')
+            self._given = None if level is None else BinaryScaling(level)
+        elif level is not None:
+            raise ValueError(f'level is for kind "binary", got kind {self.kind!r}')
+        elif low is not None and high is not None:
+            self._given = LinearScaling(low, high)
+            if self.kind == "range" and self._given.n_groups != 1:
+                raise ValueError('low and high of kind "range" must be numbers')
+        self._forget()
+
+    def _forget(self) -> None:
+        self._n_features = 0
+        self._n_values = 0  # of a group
+        self._fit_bytes = True
+        # Sorted: of each group so many smallest and largest values, one of each without a trim.
+        self._least: Floats = np.zeros((0, 0))
+        self._most: Floats = np.zeros((0, 0))
+
+    @property
+    def fixed_(self) -> FixedScaling:
+        """What maps features."""
+        if self._given is not None:
+            return self._given
+        if not self._n_values:
+            raise AttributeError("this Scaling is not fitted; call fit or partial_fit first")
+        rank = min(int(self.trim * self._n_values), _MOST_TRIMMED - 1)
+        low, high = self._least[rank], self._most[-1 - rank]
+        if self.kind == "binary":
+            return BinaryScaling(float(low[0] + (high[0] / 4 - low[0] / 4)))
+        if self.kind == "range" and self._fit_bytes:
+            return AS_BYTES
+        return LinearScaling(np.minimum(low, high), high)
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether `fixed_` is known."""
+        return self._given is not None or self._n_values > 0
+
+    def fresh(self) -> Scaling:
+        """Return an unfitted scaling with the same parameters."""
+        made = Scaling.__new__(Scaling)
+        made.kind, made.trim, made.n_channels = self.kind, self.trim, self.n_channels
+        made._given = self._given
+        made._forget()
+        return made
+
+    def fit(self, X: ArrayLike) -> Scaling:
+        """Find the ranges or the level of these features, and forget others.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            In any form that `to_bytes` takes.
+
+        Returns
+        -------
+        Scaling
+            Itself.
+        """
+        found = self.fresh().partial_fit(X)
+        self.__dict__ = found.__dict__
+        return self
+
+    def partial_fit(self, X: ArrayLike) -> Scaling:
+        """Add features: any parts in any order give the ranges of the whole.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+
+        Returns
+        -------
+        Scaling
+            Itself.
+        """
+        return self.add(check_features("X", X).values)
+
+    def add(self, X: Any) -> Scaling:
+        """Add features that are checked: an array or a CSR matrix of finite numbers."""
+        n_samples, n_features = X.shape
+        n_groups = {"features": n_features, "channels": self.n_channels or 1}.get(self.kind, 1)
+        if n_features % n_groups:
+            raise ValueError(
+                f"X has {n_features} features, which {n_groups} channels do not share out"
+            )
+        part = self.fresh()
+        part._n_features, part._n_values = n_features, n_samples * (n_features // n_groups)
+        part._fit_bytes = self.kind != "range" or fits_bytes(X)
+        if self.trim:
+            part._least, part._most = _ends(X, n_groups)
+        else:
+            low, high = widened(*extremes_by_group(X, n_groups))
+            part._least, part._most = low[None], high[None]
+        return self.merge(part)
+
+    def merge(self, other: Scaling) -> Scaling:
+        """Add what another scaling, of the same parameters, was fitted to.
+
+        Parameters
+        ----------
+        other : Scaling
+            Its features count as if they had come here.
+
+        Returns
+        -------
+        Scaling
+            Itself.
+        """
+        if not isinstance(other, Scaling):
+            raise TypeError(f"other must be a Scaling, got {told(other)}")
+        mine, theirs = ((s.kind, s.trim, s.n_channels) for s in (self, other))
+        if mine != theirs:
+            raise ValueError(f"other must have the parameters {mine}, got {theirs}")
+        if not other._n_values:
+            return self
+        if not self._n_values:
+            self.__dict__.update({**other.__dict__, "_given": self._given})
+            return self
+        if self._n_features != other._n_features:
+            raise ValueError(
+                f"X has {other._n_features} features, others had {self._n_features}"
+            )
+        kept = _MOST_TRIMMED if self.trim else 1
+        least = np.sort(np.concatenate([self._least, other._least]), axis=0)[:kept]
+        most = np.sort(np.concatenate([self._most, other._most]), axis=0)[-kept:]
+        self._n_values += other._n_values
+        self._fit_bytes &= other._fit_bytes
+        self._least, self._most = least, most
+        return self
+
+    def transform(self, X: ArrayLike) -> Any:
+        """Map features to what a network reads.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            In any form that `to_bytes` takes.
+
+        Returns
+        -------
+        ndarray of uint8, or BitMatrix, of shape (n_samples, n_features)
+            Bits where the kind is ``"binary"``. Of a sparse matrix one of uint8, where zeros stay
+            zeros.
+        """
+        fixed = fixed_scaling(self)
+        values = check_features("X", X, empty=True).values
+        if self._n_features:
+            check_width("X", values.shape, self._n_features, "the scaling")
+        fixed.check_groups(values.shape[1])
+        return fixed.transform(values)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Scaling):
+            return NotImplemented
+        mine, theirs = (
+            (s.kind, s.trim, s.n_channels, s.fixed_ if s.is_fitted else None) for s in (self, other)
+        )
+        return mine == theirs
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        shown = [repr(self.kind)]
+        shown += [f"trim={self.trim}"] if self.trim else []
+        shown += [] if self.n_channels is None else [f"n_channels={self.n_channels}"]
+        if isinstance(self._given, BinaryScaling):
+            shown.append(f"level={self._given.level}")
+        elif isinstance(self._given, LinearScaling):
+            low, high = self._given.low.tolist(), self._given.high.tolist()
+            shown.append(f"low={low[0]}, high={high[0]}" if len(low) == 1 else "low=..., high=...")
+        return f"Scaling({', '.join(shown)})"
+
+
+def _ends(X: Any, n_groups: int) -> tuple[Floats, Floats]:
+    """Return the smallest and the largest values of each group, sorted, as many as are kept."""
+    if is_sparse(X):
+        raise ValueError("trim is for dense features; of a sparse matrix most values are zeros")
+    least, most = np.zeros((0, n_groups)), np.zeros((0, n_groups))
+    for rows in row_blocks(X, 64):
+        block = X[rows].reshape(-1, n_groups)
+        low, high = widened(block.ravel(), block.ravel())
+        low, high = low.reshape(block.shape), high.reshape(block.shape)
+        least = np.sort(np.concatenate([least, low]), axis=0)[:_MOST_TRIMMED]
+        most = np.sort(np.concatenate([most, high]), axis=0)[-_MOST_TRIMMED:]
+    return least, most
+
+
+def fixed_scaling(scaling: object, name: str = "scaling") -> FixedScaling:
+    """Return what maps features: of a fitted `Scaling`, or as it is."""
+    if isinstance(scaling, FixedScaling):
+        return scaling
+    if not isinstance(scaling, Scaling):
+        raise TypeError(f"{name} must be a Scaling, got {told(scaling)}")
+    if not scaling.is_fitted:
+        raise ValueError(f"{name} is not fitted; call fit or partial_fit first")
+    return scaling.fixed_
 
 
 def to_bytes(X: ArrayLike, input_range: tuple[float, float] | None = None) -> NDArray[np.uint8]:
@@ -46,6 +533,10 @@ def to_bytes(X: ArrayLike, input_range: tuple[float, float] | None = None) -> ND
         The integers nearest to 255 (x - low) / (high - low), half to even; with high = low the
         divisor is 1.
 
+    See Also
+    --------
+    Scaling : ranges by feature, levels, and fitting in parts.
+
     Examples
     --------
     >>> import randprop
@@ -59,159 +550,51 @@ def to_bytes(X: ArrayLike, input_range: tuple[float, float] | None = None) -> ND
     """
     given = None if input_range is None else check_range("input_range", input_range)
     values = check_features("X", X).values
-    return map_to_bytes(values, choose_range(values, given) or AS_THEY_COME)
+    fixed = Scaling("range").add(values).fixed_ if given is None else LinearScaling(*given)
+    mapped = fixed.transform(values)
+    return np.asarray(mapped.toarray() if is_sparse(mapped) else mapped)
 
 
-def check_features(name: str, X: Any, *, empty: bool = False) -> Table:
-    """Return features and their names; bits are no features."""
+def check_features(
+    name: str, X: Any, *, empty: bool = False, shape: tuple[int, ...] | None = None
+) -> Table:
+    """Return features and their names; bits are no features. `shape` is that of `as_rows`."""
     if isinstance(X, BitMatrix):
         raise TypeError(f"{name} must be an array of features, got a BitMatrix")
-    return read_table(name, X, empty=empty)
-
-
-def fits_bytes(X: Any) -> bool:
-    """Whether all features are integers of [0, 255], whatever their type."""
-    values = stored(X)
-    if values.dtype.kind == "b" or values.dtype == np.uint8:
-        return True
-    for rows in row_blocks(values):
-        block = values[rows]
-        if block.size and not (block.min() >= 0 and block.max() <= 255):
-            return False
-        if block.dtype.kind == "f" and (np.rint(block) != block).any():
-            return False
-    return True
-
-
-def choose_range(
-    X: Any, input_range: tuple[float, float] | None = None
-) -> tuple[float, float] | None:
-    """Return the range that maps features to bytes, None where they are used as they come.
-
-    A range that is given is the one. Otherwise the values decide.
-    """
-    if input_range is not None:
-        return input_range
-    return None if fits_bytes(X) else _range_of(X)
-
-
-def check_range(name: str, value: object) -> tuple[float, float]:
-    """Return (low, high); None stands for (0, 255)."""
-    if value is None:
-        return AS_THEY_COME
-    if not isinstance(value, (tuple, list, np.ndarray)) or len(value) != 2:
-        raise TypeError(f"{name} must be (low, high) or None, got {told(value)}")
-    low, high = check_number(f"{name}[0]", value[0]), check_number(f"{name}[1]", value[1])
-    if low > high:
-        raise ValueError(f"{name} must have low <= high, got {told(value)}")
-    return low, high
-
-
-def map_to_bytes(X: Any, input_range: tuple[float, float]) -> NDArray[np.uint8]:
-    """Map features to the nearest integers to 255 (x - low) / (high - low), cut to 0 and 255.
-
-    Integers are left as they are by (0, 255).
-    """
-    as_bytes = X.dtype == np.uint8 and input_range == AS_THEY_COME
-    if as_bytes and not is_sparse(X):
-        return np.ascontiguousarray(X)
-    out = np.empty(X.shape, dtype=np.uint8)
-    for rows in row_blocks(X, 40):
-        block = X[rows].toarray() if is_sparse(X) else X[rows]
-        out[rows] = block if as_bytes else _mapped(block, input_range)
-    return out
+    return read_table(name, X, empty=empty, shape=shape)
 
 
 def propagate_table(
-    network: StepNetwork, X: Any, input_range: tuple[float, float], n_threads: int | None
+    network: StepNetwork, X: Any, scaling: FixedScaling, n_threads: int | None
 ) -> Features:
     """Return what a network puts out, some samples at a time: what is made on the way is small."""
     check_width("X", X.shape, network.n_features, "the network")
     if not is_sparse(X) and X.dtype == np.uint8:
-        whole: Features = network.propagate(map_to_bytes(X, input_range), n_threads=n_threads)
+        whole: Features = network.propagate(scaling.transform(X), n_threads=n_threads)
         return whole
     parts: list[Features] = [
-        network.propagate(map_to_bytes(X[rows], input_range), n_threads=n_threads)
+        network.propagate(scaling.transform(X[rows]), n_threads=n_threads)
         for rows in row_blocks(X, 4)
     ]
     return stack(parts)
 
 
-def outside(X: Any, input_range: tuple[float, float] | None) -> str | None:
-    """Say what of later features a range that earlier ones gave does not map, if anything."""
-    low, high = AS_THEY_COME if input_range is None else input_range
-    if input_range is None and fits_bytes(X):
-        return None
-    least, most = _extremes(X)
-    if least < low or most > high:
-        return f"values from {least} to {most}"
-    return "values that are no integers" if input_range is None else None
-
-
-def warn_outside(name: str, X: Any, input_range: tuple[float, float] | None, first: str) -> bool:
+def warn_outside(name: str, X: Any, scaling: FixedScaling, first: str) -> bool:
     """Warn where later features do not fit what `first` gave; return whether they do not."""
-    found = outside(X, input_range)
-    if found is None:
-        return False
-    rule = "integers of [0, 255] are used as they come"
-    if input_range is not None:
-        rule = f"they are mapped by {input_range}"
+    if scaling == AS_BYTES:
+        rule = "integers of [0, 255] are used as they come"
+        if fits_bytes(X):
+            return False
+        found = scaling.outside(X) or "values that are no integers"
+    else:
+        span = scaling.input_range
+        rule = "each feature is mapped by its own" if span is None else f"they are mapped by {span}"
+        told_outside = scaling.outside(X)
+        if told_outside is None:
+            return False
+        found = told_outside
     warn_data(
         f"{name} has {found}, but {rule}, as {first} had it; what does not fit is rounded or cut. "
-        "Give input_range=(low, high), the range of all of the data"
+        "Give the range of all of the data: input_range=(low, high), or a fitted Scaling"
     )
     return True
-
-
-def arithmetic_of(input_range: tuple[float, float]) -> tuple[float, float, float]:
-    """Return (unit, low, scale): a feature x becomes (unit x - low) scale, rounded and cut.
-
-    The unit is a power of two: 1 but for ranges whose width, or whose scale, float64 does not hold.
-    Whatever maps features by a model's range, in other languages too, computes this.
-    """
-    low, high = input_range
-    unit = 1.0
-    if high - low == np.inf:
-        unit = 0.5
-    elif high > low and 255.0 / (high - low) == np.inf:
-        unit = 2.0**100
-    low, high = unit * low, unit * high
-    return unit, low, 255.0 / (high - low if high > low else 1.0)
-
-
-def _mapped(block: NDArray[Any], input_range: tuple[float, float]) -> NDArray[np.uint8]:
-    unit, low, scale = arithmetic_of(input_range)
-    # Beyond float64 is beyond the range: infinities are cut.
-    with np.errstate(over="ignore"):
-        part = block.astype(np.float64)
-        if unit != 1.0:
-            part *= unit
-        part -= low
-        if block.dtype.kind in "iu" and block.dtype.itemsize == 8 and unit == 1.0:
-            large = (block > _EXACT) | (block < -_EXACT)
-            # In halves, each exact in float64, which an integer of this size is not.
-            top, rest = np.divmod(block[large], block.dtype.type(2**32))
-            part[large] = (top * 2.0**32 - low) + rest
-        part *= scale
-    np.clip(part, 0.0, 255.0, out=part)
-    return np.rint(part, out=part).astype(np.uint8)
-
-
-def _extremes(X: Any) -> tuple[Any, Any]:
-    """Return the smallest and the largest feature, the zeros that are not stored among them."""
-    values = stored(X)
-    found = [f(values[rows]) for rows in row_blocks(values) for f in (np.min, np.max)]
-    if is_sparse(X) and X.nnz < X.shape[0] * X.shape[1]:
-        found.append(values.dtype.type(0))
-    return min(found), max(found)
-
-
-def _range_of(X: Any) -> tuple[float, float]:
-    least, most = _extremes(X)
-    low, high = float(least), float(most)
-    # Of integers beyond 2**53 the nearest floats that have them between them.
-    if isinstance(least, np.integer) and int(low) > least:
-        low = float(np.nextafter(low, -np.inf))
-    if isinstance(most, np.integer) and int(high) < most:
-        high = float(np.nextafter(high, np.inf))
-    return low, high

@@ -13,12 +13,15 @@ from randprop.features import check_width, is_sparse, read_table, row_blocks, st
 __all__ = ["as_input"]
 
 
-def as_input(X: Any, n_inputs: int) -> Features:
-    """Return bits, or integers of any type as bytes in one block; nothing is rounded here."""
+def as_input(X: Any, n_inputs: int, shape: tuple[int, ...] | None = None) -> Features:
+    """Return bits, or integers of any type as bytes in one block; nothing is rounded here.
+
+    `shape` is that of a sample where the network knows one.
+    """
     if isinstance(X, BitMatrix):
         check_width("X", X.shape, n_inputs, "the network")
         return X
-    table = read_table("X", X, empty=True).values
+    table = read_table("X", X, empty=True, shape=shape).values
     values = stored(table)
     if values.dtype.kind not in "bui":
         raise TypeError(

@@ -219,8 +219,8 @@ class StepNetwork:
         ----------
         X : array-like of int of shape (n_samples, n_features), or BitMatrix
             Integers from 0 to 255 of any type, or bits read as 0 and 1. Images of shape
-            (n_samples, height, width) or (n_samples, height, width, channels) are laid out as rows.
-            `to_bytes` makes such integers of other numbers.
+            (n_samples, height, width) or (n_samples, height, width, channels) are laid out as rows,
+            and so are series of shape (n_samples, channels, length). `to_bytes` makes such integers of other numbers.
         n_threads : int, optional
             Default: ``RANDPROP_NUM_THREADS``, else every CPU that the process may use, in a worker
             of a pool its share of them; -1: all, -2: all but one. Does not change the result.
@@ -304,7 +304,7 @@ class StepNetwork:
         array([-7911, -3750, -1391])
         """
         threads = check_threads(n_threads)
-        features = as_input(X, self._n_features)
+        features = as_input(X, self._n_features, self.input_shape)
         if not len(features):
             raise ValueError("X must hold at least one sample, got 0")
         network = self
@@ -397,7 +397,8 @@ class StepNetwork:
         n_threads: int | None,
     ) -> list[Any]:  # bits or bytes: the chain decides, which no type of it tells
         threads = check_threads(n_threads)
-        X = as_input(X, self._widths[first - 1] if first else self._n_features)
+        n_inputs = self._widths[first - 1] if first else self._n_features
+        X = as_input(X, n_inputs, self.input_shape if first == 0 else None)
         if isinstance(X, BitMatrix):
             outputs = self._core.propagate_bits(X.words, X.n_bits, first, last, keep, threads)
         else:

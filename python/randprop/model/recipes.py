@@ -1,0 +1,317 @@
+"""Networks that are useful, by what the data are: images, series, tables.
+
+A recipe is made once, from data that stand for all that will come, and then never changes: it gives
+a scaling and a network. Reasons and figures are in docs/choices.md.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from randprop._registry import Registry
+from randprop._validation import check_ints, check_number, told
+from randprop.bits import BitMatrix
+from randprop.features import is_sparse, row_blocks
+from randprop.model.mapping import fits_bytes
+from randprop.model.scaling import SCALINGS, FixedScaling, Scaling, fixed_scaling
+from randprop.network.convolutions import Conv1D, Conv2D
+from randprop.network.spec import Width, check_stages, parse_widths
+from randprop.network.stages import MAX_WIDTH, Dense, Shape, Stage
+from randprop.network.step_network import StepNetwork
+
+__all__ = [
+    "RECIPES", "Prepared", "Recipe", "Stages", "check_scaling_argument", "check_thresholds",
+    "evenly", "input_dims_of", "prepare", "read_stages", "shape_of",
+]  # fmt: skip
+
+Stages = str | Sequence[Stage | int] | None
+# Samples whose sums give thresholds, evenly spread over the data: quantiles of more are the same
+# but for what sampling leaves.
+_CALIBRATED_ON = 2048
+# Of values that differ from the most common one, what share lies between a quarter and three
+# quarters of the range: of writing and of line drawings few, of photographs many.
+_BETWEEN = 0.3
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A scaling and a network, fixed for good."""
+
+    scaling: FixedScaling
+    network: StepNetwork
+    readout: str  # that suits them
+    decided: dict[str, Any]  # what was chosen from the data, or told
+    calibrated: bool  # whether thresholds are those of the data
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a recipe says before ranges and thresholds are found."""
+
+    stages: tuple[Stage, ...]
+    scaling: Scaling | FixedScaling
+    calibrated: bool
+    decided: dict[str, Any]
+
+
+class Recipe:
+    """How data of one kind are read."""
+
+    input_dims: ClassVar[int]
+    readout: ClassVar[str]
+
+    def plan(self, X: Any, shape: Shape, width: int, scaling: Any) -> Plan:
+        """Return stages of `width` features in all, and a scaling: the one given, or its own."""
+        raise NotImplementedError
+
+
+RECIPES: Registry[Recipe] = Registry()
+
+
+class Images(Recipe):
+    """Patches of few pixels, a step, counts of set bits in quarters of the image."""
+
+    input_dims = 3
+    readout = "discriminant"
+
+    def plan(self, X: Any, shape: Shape, width: int, scaling: Any) -> Plan:  # noqa: D102
+        height, shorter, channels = *shape[:2], shape[2]
+        between = share_between(X)
+        if scaling is None:
+            few = between < _BETWEEN and channels == 1
+            scaling = Scaling("binary") if few else Scaling("channels", n_channels=channels)
+        binary = is_binary(scaling)
+        side = min(height, shorter)
+        kernel = max(1, min(7 if channels == 1 else 6, side // 2))
+        pool = tuple(min(2, n - kernel + 1) for n in (height, shorter))
+        fan_in = min(4 if channels == 1 else 2, kernel * kernel * channels)
+        stage = Conv2D(
+            channels_of(width, math.prod(pool)),
+            kernel,
+            fan_in=fan_in,
+            bias=0 if binary else 0.1,
+            pool=pool,
+        )
+        return Plan((stage,), scaling, False, {"between": round(between, 4)})
+
+
+class Series(Recipe):
+    """Patterns of 8 of 9 values at many time scales, thresholds, one count over the series."""
+
+    input_dims = 2
+    readout = "ridge"
+
+    def plan(self, X: Any, shape: Shape, width: int, scaling: Any) -> Plan:  # noqa: D102
+        length, channels = shape
+        kernel = min(9, length)
+        stage = Conv1D(
+            channels_of(width, 1),
+            kernel,
+            dilation="log" if kernel > 1 else 1,
+            fan_in=min(8, kernel * channels),
+            pool=1,
+        )
+        if scaling is None:
+            scaling = Scaling("channels", n_channels=channels)
+        return Plan((stage,), scaling, True, {})
+
+
+class Table(Recipe):
+    """Every feature by its own range, one dense stage, thresholds at quantiles."""
+
+    input_dims = 1
+    readout = "ridge"
+
+    def plan(self, X: Any, shape: Shape, width: int, scaling: Any) -> Plan:  # noqa: D102
+        scaling = Scaling("features") if scaling is None else scaling
+        return Plan((Dense(channels_of(width, 1)),), scaling, True, {})
+
+
+RECIPES.add("images", Images())
+RECIPES.add("series", Series())
+RECIPES.add("table", Table())
+
+
+def is_binary(scaling: Scaling | FixedScaling) -> bool:
+    """Whether a scaling gives bits."""
+    return scaling.kind == "binary"
+
+
+def channels_of(width: object, n_windows: int) -> int:
+    """Return how many channels make `width` features in all, or the next smaller number."""
+    if isinstance(width, bool) or not isinstance(width, (int, np.integer)):
+        raise TypeError(f"width must be an integer where stages is a name, got {told(width)}")
+    channels = int(width) // n_windows
+    if not 1 <= channels <= MAX_WIDTH:
+        raise ValueError(f"width must be at least {n_windows}, got {width}")
+    return channels
+
+
+def share_between(X: Any) -> float:
+    """Share of values in the middle half of their range, of those that are not the most common.
+
+    Of at most 2,048 samples, evenly spread.
+    """
+    values = evenly(X, _CALIBRATED_ON)
+    values = np.asarray(values.toarray() if is_sparse(values) else values, dtype=np.float64)
+    distinct, counts = np.unique(values, return_counts=True)
+    low, high = distinct[0], distinct[-1]
+    counts[np.argmax(counts)] = 0
+    quarter = high / 4 - low / 4
+    middle = (distinct > low + quarter) & (distinct < high - quarter)
+    return float(counts[middle].sum() / max(1, counts.sum()))
+
+
+def evenly(X: Any, most: int) -> Any:
+    """Return so many samples at most, evenly spread."""
+    n_samples = X.shape[0]
+    return X if n_samples <= most else X[np.arange(most) * n_samples // most]
+
+
+def read_stages(stages: Stages, name: str = "stages") -> Stages:
+    """Return the name of a recipe, or a sequence of stages; None stands for the plain network."""
+    if stages is None:
+        return None
+    if isinstance(stages, str):
+        RECIPES.choose(name, stages)
+        return stages
+    if isinstance(stages, Stage) or not isinstance(stages, Iterable):
+        raise TypeError(f"{name} must be a name or a sequence of stages, got {told(stages)}")
+    given = tuple(stages)
+    return check_stages(given, 1, len(given), name)
+
+
+def input_dims_of(stages: Stages, width: Any = None) -> int:
+    """Return how many numbers the shape of a sample has that the first stage reads."""
+    if isinstance(stages, str):
+        return RECIPES.choose("stages", stages).input_dims
+    entries = width if stages is None else stages
+    first = entries[0] if isinstance(entries, (tuple, list)) and entries else entries
+    return first.input_dims if isinstance(first, Stage) else 1
+
+
+def shape_of(
+    dims: int,
+    sample_shape: tuple[int, ...] | None,
+    n_features: int,
+    input_shape: Iterable[int] | None,
+) -> Shape | None:
+    """Return the shape of a sample as a first stage of so many dimensions reads it, None of 1.
+
+    That is `input_shape`, or that of the samples as they came; a square number of features is a
+    square image of one channel, and any number of them a series of one channel.
+    """
+    if dims == 1:
+        return None
+    if input_shape is not None:
+        given = tuple(check_ints("input_shape", input_shape, 1, MAX_WIDTH))
+        if len(given) == dims - 1:
+            given = (*given, 1)
+        if len(given) != dims:
+            wanted = {2: "(length, channels)", 3: "(height, width, channels)"}[dims]
+            raise ValueError(f"input_shape must be {wanted}, got {given}")
+        return given
+    if dims == 2:
+        if sample_shape is not None and len(sample_shape) != 2:
+            raise ValueError(
+                "X must hold series, of shape (n_samples, length) or (n_samples, channels, "
+                f"length), got samples of shape {sample_shape}"
+            )
+        return (n_features, 1) if sample_shape is None else sample_shape[::-1]
+    if sample_shape is not None:
+        return sample_shape if len(sample_shape) == 3 else (*sample_shape, 1)
+    side = math.isqrt(n_features)
+    if side * side != n_features:
+        raise ValueError(
+            f"X has {n_features} features, which is no square: give "
+            "input_shape=(height, width, channels), or images as (n_samples, height, width)"
+        )
+    return side, side, 1
+
+
+def check_scaling_argument(scaling: Any) -> Any:
+    """Return a scaling as given: a name, a Scaling, or what is fixed; None for the usual one."""
+    if scaling is None or isinstance(scaling, (Scaling, FixedScaling)):
+        return scaling
+    names = tuple(name for name in SCALINGS if name != "channels")
+    if isinstance(scaling, str) and scaling in names:
+        return Scaling(scaling)  # type: ignore[arg-type]
+    listed = ", ".join(map(repr, names))
+    raise ValueError(f"scaling must be {listed}, a Scaling or None, got {told(scaling)}")
+
+
+def check_thresholds(thresholds: Any) -> str | float | None:
+    """Return what thresholds are to be: "calibrated", a bias, or None for those of the stages."""
+    if thresholds is None or (isinstance(thresholds, str) and thresholds == "calibrated"):
+        return thresholds
+    if isinstance(thresholds, str):
+        raise ValueError(
+            f"thresholds must be 'calibrated', a bias or None, got {told(thresholds)}"
+        )
+    Dense(1, bias=thresholds)  # refuses what is none
+    return thresholds if isinstance(thresholds, int) else check_number("thresholds", thresholds)
+
+
+def prepare(
+    X: Any,
+    *,
+    stages: Stages = None,
+    layers: int = 0,
+    width: Width = None,
+    weight_bits: int = 8,
+    activation: str = "step",
+    seed: int = 0,
+    shape: Shape | None = None,
+    scaling: Scaling | FixedScaling | None = None,
+    thresholds: str | float | None = None,
+    n_threads: int | None = None,
+) -> Prepared:
+    """Make a scaling and a network for features, which are an array or a CSR matrix of numbers.
+
+    `shape` is that of `shape_of`; the rest are arguments of `StepClassifier`, checked.
+    """
+    n_features = X.shape[1]
+    plan = Plan((), Scaling("range") if scaling is None else scaling, False, {})
+    common: dict[str, Any] = {"weight_bits": weight_bits, "activation": activation, "seed": seed}
+    readout = "centroid"
+    if stages is None:
+        network = StepNetwork(n_features, layers, width=width, input_shape=shape, **common)
+    else:
+        if layers != 0:
+            raise ValueError(f"layers must be 0 where stages are given, got {layers}")
+        if isinstance(stages, str):
+            recipe = RECIPES.choose("stages", stages)
+            assert isinstance(width, (int, np.integer))
+            plan = recipe.plan(X, shape or (n_features,), int(width), scaling)
+            readout = recipe.readout
+        else:
+            plan = replace(plan, stages=tuple(check_stages(stages, 1, len(stages), "stages")))
+        network = StepNetwork(n_features, stages=plan.stages, input_shape=shape, **common)
+    calibrated = plan.calibrated if thresholds is None else thresholds == "calibrated"
+    if thresholds is not None and not calibrated:
+        biased = [replace(stage, bias=thresholds, thresholds=None) for stage in network.stages]
+        network = StepNetwork(n_features, stages=biased, input_shape=network.input_shape, **common)
+    fixed = _fitted(plan.scaling, X)
+    fixed.check_groups(n_features)
+    if calibrated:
+        some = fixed.transform(evenly(X, _CALIBRATED_ON))
+        network = network.calibrate(some, n_threads=n_threads)
+    decided = {
+        "stages": stages if isinstance(stages, str) else None,
+        "input_shape": network.input_shape,
+        "scaling": fixed,
+        "thresholds": "calibrated" if calibrated else "of the stages",
+        **plan.decided,
+    }
+    return Prepared(fixed, network, readout, decided, calibrated)
+
+
+def _fitted(scaling: Scaling | FixedScaling, X: Any) -> FixedScaling:
+    if isinstance(scaling, Scaling) and not scaling.is_fitted:
+        return scaling.fresh().add(X).fixed_
+    return fixed_scaling(scaling)
