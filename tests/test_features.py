@@ -29,8 +29,9 @@ from randprop import (
 )
 from randprop.datasets import load_digits
 from randprop.features import BLOCK_BYTES, row_blocks
-from randprop.model.model import fit_model
-from randprop.model.scaling import choose_range, map_to_bytes
+from randprop.model.recipes import fit_model
+from randprop.model.mapping import map_block
+from randprop.model.scaling import AS_BYTES, Scaling
 
 X, Y, X_TEST, Y_TEST = (array[:200] for array in load_digits())
 NETWORK = StepNetwork(64, width=50)
@@ -48,7 +49,7 @@ def _nearest(x: Any, low: float, high: float) -> Fraction:
 
 
 def _is_nearest(X: np.ndarray, low: float, high: float) -> bool:
-    found = map_to_bytes(X[None], (low, high))[0]
+    found = map_block(X[None], np.array([low]), np.array([high]))[0]
     exact = [_nearest(x, low, high) for x in X.tolist()]
     return all(
         abs(int(byte) - value) <= Fraction(1, 2) + Fraction(1, 10**9)
@@ -80,7 +81,7 @@ def test_integers_beyond_float64_map_to_the_nearest(
     dtype = np.int64 if start < 0 else np.uint64
     least, most = (-(2**63), 2**63 - 1) if start < 0 else (0, 2**64 - 1)
     X = np.array([min(max(start + (n << shift), least), most) for n in steps], dtype=dtype)
-    low, high = choose_range(X[None], None) or (0.0, 255.0)
+    low, high = Scaling("range").fit(X[None]).fixed_.input_range
     assert low <= int(X.min()) <= int(X.max()) <= high
     assert _is_nearest(X, low, high)
     assert _is_nearest(X, 0.25, 2.0**60)
@@ -128,7 +129,7 @@ def test_values_decide_and_not_their_type(dtype: str) -> None:
     """Integers of [0, 255] are used as they come, others by their range."""
     data = X.astype(dtype)
     assert to_bytes(data).tolist() == X.tolist()
-    assert choose_range(to_bytes(data)) is None
+    assert Scaling("range").fit(to_bytes(data)).fixed_ == AS_BYTES
     classifier = StepClassifier(width=50).fit(data, Y)
     assert classifier.input_range_ == (0.0, 255.0)
     expected = StepClassifier(width=50).fit(X, Y)
@@ -168,7 +169,9 @@ def test_a_later_part_outside_the_range_warns_once() -> None:
         assert len(found) == 1
         assert "Give input_range" in str(found[0].message)
         StepClassifier(width=20, input_range=(0, 255)).partial_fit(first, y).partial_fit(later, y)
-    mapped = StepClassifier(width=20).partial_fit(first / 40, y).partial_fit(first / 80, y)
+    with pytest.warns(RandpropDataWarning, match="has chosen scaling .* first part, of 60 samples"):
+        mapped = StepClassifier(width=20).partial_fit(first / 40, y)
+    mapped.partial_fit(first / 80, y)
     with pytest.warns(RandpropDataWarning, match=r"they are mapped by \(0.0, 0.975\)"):
         mapped.partial_fit(first / 4, y)
     with pytest.warns(RandpropDataWarning, match="X_test has values that are no integers"):

@@ -14,6 +14,7 @@ from randprop._files import source_folder, write_text
 from randprop._tables import printable
 from randprop._validation import check_int
 from randprop.datasets import DATASETS
+from randprop.model.recipes import RECIPES, input_dims_of
 from randprop.network.activations import ACTIVATIONS, step_names
 from randprop.network.spec import parse_widths
 from randprop.network.stages import STAGES, WEIGHT_BITS, Stage
@@ -51,6 +52,21 @@ def _widths(text: str) -> int | Stage | list[int | Stage]:
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
     return widths if len(widths) > 1 or text.rstrip().endswith(",") else widths[0]
+
+
+def _stages(text: str) -> str | list[int | Stage]:
+    if text in RECIPES:
+        return text
+    try:
+        return parse_widths(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{RECIPES.listed()}, or a list: {error}") from None
+
+
+def _thresholds(text: str) -> float | str:
+    if text == "calibrated":
+        return text
+    return int(text) if text.isdecimal() else float(text)
 
 
 def _alpha(text: str) -> float | str:
@@ -97,9 +113,10 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
 
 def _fill_evaluate(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
-        "--layers", type=_layers, default=3, help="hidden layers: 3, 0-15 or 0,1,5-8 (default 3)"
+        "--layers", type=_layers, help="hidden layers: 3, 0-15 or 0,1,5-8 (default 3)"
     )
     _add_data(verb)
+    _add_stages(verb)
     _add_network(verb, weight_bits=8)
     _add_readout(verb)
     verb.add_argument("--threads", type=int, help=_THREADS)
@@ -115,7 +132,7 @@ def _fill_sweep(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--weight-bits", type=_layers, default="8")
     verb.add_argument("--weights", type=_names, default="uniform", help=WEIGHTS.listed())
     verb.add_argument("--activation", type=_names, default="step", help=ACTIVATIONS.listed())
-    _add_readout(verb, _names)
+    _add_readout(verb, _names, "centroid")
     verb.add_argument("--seeds", type=_layers, default="10", help="how many, or a list 0,1,5-8")
     verb.add_argument("--n-train", type=int, help="use so many training samples, evenly spread")
     verb.add_argument("--n-test", type=int, help="use so many test samples, evenly spread")
@@ -152,6 +169,7 @@ def _fill_export(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--out", type=Path, required=True, metavar="PATH")
     verb.add_argument("--layers", type=int, default=0, help="hidden layers (default 0)")
     _add_data(verb)
+    _add_stages(verb)
     _add_network(verb, weight_bits=1)
     _add_readout(verb)
     verb.add_argument(
@@ -194,6 +212,19 @@ def _add_data(verb: argparse.ArgumentParser, read: Callable[[str], Any] = str) -
     verb.add_argument("--dataset", type=read, default="mnist", help=listed)
 
 
+def _add_stages(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--stages",
+        type=_stages,
+        help=f"a network made for data of a kind, {RECIPES.listed()}, or a list such as "
+        "'Conv2D(256, kernel=7, fan_in=4, pool=2)'",
+    )
+    verb.add_argument("--scaling", help="range, features or binary (default: by the stages)")
+    verb.add_argument(
+        "--thresholds", type=_thresholds, help="calibrated, or a bias (default: by the stages)"
+    )
+
+
 def _add_network(verb: argparse.ArgumentParser, *, weight_bits: int) -> None:
     verb.add_argument(
         "--width",
@@ -205,8 +236,11 @@ def _add_network(verb: argparse.ArgumentParser, *, weight_bits: int) -> None:
     verb.add_argument("--seed", type=int, default=0)
 
 
-def _add_readout(verb: argparse.ArgumentParser, read: Callable[[str], Any] = str) -> None:
-    verb.add_argument("--readout", type=read, default="centroid", help=READOUTS.listed())
+def _add_readout(
+    verb: argparse.ArgumentParser, read: Callable[[str], Any] = str, default: str | None = None
+) -> None:
+    listed = f"{READOUTS.listed()} (default: centroid, or what suits the --stages)"
+    verb.add_argument("--readout", type=read, default=default, help=listed)
     verb.add_argument("--n-neighbors", type=int, default=1, help="of knn (default 1)")
     verb.add_argument(
         "--alpha", type=_alpha, default="auto", help="of ridge and discriminant (default auto)"
@@ -217,13 +251,13 @@ def _given(arguments: argparse.Namespace, *names: str) -> dict[str, Any]:
     return {name: getattr(arguments, name) for name in names}
 
 
-_NETWORK = ("width", "weight_bits", "activation", "seed")
+_NETWORK = ("stages", "scaling", "thresholds", "width", "weight_bits", "activation", "seed")
 _READOUT = ("readout", "n_neighbors", "alpha")
 
 
 def _export(arguments: argparse.Namespace) -> None:
     from randprop.model.exports import EXPORTS
-    from randprop.model.model import fit_model
+    from randprop.model.recipes import fit_model
 
     target = EXPORTS[arguments.format]
     given = {name: value for name in ("name", "arduino") if (value := getattr(arguments, name))}
@@ -231,14 +265,17 @@ def _export(arguments: argparse.Namespace) -> None:
         if name not in target.options:
             takers = ", ".join(key for key, other in EXPORTS.items() if name in other.options)
             raise ValueError(f"--{name} is for {takers}, not for {arguments.format}")
-    empty = make_readout(**_given(arguments, *_READOUT))
+    if arguments.readout is not None:
+        make_readout(**_given(arguments, *_READOUT))  # refuses what is none before data are read
     if arguments.bits is not None:
         check_bits("--bits", arguments.bits, 1, 8)
     named = DATASETS.choose("--dataset", arguments.dataset)
     X_train, y_train, X_test, y_test = named.load()
     images = X_test[: check_int("--self-test", arguments.self_test, 1, len(X_test))]
-    options = _given(arguments, "layers", *_NETWORK)
-    model = fit_model(X_train, y_train, input_shape=named.image_shape, readout=empty, **options)
+    options = _given(arguments, "layers", *_NETWORK, *_READOUT)
+    if input_dims_of(arguments.stages, arguments.width) == 3:
+        X_train, X_test, images = map(named.as_images, (X_train, X_test, images))
+    model = fit_model(X_train, y_train, **options)
     if arguments.bits is not None:
         model = model.quantize(readout_bits=arguments.bits)
     elif target.quantized:

@@ -181,13 +181,21 @@ class NamedSet:
     load: Callable[[], Dataset]
     # Where the features stand in the order of a Conv2D: CIFAR-10 has its channels one by one.
     image_shape: tuple[int, int, int] | None = None
+    # (channels, height, width) where the channels stand one after the other.
+    planes: tuple[int, int, int] | None = None
+
+    def as_images(self, X: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return features of this set in the order of images, (n, height, width, channels)."""
+        if self.planes is not None:
+            return np.ascontiguousarray(X.reshape(-1, *self.planes).transpose(0, 2, 3, 1))
+        return X if self.image_shape is None else X.reshape(-1, *self.image_shape)
 
 
 DATASETS: Registry[NamedSet] = Registry()
 DATASETS.add("mnist", NamedSet(load_mnist, (28, 28, 1)))
 DATASETS.add("fashion_mnist", NamedSet(load_fashion_mnist, (28, 28, 1)))
 DATASETS.add("kmnist", NamedSet(load_kmnist, (28, 28, 1)))
-DATASETS.add("cifar10", NamedSet(load_cifar10))
+DATASETS.add("cifar10", NamedSet(load_cifar10, planes=(3, 32, 32)))
 DATASETS.add("digits", NamedSet(load_digits, (8, 8, 1)))
 
 

@@ -15,10 +15,22 @@ from randprop.datasets import DATASETS
 from randprop.measure.metrics import Metrics, baseline, metrics
 from randprop.measure.results import Evaluation, Evaluations
 from randprop.measure.split import Split, load_split
+from randprop.model.recipes import (
+    RECIPES,
+    Prepared,
+    Stages,
+    check_scaling_argument,
+    check_thresholds,
+    input_dims_of,
+    prepare,
+    read_stages,
+    shape_of,
+)
+from randprop.model.scaling import AS_BYTES, FixedScaling, Scaling
 from randprop.network.activations import ACTIVATIONS
 from randprop.network.chain import chain
 from randprop.network.spec import Width
-from randprop.network.stages import Stage
+from randprop.network.stages import Shape, Stage
 from randprop.network.step_network import StepNetwork
 from randprop.readouts.base import Readout
 from randprop.readouts.registry import label_of, make_readout
@@ -33,11 +45,14 @@ if TYPE_CHECKING:
 
     class _Options(TypedDict, total=False):
         dataset: str | Sequence[ArrayLike]
+        stages: str | Sequence[Stage | int] | None
+        scaling: str | Scaling | FixedScaling | None
+        thresholds: str | float | None
         width: Width
         weight_bits: int
         activation: str
         seed: int
-        readout: str | Readout
+        readout: str | Readout | None
         metric: str
         n_neighbors: int
         alpha: float | str
@@ -46,47 +61,61 @@ if TYPE_CHECKING:
 
 
 @overload
-def evaluate(layers: int = 3, **options: Unpack[_Options]) -> Evaluation: ...
+def evaluate(layers: int | None = None, **options: Unpack[_Options]) -> Evaluation: ...
 @overload
 def evaluate(layers: Iterable[int], **options: Unpack[_Options]) -> Evaluations: ...
 def evaluate(
-    layers: int | Iterable[int] = 3,
+    layers: int | Iterable[int] | None = None,
     *,
     dataset: str | Sequence[ArrayLike] = "mnist",
+    stages: str | Sequence[Stage | int] | None = None,
+    scaling: str | Scaling | FixedScaling | None = None,
+    thresholds: str | float | None = None,
     width: Width = None,
     weight_bits: int = 8,
     activation: str = "step",
     seed: int = 0,
-    readout: str | Readout = "centroid",
+    readout: str | Readout | None = None,
     metric: str = "euclidean",
     n_neighbors: int = 1,
     alpha: float | str = "auto",
     input_shape: Iterable[int] | None = None,
     n_threads: int | None = None,
 ) -> Evaluation | Evaluations:
-    """Measure how well class means of the outputs of a random network tell classes apart.
+    """Measure how well a readout of the outputs of a random network tells classes apart.
+
+    Without `stages` it is the paper's network, read by class means.
 
     Parameters
     ----------
-    layers : int or iterable of int, default=3
-        Hidden layers. For several depths one network is propagated once.
+    layers : int or iterable of int, optional
+        Hidden layers of the plain network. For several depths one network is propagated once.
+        Default: 3.
     dataset : str or (X_train, y_train, X_test, y_test), default="mnist"
         A name that `randprop.datasets.load` knows, or arrays: features of shape
         (n_samples, n_features), in any form that `to_bytes` takes, labels of shape (n_samples,).
         Where `X_train` holds integers of [0, 255], whatever their type, features are used as they
         come; others are mapped to 8 bits by the range of `X_train`, which the result gives as
         `input_range`.
+    stages : {"images", "series", "table"} or sequence of stages, optional
+        In place of `layers`: a network made for data of that kind, as `StepClassifier` has it, or
+        the stages of a chain.
+    scaling : {"range", "features", "binary"} or Scaling, optional
+        How features become what the network reads. Default: by one range, as `dataset` says, or
+        what the kind of data suits.
+    thresholds : "calibrated", int or float, optional
+        As for `StepClassifier`.
     width : int, Dense, Conv2D, or sequence of them, optional
         Outputs of every matrix, or of each of the ``max(layers) + 1``. Default: the number of
-        features.
+        features. Of a kind of data: features in all, by default 1024.
     weight_bits : {1, 2, 4, 8, 24}, default=8
         Bits of a weight.
     activation : {"step", "sign"}, default="step"
         How a matrix reads the bits of the one before.
     seed : int, default=0
         In [0, 2**64).
-    readout : str or Readout, default="centroid"
-        ``"centroid"``, the paper's: nearest class mean. ``"majority"``: class means rounded to
+    readout : str or Readout, optional
+        Default: that of the kind of data, else ``"centroid"``, the paper's: nearest class mean. ``"majority"``: class means rounded to
         bits. ``"cosine"``: class mean of the largest cosine. ``"knn"``: nearest training samples
         by Hamming distance. ``"ridge"``: least squares, see `RidgeReadout`. ``"discriminant"``: see
         `DiscriminantReadout`. Or an unfitted readout, such as ``RidgeReadout(alpha=0.1)``.
@@ -132,44 +161,81 @@ def evaluate(
     0.8203
     >>> bool(shallow.accuracy > 0.8 > 0.2 > deep.accuracy)
     True
+    >>> useful = randprop.evaluate(stages="images", width=512)
+    >>> bool(useful.accuracy > 0.97)
+    True
     """
     threads = check_threads(n_threads)
+    chain_of = read_stages(stages)
+    if chain_of is not None and layers is not None:
+        raise ValueError("stages is in place of layers; give one or the other")
+    usual = RECIPES[chain_of].readout if isinstance(chain_of, str) else "centroid"
     fresh = make_readout(
-        readout, metric=metric, n_neighbors=n_neighbors, alpha=alpha, n_threads=threads
+        usual if readout is None else readout,
+        metric=metric,
+        n_neighbors=n_neighbors,
+        alpha=alpha,
+        n_threads=threads,
     )
-    depths = check_depths(layers)
     if width is not None and isinstance(width, Iterable) and not isinstance(width, str):
         width = tuple(width)
+    mapped, bias = check_scaling_argument(scaling), check_thresholds(thresholds)
     options: Any = {"weight_bits": weight_bits, "activation": activation, "seed": seed}
-    # The rest of the network's arguments, checked before the data are read.
-    StepNetwork(1, max(depths), width=without_shapes(width), **options)
+    plain = chain_of is None and mapped is None and bias is None
+    if chain_of is None:
+        depths = check_depths(3 if layers is None else layers)
+        # The rest of the network's arguments, checked before the data are read.
+        StepNetwork(1, max(depths), width=without_shapes(width), **options)
+    else:
+        depths = [0 if isinstance(chain_of, str) else len(chain_of) - 1]
+        width = 1024 if width is None and isinstance(chain_of, str) else width
+        StepNetwork(1, **options)
     if isinstance(dataset, str):
         DATASETS.choose("dataset", dataset)
 
     started = perf_counter()
-    split = load_split(dataset)
+    dims = input_dims_of(chain_of, width)
+    split = load_split(dataset, dims=1 if chain_of is None else dims, check=plain)
     seconds = {"load": perf_counter() - started}
     started = perf_counter()
     raw = baseline(split, n_threads=threads)
     seconds["baseline"] = perf_counter() - started
-    network = StepNetwork(
-        split.n_features,
-        max(depths),
+    started = perf_counter()
+    found_shape = split.image_shape if split.sample_shape is None else split.sample_shape
+    shape: Shape | None
+    if plain:
+        shape = tuple(input_shape) if input_shape is not None else split.image_shape
+    else:
+        shape = shape_of(dims, found_shape, split.n_features, input_shape)
+    prepared = prepare(
+        split.X_train if plain else split.table_train,
+        stages=chain_of,
+        layers=0 if chain_of is not None else max(depths),
         width=width,
-        input_shape=input_shape if input_shape is not None else split.image_shape,
+        shape=shape,
+        scaling=AS_BYTES if plain else mapped,
+        thresholds=bias,
+        n_threads=threads,
         **options,
     )
+    network = prepared.network
+    X_train: Any = split.X_train
+    X_test: Any = split.X_test
+    if not plain:
+        X_train = prepared.scaling.transform(split.table_train)
+        X_test = prepared.scaling.transform(split.table_test)
     scale = ACTIVATIONS[network.activation].scale
     found: dict[int, Evaluation] = {}
     propagating = 0.0
-    started = perf_counter()
-    for m, train, test in chain(network, split.X_train, split.X_test, n_threads=threads):
+    for m, train, test in chain(network, X_train, X_test, n_threads=threads):
         propagating += perf_counter() - started
         if m in depths:
             measured = metrics([fresh], train, test, split, scale=scale, n_threads=threads)
             found[m] = _evaluation(
-                m, network, split, measured, label_of(fresh), raw, threads,
+                m, prepared, split, measured, label_of(fresh), raw, threads,
                 {**seconds, "propagate": propagating}, train.nbytes + test.nbytes,
+                stages=chain_of,
+                input_range=split.input_range if plain else prepared.scaling.input_range,
             )  # fmt: skip
         started = perf_counter()
     results = Evaluations(found[depth] for depth in depths)
@@ -178,7 +244,7 @@ def evaluate(
 
 def _evaluation(
     m: int,
-    network: StepNetwork,
+    prepared: Prepared,
     split: Split,
     measured: Metrics,
     readout: str,
@@ -186,7 +252,11 @@ def _evaluation(
     threads: int,
     seconds: dict[str, float],
     activation_bytes: int,
+    *,
+    stages: Stages,
+    input_range: tuple[float, float] | None,
 ) -> Evaluation:
+    network = prepared.network
     scored = measured.scored[0]
     n_true = scored.confusion.sum(axis=1)
     with np.errstate(invalid="ignore"):
@@ -203,7 +273,7 @@ def _evaluation(
         activation=network.activation,
         seed=network.seed,
         readout=readout,
-        input_range=split.input_range,
+        input_range=input_range,
         accuracy=scored.accuracy,
         class_accuracy=class_accuracy,
         confusion_matrix=scored.confusion,
@@ -220,6 +290,9 @@ def _evaluation(
         simd_level=_core.simd_level(),
         n_threads=threads,
         version=_core.__version__,
+        stages=None if stages is None else stages if isinstance(stages, str) else "stages",
+        chain=tuple(map(repr, network.stages)) if stages is not None else (),
+        scaling=repr(prepared.scaling) if stages is not None else None,
     )
 
 

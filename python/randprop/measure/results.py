@@ -71,6 +71,13 @@ class Evaluation:
     n_threads : int
     version : str
         Of randprop.
+    stages : str or None
+        The kind of data that the network was made for, ``"stages"`` of a chain that was given,
+        None of the plain network.
+    chain : tuple of str
+        Its stages, where it is not the plain network.
+    scaling : str or None
+        How features became what it reads.
     """
 
     layers: int
@@ -97,6 +104,9 @@ class Evaluation:
     simd_level: str
     n_threads: int
     version: str
+    stages: str | None = None
+    chain: tuple[str, ...] = ()
+    scaling: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain Python values that ``json.dumps`` takes.
@@ -177,14 +187,25 @@ class Evaluation:
         ]
 
     def _head(self) -> list[str]:
+        data = (
+            f"{self.dataset}: {self.n_train:,} training and {self.n_test:,} test samples, "
+            f"{len(self.classes)} classes"
+        )
+        if self.stages is not None:
+            kind = "" if self.stages == "stages" else f" for {self.stages}"
+            return [
+                data,
+                f"network{kind}: {', '.join(self.chain)}, {self.widths[-1]} features, "
+                f"seed {self.seed}, readout {self.readout}",
+                f"features by {self.scaling}",
+            ]
         widths = self.widths
         if len(set(widths)) == 1 and len(widths) > 1:
             shape = " -> ".join(map(str, (self.n_features, f"{len(widths)} x {widths[0]}")))
         else:
             shape = " -> ".join(map(str, (self.n_features, *widths)))
         lines = [
-            f"{self.dataset}: {self.n_train:,} training and {self.n_test:,} test samples, "
-            f"{len(self.classes)} classes",
+            data,
             f"network: {self.layers} hidden layers, {shape}, {self.weight_bits}-bit weights, "
             f"{self.activation}, seed {self.seed}, readout {self.readout}",
         ]

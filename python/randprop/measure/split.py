@@ -60,16 +60,17 @@ def load_split(
     n_train: int | None = None,
     n_test: int | None = None,
     digest: bool = False,
-    series: bool = False,
+    dims: int = 1,
     check: bool = True,
 ) -> Split:
     """Load data, and make of them what everything that is measured starts from.
 
     `n_train` and `n_test` take so many samples, evenly spread; `digest` asks for the sum that tells
-    data sets apart; `series` reads three dimensions as (n_samples, channels, length); `check`
-    warns where the data suit no plain network. Raises ValueError where a test label is no training label.
+    data sets apart; `dims` is how many numbers the shape of a sample has that the network
+    reads: 2 of series, which come as (n_samples, channels, length), 3 of images. `check` warns
+    where the data suit no plain network. Raises ValueError where a test label is no training label.
     """
-    loaded = _load(dataset, series=series, check=check)
+    loaded = _load(dataset, dims=dims, check=check)
     name, arrays = loaded.name, loaded.arrays
     X_train, y_train, X_test, y_test = arrays
     found = _digest(*arrays) if digest else ""
@@ -113,17 +114,24 @@ class _Loaded(NamedTuple):
     sample_shape: tuple[int, ...] | None = None
 
 
-def _load(dataset: str | Sequence[ArrayLike], *, series: bool, check: bool) -> _Loaded:
+def _load(dataset: str | Sequence[ArrayLike], *, dims: int, check: bool) -> _Loaded:
     if isinstance(dataset, str):
-        arrays = DATASETS.choose("dataset", dataset).load()
-        return _Loaded(dataset, arrays, (arrays[0], arrays[2]))
+        named = DATASETS.choose("dataset", dataset)
+        arrays = named.load()
+        tables = arrays[0], arrays[2]
+        if dims < 3:
+            return _Loaded(dataset, arrays, tables)
+        images = [named.as_images(X) for X in tables]
+        rows = images[0].reshape(len(images[0]), -1), images[1].reshape(len(images[1]), -1)
+        shape = images[0].shape[1:] if images[0].ndim > 2 else None
+        return _Loaded(dataset, arrays, rows, sample_shape=shape)
     if not isinstance(dataset, (tuple, list)) or len(dataset) != 4:
         came = f"{len(dataset)} of them" if hasattr(dataset, "__len__") else type(dataset).__name__
         raise TypeError(f"dataset must be a name or (X_train, y_train, X_test, y_test), got {came}")
-    if series:
+    if dims == 2:
         refuse_unequal("X_train", dataset[0])
     found = sample_shape("X_train", dataset[0])
-    shape = found[::-1] if found is not None and series and len(found) == 2 else found
+    shape = found[::-1] if found is not None and dims == 2 else None
     train = check_features("X_train", dataset[0], shape=shape)
     test = check_features("X_test", dataset[2], shape=shape)
     check_names("X_test", test.names, train.names)
@@ -144,7 +152,7 @@ def _load(dataset: str | Sequence[ArrayLike], *, series: bool, check: bool) -> _
     X_train, X_test = _dense(scaling.transform(train.values)), _dense(scaling.transform(test.values))
     tables = train.values, test.values
     arrays = X_train, y_train, X_test, y_test
-    return _Loaded(ARRAYS, arrays, tables, scaling.input_range if not as_they_come else None, shape)
+    return _Loaded(ARRAYS, arrays, tables, scaling.input_range if not as_they_come else None, found)
 
 
 def _dense(X: Any) -> NDArray[np.uint8]:

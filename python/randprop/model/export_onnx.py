@@ -15,7 +15,7 @@ import randprop._core as _core
 from randprop._files import write_bytes
 from randprop._validation import check_choice, check_path
 from randprop.model.model import HasModel, Model, as_model
-from randprop.model.scaling import AS_THEY_COME, arithmetic_of
+from randprop.model.mapping import AS_THEY_COME, arithmetic_of
 from randprop.network.convolutions import Conv1D, Conv2D
 from randprop.network.stages import Dense, Shape
 from randprop.network.step_network import StepNetwork
@@ -173,7 +173,7 @@ def _bytes(graph: _Graph, input_range: tuple[float, float]) -> str:
     """Features as bytes, by the operations of map_to_bytes."""
     if input_range == AS_THEY_COME:
         return "X"
-    unit, low, scale = arithmetic_of(input_range)
+    unit, low, scale = (float(v) for v in arithmetic_of(*map(np.float64, input_range)))
     x = "X" if unit == 1.0 else graph.node("Mul", "X", graph.constant(unit, np.float64))
     moved = graph.node("Sub", x, graph.constant(low, np.float64))
     scaled = graph.node("Mul", moved, graph.constant(scale, np.float64))

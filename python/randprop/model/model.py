@@ -28,10 +28,9 @@ from randprop.network.step_network import StepNetwork
 from randprop.readouts.base import Readout, snapshot
 from randprop.readouts.centroids import Centroids
 from randprop.readouts.quantized import QuantizedReadout
-from randprop.readouts.registry import make_readout
 from randprop.readouts.rounding import check_bits
 
-__all__ = ["HasModel", "Model", "as_model", "check_names", "check_scaling", "fit_model"]
+__all__ = ["HasModel", "Model", "as_model", "check_names", "check_scaling"]
 
 
 class Model:
@@ -315,36 +314,3 @@ def _check_feature_names(names: Sequence[str] | None, n_features: int) -> tuple[
     except UnicodeEncodeError as error:
         raise ValueError(f"feature_names must be text that UTF-8 can hold: {error}") from None
     return found
-
-
-def fit_model(
-    X: ArrayLike,
-    y: ArrayLike,
-    *,
-    layers: int = 0,
-    width: Width = None,
-    weight_bits: int = 8,
-    activation: str = "step",
-    seed: int = 0,
-    input_shape: Iterable[int] | None = None,
-    readout: str | Readout = "centroid",
-    **options: Any,
-) -> Model:
-    """Make a network for `X` and fit a readout to its outputs.
-
-    Arguments as for `StepNetwork`; `options` are those of the readout, as for `make_readout`.
-    """
-    empty = make_readout(readout, **options)
-    features = check_features("X", X)
-    network = StepNetwork(
-        features.values.shape[1],
-        layers,
-        width=width,
-        weight_bits=weight_bits,
-        activation=activation,
-        seed=seed,
-        input_shape=input_shape,
-    )
-    scaling = Scaling("range").add(features.values).fixed_
-    bits = propagate_table(network, features.values, scaling, None)
-    return Model(network, empty.fit(bits, y), scaling=scaling, feature_names=features.names)

@@ -12,21 +12,30 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from randprop._registry import Registry
 from randprop._validation import check_ints, check_number, told
-from randprop.bits import BitMatrix
-from randprop.features import is_sparse, row_blocks
-from randprop.model.mapping import fits_bytes
-from randprop.model.scaling import SCALINGS, FixedScaling, Scaling, fixed_scaling
+from randprop.features import is_sparse, sample_shape
+from randprop.model.model import Model
+from randprop.model.scaling import (
+    SCALINGS,
+    FixedScaling,
+    Scaling,
+    check_features,
+    fixed_scaling,
+    propagate_table,
+)
 from randprop.network.convolutions import Conv1D, Conv2D
-from randprop.network.spec import Width, check_stages, parse_widths
+from randprop.network.spec import Width, check_stages
 from randprop.network.stages import MAX_WIDTH, Dense, Shape, Stage
 from randprop.network.step_network import StepNetwork
+from randprop.readouts.base import Readout
+from randprop.readouts.registry import make_readout
 
 __all__ = [
     "RECIPES", "Prepared", "Recipe", "Stages", "check_scaling_argument", "check_thresholds",
-    "evenly", "input_dims_of", "prepare", "read_stages", "shape_of",
+    "evenly", "fit_model", "input_dims_of", "prepare", "read_stages", "shape_of",
 ]  # fmt: skip
 
 Stages = str | Sequence[Stage | int] | None
@@ -315,3 +324,49 @@ def _fitted(scaling: Scaling | FixedScaling, X: Any) -> FixedScaling:
     if isinstance(scaling, Scaling) and not scaling.is_fitted:
         return scaling.fresh().add(X).fixed_
     return fixed_scaling(scaling)
+
+
+def fit_model(
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    stages: Stages = None,
+    layers: int = 0,
+    width: Width = None,
+    scaling: Any = None,
+    thresholds: Any = None,
+    input_shape: Iterable[int] | None = None,
+    readout: str | Readout | None = None,
+    alpha: float | str = "auto",
+    n_neighbors: int = 1,
+    **network: Any,
+) -> Model:
+    """Make a network for `X` and fit a readout to its outputs.
+
+    Arguments as for `StepClassifier`; `network` are weight_bits, activation and seed.
+    """
+    chain_of = read_stages(stages)
+    usual = RECIPES[chain_of].readout if isinstance(chain_of, str) else "centroid"
+    empty = make_readout(
+        usual if readout is None else readout, alpha=alpha, n_neighbors=n_neighbors
+    )
+    dims = input_dims_of(chain_of, width)
+    found = sample_shape("X", X)
+    n_features = math.prod(np.shape(X)[1:]) if found is None and np.ndim(X) == 2 else 1
+    shape = shape_of(dims, found, n_features, input_shape)
+    features = check_features("X", X, shape=shape)
+    prepared = prepare(
+        features.values,
+        stages=chain_of,
+        layers=layers,
+        width=1024 if width is None and isinstance(chain_of, str) else width,
+        shape=shape,
+        scaling=check_scaling_argument(scaling),
+        thresholds=check_thresholds(thresholds),
+        **network,
+    )
+    bits = propagate_table(prepared.network, features.values, prepared.scaling, None)
+    fitted = empty.fit(bits, y)
+    return Model(
+        prepared.network, fitted, scaling=prepared.scaling, feature_names=features.names
+    )

@@ -595,6 +595,6 @@ def warn_outside(name: str, X: Any, scaling: FixedScaling, first: str) -> bool:
         found = told_outside
     warn_data(
         f"{name} has {found}, but {rule}, as {first} had it; what does not fit is rounded or cut. "
-        "Give the range of all of the data: input_range=(low, high), or a fitted Scaling"
+        "Give input_range=(low, high), the range of all of the data, or a fitted Scaling"
     )
     return True
