@@ -183,24 +183,22 @@ def as_rows(name: str, X: Any, shape: tuple[int, ...] | None = None) -> Any:
 
 
 def _check_shape(name: str, found: tuple[int, ...], shape: tuple[int, ...]) -> None:
-    if len(shape) == 2:
-        wanted, told_as = (shape[1], shape[0]), "(n_samples, channels, length)"
-    elif len(shape) == 3:
-        wanted = shape[:2] if shape[2] == 1 and len(found) == 2 else shape
-        told_as = "(n_samples, height, width, channels)"
-    else:
+    if len(shape) == 1:
         return
+    told_as = "(n_samples, height, width, channels)"
+    wanted = shape[:-1] if shape[-1] == 1 and len(found) == 2 else shape
+    if len(shape) == 2:
+        wanted, told_as = shape[::-1], "(n_samples, channels, length)"
     if found != wanted:
         expected = ", ".join(map(str, ("n_samples", *wanted)))
         raise ValueError(
-            f"{name} must have shape ({expected}), {told_as}, "
-            f"got samples of shape {found}"
+            f"{name} must have shape ({expected}), {told_as}, got samples of shape {found}"
         )
 
 
 def refuse_unequal(name: str, X: Any) -> None:
     """Refuse series of unequal lengths, which come as lists."""
-    if not isinstance(X, (list, tuple)) and getattr(X, "dtype", None) != object:
+    if not isinstance(X, (list, tuple)) and getattr(getattr(X, "dtype", None), "kind", "") != "O":
         return
     lengths = {np.shape(series)[-1] for series in X if np.ndim(series) in (1, 2)}
     if len(lengths) > 1:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from randprop.bits import BitMatrix, Features
 from randprop.measure.split import Split
 from randprop.network.smooth import Deviations
-from randprop.readouts.base import Readout, rows_within
+from randprop.readouts.base import Readout, from_core, rows_within
 from randprop.readouts.centroids import Centroids
 from randprop.readouts.neighbors import HammingNeighbors
 
@@ -92,16 +92,31 @@ def _variances(
         means = counts / n_samples[:, None]
         within = np.mean(means * (1.0 - means), axis=1)
         return float(np.mean(share * (1.0 - share))), float(np.mean(rates * (1.0 - rates))), within
-    squares = np.zeros_like(counts)
-    of_rows = 0.0
-    for start in range(0, len(train), rows_within(16 * train.shape[1])):
-        part = train[start : start + rows_within(16 * train.shape[1])].astype(np.int64)
-        of_rows += float(part.var(axis=1).sum())
-        np.add.at(squares, codes[start : start + len(part)], part * part)
+    squares, of_rows = _squares(train, codes, len(counts))
     n = n_samples.sum()
     of_columns = squares.sum(axis=0) / n - (counts.sum(axis=0) / n) ** 2
     of_classes = squares / n_samples[:, None] - (counts / n_samples[:, None]) ** 2
-    return of_rows / len(train), float(np.mean(of_columns)), np.mean(of_classes, axis=1)
+    return of_rows, float(np.mean(of_columns)), np.mean(of_classes, axis=1)
+
+
+def _squares(
+    train: NDArray[np.uint8], codes: NDArray[np.integer], n_classes: int
+) -> tuple[NDArray[np.int64], float]:
+    """Return sums of squares by class and feature, and the mean variance of a sample's features."""
+    low, high = (np.zeros((n_classes, train.shape[1]), dtype=np.int64) for _ in range(2))
+    of_rows, n_features = 0.0, train.shape[1]
+    unused = np.zeros(n_classes, dtype=np.int64)
+    for start in range(0, len(train), rows_within(8 * n_features)):
+        rows = slice(start, start + rows_within(8 * n_features))
+        part, part_codes = train[rows], np.ascontiguousarray(codes[rows], dtype=np.int32)
+        squares = np.square(part, dtype=np.uint16)  # at most 65,025
+        # In bytes, for which the class counts have a kernel.
+        for shift, sums in ((0, low), (8, high)):
+            digits = (squares >> shift).astype(np.uint8)
+            from_core("add_class_counts", digits, part_codes, sums, unused, 1)
+        means = part.sum(axis=1, dtype=np.int64) / n_features
+        of_rows += float((squares.sum(axis=1, dtype=np.int64) / n_features - means**2).sum())
+    return (high << 8) + low, of_rows / len(train)
 
 
 def baseline(split: Split, *, n_threads: int | None = None) -> float:

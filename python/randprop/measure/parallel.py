@@ -250,12 +250,7 @@ def bit_chunks(A: Any, y: ArrayLike, chunk_size: int = 4096) -> Iterator[tuple[B
 
 
 def _fit_part(
-    number: int,
-    network: StepNetwork,
-    scaling: FixedScaling | None,
-    empty: Readout,
-    X: Any,
-    y: Any,
+    number: int, network: StepNetwork, scaling: FixedScaling | None, empty: Readout, X: Any, y: Any
 ) -> tuple[int, Readout | None]:
     bits, labels = _propagated(network, scaling, X, y)
     return number, None if bits is None else empty.fresh().partial_fit(bits, labels)

@@ -13,9 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 from randprop._labels import as_codes, as_labels, codes_among, distinct, in_one_type
 from randprop.datasets import DATASETS
 from randprop.features import is_sparse, refuse_unequal, sample_shape
-from randprop.model.model import check_names
 from randprop.model.data_checks import check_table
 from randprop.model.mapping import fits_bytes
+from randprop.model.model import check_names
 from randprop.model.scaling import AS_BYTES, Scaling, check_features, warn_outside
 
 __all__ = ["ARRAYS", "Split", "check_n_classes", "load_split"]
@@ -149,7 +149,10 @@ def _load(dataset: str | Sequence[ArrayLike], *, dims: int, check: bool) -> _Loa
         warn_outside("X_test", test.values, scaling, "X_train")
     if check:
         check_table(train.values, scaling)
-    X_train, X_test = _dense(scaling.transform(train.values)), _dense(scaling.transform(test.values))
+    X_train, X_test = (
+        _dense(scaling.transform(train.values)),
+        _dense(scaling.transform(test.values)),
+    )
     tables = train.values, test.values
     arrays = X_train, y_train, X_test, y_test
     return _Loaded(ARRAYS, arrays, tables, scaling.input_range if not as_they_come else None, found)

@@ -33,7 +33,6 @@ _SMALL = 1e-3  # of the energy of the smallest training sample: 3 % of its size
 _CURE = 'scale each feature, see "Scale and range" in the documentation of your own data'
 
 
-
 class DataWatch:
     """What the training data of one fit looked like, part by part, and what was said of them.
 

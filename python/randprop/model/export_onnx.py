@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 import randprop._core as _core
 from randprop._files import write_bytes
 from randprop._validation import check_choice, check_path
-from randprop.model.model import HasModel, Model, as_model
 from randprop.model.mapping import AS_THEY_COME, arithmetic_of
+from randprop.model.model import HasModel, Model, as_model
 from randprop.network.convolutions import Conv1D, Conv2D
 from randprop.network.stages import Dense, Shape
 from randprop.network.step_network import StepNetwork

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from copy import copy
 from typing import Any, Protocol
 
@@ -23,7 +23,6 @@ from randprop.model.scaling import (
     fixed_scaling,
     propagate_table,
 )
-from randprop.network.spec import Width
 from randprop.network.step_network import StepNetwork
 from randprop.readouts.base import Readout, snapshot
 from randprop.readouts.centroids import Centroids

@@ -88,7 +88,7 @@ class Images(Recipe):
     input_dims = 3
     readout = "discriminant"
 
-    def plan(self, X: Any, shape: Shape, width: int, scaling: Any) -> Plan:  # noqa: D102
+    def plan(self, X: Any, shape: Shape, width: int, scaling: Any) -> Plan:
         height, shorter, channels = *shape[:2], shape[2]
         between = share_between(X)
         if scaling is None:
@@ -115,7 +115,7 @@ class Series(Recipe):
     input_dims = 2
     readout = "ridge"
 
-    def plan(self, X: Any, shape: Shape, width: int, scaling: Any) -> Plan:  # noqa: D102
+    def plan(self, X: Any, shape: Shape, width: int, scaling: Any) -> Plan:
         length, channels = shape
         kernel = min(9, length)
         stage = Conv1D(
@@ -136,7 +136,7 @@ class Table(Recipe):
     input_dims = 1
     readout = "ridge"
 
-    def plan(self, X: Any, shape: Shape, width: int, scaling: Any) -> Plan:  # noqa: D102
+    def plan(self, X: Any, shape: Shape, width: int, scaling: Any) -> Plan:
         scaling = Scaling("features") if scaling is None else scaling
         return Plan((Dense(channels_of(width, 1)),), scaling, True, {})
 
@@ -259,9 +259,7 @@ def check_thresholds(thresholds: Any) -> str | float | None:
     if thresholds is None or (isinstance(thresholds, str) and thresholds == "calibrated"):
         return thresholds
     if isinstance(thresholds, str):
-        raise ValueError(
-            f"thresholds must be 'calibrated', a bias or None, got {told(thresholds)}"
-        )
+        raise ValueError(f"thresholds must be 'calibrated', a bias or None, got {told(thresholds)}")
     Dense(1, bias=thresholds)  # refuses what is none
     return thresholds if isinstance(thresholds, int) else check_number("thresholds", thresholds)
 
@@ -367,6 +365,4 @@ def fit_model(
     )
     bits = propagate_table(prepared.network, features.values, prepared.scaling, None)
     fitted = empty.fit(bits, y)
-    return Model(
-        prepared.network, fitted, scaling=prepared.scaling, feature_names=features.names
-    )
+    return Model(prepared.network, fitted, scaling=prepared.scaling, feature_names=features.names)

@@ -5,7 +5,6 @@ What maps features is fixed, and part of a model. `Scaling` finds it from data, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -14,19 +13,11 @@ from numpy.typing import ArrayLike, NDArray
 from randprop._validation import as_reals, check_choice, check_int, check_number, told
 from randprop._warnings import warn_data
 from randprop.bits import BitMatrix, Features, stack
-from randprop.features import (
-    Table,
-    check_width,
-    is_sparse,
-    read_table,
-    row_blocks,
-    stored,
-)
+from randprop.features import Table, check_width, is_sparse, read_table, row_blocks
 from randprop.model.mapping import (
     AS_THEY_COME,
     Floats,
     check_range,
-    extremes,
     extremes_by_group,
     fits_bytes,
     map_block,
@@ -434,9 +425,7 @@ class Scaling:
             self.__dict__.update({**other.__dict__, "_given": self._given})
             return self
         if self._n_features != other._n_features:
-            raise ValueError(
-                f"X has {other._n_features} features, others had {self._n_features}"
-            )
+            raise ValueError(f"X has {other._n_features} features, others had {self._n_features}")
         kept = _MOST_TRIMMED if self.trim else 1
         least = np.sort(np.concatenate([self._least, other._least]), axis=0)[:kept]
         most = np.sort(np.concatenate([self._most, other._most]), axis=0)[-kept:]
