@@ -115,10 +115,11 @@ def evaluate(
     seed : int, default=0
         In [0, 2**64).
     readout : str or Readout, optional
-        Default: that of the kind of data, else ``"centroid"``, the paper's: nearest class mean. ``"majority"``: class means rounded to
+        ``"centroid"``, the paper's: nearest class mean. ``"majority"``: class means rounded to
         bits. ``"cosine"``: class mean of the largest cosine. ``"knn"``: nearest training samples
         by Hamming distance. ``"ridge"``: least squares, see `RidgeReadout`. ``"discriminant"``: see
         `DiscriminantReadout`. Or an unfitted readout, such as ``RidgeReadout(alpha=0.1)``.
+        Default: that which suits the kind of data, else ``"centroid"``.
     metric : {"euclidean", "cosine", "hamming"}, default="euclidean"
         Of ``"centroid"``.
     n_neighbors : int, default=1

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from randprop._labels import as_codes, as_labels, codes_among, distinct, in_one_type
-from randprop.datasets import DATASETS
+from randprop.datasets import DATASETS, Dataset
 from randprop.features import is_sparse, refuse_unequal, sample_shape
 from randprop.model.data_checks import check_table
 from randprop.model.mapping import fits_bytes
@@ -108,7 +108,7 @@ class _Loaded(NamedTuple):
     """Data before they are thinned."""
 
     name: str
-    arrays: tuple[NDArray[np.uint8], NDArray[Any], NDArray[np.uint8], NDArray[Any]]
+    arrays: Dataset
     tables: tuple[Any, Any]
     input_range: tuple[float, float] | None = None
     sample_shape: tuple[int, ...] | None = None
@@ -149,12 +149,9 @@ def _load(dataset: str | Sequence[ArrayLike], *, dims: int, check: bool) -> _Loa
         warn_outside("X_test", test.values, scaling, "X_train")
     if check:
         check_table(train.values, scaling)
-    X_train, X_test = (
-        _dense(scaling.transform(train.values)),
-        _dense(scaling.transform(test.values)),
-    )
+    X_train, X_test = (_dense(scaling.transform(table.values)) for table in (train, test))
     tables = train.values, test.values
-    arrays = X_train, y_train, X_test, y_test
+    arrays = Dataset(X_train, y_train, X_test, y_test)
     return _Loaded(ARRAYS, arrays, tables, scaling.input_range if not as_they_come else None, found)
 
 

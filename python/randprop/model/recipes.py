@@ -89,15 +89,15 @@ class Images(Recipe):
     readout = "discriminant"
 
     def plan(self, X: Any, shape: Shape, width: int, scaling: Any) -> Plan:
-        height, shorter, channels = *shape[:2], shape[2]
+        height, width_of_image, channels = shape
         between = share_between(X)
         if scaling is None:
             few = between < _BETWEEN and channels == 1
             scaling = Scaling("binary") if few else Scaling("channels", n_channels=channels)
         binary = is_binary(scaling)
-        side = min(height, shorter)
+        side = min(height, width_of_image)
         kernel = max(1, min(7 if channels == 1 else 6, side // 2))
-        pool = tuple(min(2, n - kernel + 1) for n in (height, shorter))
+        pool = min(2, height - kernel + 1), min(2, width_of_image - kernel + 1)
         fan_in = min(4 if channels == 1 else 2, kernel * kernel * channels)
         stage = Conv2D(
             channels_of(width, math.prod(pool)),
@@ -300,7 +300,7 @@ def prepare(
             plan = replace(plan, stages=tuple(check_stages(stages, 1, len(stages), "stages")))
         network = StepNetwork(n_features, stages=plan.stages, input_shape=shape, **common)
     calibrated = plan.calibrated if thresholds is None else thresholds == "calibrated"
-    if thresholds is not None and not calibrated:
+    if thresholds is not None and not isinstance(thresholds, str):
         biased = [replace(stage, bias=thresholds, thresholds=None) for stage in network.stages]
         network = StepNetwork(n_features, stages=biased, input_shape=network.input_shape, **common)
     fixed = _fitted(plan.scaling, X)

@@ -220,7 +220,8 @@ class StepNetwork:
         X : array-like of int of shape (n_samples, n_features), or BitMatrix
             Integers from 0 to 255 of any type, or bits read as 0 and 1. Images of shape
             (n_samples, height, width) or (n_samples, height, width, channels) are laid out as rows,
-            and so are series of shape (n_samples, channels, length). `to_bytes` makes such integers of other numbers.
+            and so are series of shape (n_samples, channels, length). `to_bytes` makes such
+            integers of other numbers.
         n_threads : int, optional
             Default: ``RANDPROP_NUM_THREADS``, else every CPU that the process may use, in a worker
             of a pool its share of them; -1: all, -2: all but one. Does not change the result.
