@@ -48,10 +48,10 @@ def _gives_probabilities(classifier: StepClassifier) -> bool:
 
 
 class StepClassifier(ClassifierMixin, StepNetworkEstimator):
-    """Random step network and a readout of its output bits.
+    """Random step network and a readout of its outputs.
 
-    The network has no bias and sees features by their ratios alone; where there are few of them, a
-    constant feature more lets it see their size.
+    With ``stages="images"``, ``"series"`` or ``"table"`` it is made for data of that kind; without
+    it is the paper's network.
 
     Threads may share a classifier: each call sees it as it was before or after what another thread
     fits, and what `partial_fit` adds in several threads all counts.
@@ -59,17 +59,32 @@ class StepClassifier(ClassifierMixin, StepNetworkEstimator):
     Parameters
     ----------
     layers : int, default=0
-        Hidden layers.
+        Hidden layers of the plain network, or what `stages` takes.
     width : int, Dense, Conv2D, or sequence of them, default=1024
-        Outputs of every matrix, or of each of the ``layers + 1``; None: the number of features,
-        as in the paper.
+        Of the plain network outputs of every matrix, or of each of the ``layers + 1``; None: the
+        number of features, as in the paper. Of a kind of data: features in all. Not looked at where
+        `stages` are given one by one.
     weight_bits : {1, 2, 4, 8, 24}, default=8
     activation : {"step", "sign"}, default="step"
-    readout : str or Readout, default="centroid"
+    stages : {"images", "series", "table"} or sequence of stages, optional
+        ``"images"``: `Conv2D` whose units look at few pixels, counts of set bits in quarters of the
+        image, linear discriminant. ``"series"``: `Conv1D` at many time scales, thresholds, one
+        count over the series, ridge. ``"table"``: every feature by its own range, one dense stage,
+        thresholds at quantiles, ridge. Or the stages of a chain. Default: the plain network. See
+        "Which network for which data" in the documentation.
+    scaling : {"range", "features", "binary"} or Scaling, optional
+        How features become what the network reads: see `Scaling`. A fitted one is used as it is.
+        Default: ``"range"``, or what the kind of data suits.
+    thresholds : "calibrated", int or float, optional
+        ``"calibrated"``: quantiles of each unit's sums over the data, see `StepNetwork.calibrate`,
+        of at most 2,048 samples. A number: the `bias` of every stage. Default: those of the stages,
+        or what the kind of data suits.
+    readout : str or Readout, optional
         ``"centroid"``: the nearest class mean, the paper's. ``"knn"``: the nearest training samples
         by Hamming distance. ``"majority"``: the nearest class majority by Hamming distance, one bit
         a unit. ``"cosine"``: the class mean of the largest cosine. ``"ridge"``: least squares on
-        the labels. ``"discriminant"``: the linear discriminant. Or an unfitted readout.
+        the labels. ``"discriminant"``: the linear discriminant. Or an unfitted readout. Default:
+        that of the kind of data, else ``"centroid"``.
     metric : {"euclidean", "cosine", "hamming"}, default="euclidean"
         Of ``"centroid"``. Other readouts have their own and take no ``"cosine"``; neighbours are
         in the same order by Euclidean and by Hamming distance.
@@ -83,8 +98,11 @@ class StepClassifier(ClassifierMixin, StepNetworkEstimator):
         whatever their type, they are used as they come. Give it where parts fitted one by one must
         make the model of the whole: a later part that does not fit the range of the first is
         rounded and cut, with a `RandpropDataWarning`.
-    input_shape : (int, int, int), optional
-        Height, width and channels of the features, needed where the first matrix is a `Conv2D`.
+    input_shape : tuple of int, optional
+        (height, width, channels) of images or (length, channels) of series that come as rows.
+        Default: the shape of what comes as images, (n_samples, height, width) or with channels
+        behind, or as series, (n_samples, channels, length); of rows, a square image or a series of
+        one channel.
     random_state : int, RandomState instance or None, default=0
         An int is the network's seed.
     n_jobs : int, optional
@@ -96,7 +114,13 @@ class StepClassifier(ClassifierMixin, StepNetworkEstimator):
     classes_ : ndarray of shape (n_classes,)
     network_ : StepNetwork
     readout_ : Readout
-    input_range_ : (float, float)
+    scaling_ : FixedScaling
+        What maps features to what the network reads.
+    input_range_ : (float, float) or None
+        What is mapped to 0 and 255; None where that is not the same for all features.
+    decided_ : dict
+        What was decided by the data or told: the shape, the scaling, thresholds; of images, the
+        share of their values that lie between dark and light.
     dead_units_ : ndarray of shape (n_units,), dtype bool
         Units whose output bit was the same for all training samples, of every part so far.
 
@@ -116,6 +140,9 @@ class StepClassifier(ClassifierMixin, StepNetworkEstimator):
     centroid 0.85
     ridge 0.91
     discriminant 0.93
+    >>> classifier = StepClassifier(stages="images").fit(X_train, y_train)
+    >>> round(classifier.score(X_test, y_test), 2)
+    0.95
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -183,9 +210,10 @@ class StepClassifier(ClassifierMixin, StepNetworkEstimator):
     def partial_fit(self, X: Any, y: ArrayLike, classes: ArrayLike | None = None) -> StepClassifier:
         """Add training samples: any parts in any order make the readout of the whole.
 
-        With ``readout="knn"`` the order decides which of equally near neighbours counts. The range
-        of features other than integers of [0, 255] is that of the first part unless `input_range`
-        is given.
+        With ``readout="knn"`` the order decides which of equally near neighbours counts. Scaling,
+        thresholds and network are those that `prepare` made of data that stand for all; without it
+        they are those of the first part, with a `RandpropDataWarning` where other data would have
+        given others.
 
         Parameters
         ----------

@@ -20,25 +20,31 @@ __all__ = ["StepTransformer"]
 
 
 class StepTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, StepNetworkEstimator):
-    """Features to the output bits of a random step network.
+    """Features to the outputs of a random step network: bits, or counts.
 
-    Nothing is learned but the number of features and their range, and which units never change.
+    Nothing is learned but the number of features, how they are mapped, thresholds where they are
+    calibrated, and which units never change.
 
     Parameters
     ----------
     layers : int, default=0
-        Hidden layers.
+        Hidden layers of the plain network, or what `stages` takes.
     width : int, Dense, Conv2D, or sequence of them, default=1024
-        Outputs of every matrix, or of each of the ``layers + 1``; None: the number of features.
+        Outputs of every matrix, or of each of the ``layers + 1``; None: the number of features. Of
+        a kind of data: features in all.
     weight_bits : {1, 2, 4, 8, 24}, default=8
     activation : {"step", "sign"}, default="step"
+    stages : {"images", "series", "table"} or sequence of stages, optional
+        As for `StepClassifier`; so the two that follow.
+    scaling : {"range", "features", "binary"} or Scaling, optional
+    thresholds : "calibrated", int or float, optional
     output : {"dense", "packed"}, default="dense"
-        0 and 1 as uint8, or 64 bits to a uint64 word as `BitMatrix.words`.
+        0 and 1 as uint8, or 64 bits to a uint64 word as `BitMatrix.words`. Counts are uint8.
     input_range : (float, float), optional
         What is mapped to 0 and 255. Default: the smallest and the largest feature of the training
         data; where all are integers of [0, 255], whatever their type, they are used as they come.
-    input_shape : (int, int, int), optional
-        Height, width and channels of the features, needed where the first matrix is a `Conv2D`.
+    input_shape : tuple of int, optional
+        As for `StepClassifier`.
     random_state : int, RandomState instance or None, default=0
         An int is the network's seed.
     n_jobs : int, optional
@@ -48,7 +54,12 @@ class StepTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, StepNet
     Attributes
     ----------
     network_ : StepNetwork
-    input_range_ : (float, float)
+    scaling_ : FixedScaling
+        What maps features to what the network reads.
+    input_range_ : (float, float) or None
+        What is mapped to 0 and 255; None where that is not the same for all features.
+    decided_ : dict
+        What was decided by the data or told.
     dead_units_ : ndarray of shape (n_units,), dtype bool
         Units whose output bit was the same for all training samples.
 

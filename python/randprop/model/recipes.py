@@ -74,7 +74,7 @@ class Recipe:
     input_dims: ClassVar[int]
     readout: ClassVar[str]
 
-    def plan(self, X: Any, shape: Shape, width: int, scaling: Any) -> Plan:
+    def plan(self, X: Any, shape: Shape, width: Any, scaling: Any) -> Plan:
         """Return stages of `width` features in all, and a scaling: the one given, or its own."""
         raise NotImplementedError
 
@@ -88,7 +88,7 @@ class Images(Recipe):
     input_dims = 3
     readout = "discriminant"
 
-    def plan(self, X: Any, shape: Shape, width: int, scaling: Any) -> Plan:
+    def plan(self, X: Any, shape: Shape, width: Any, scaling: Any) -> Plan:
         height, width_of_image, channels = shape
         between = share_between(X)
         if scaling is None:
@@ -115,7 +115,7 @@ class Series(Recipe):
     input_dims = 2
     readout = "ridge"
 
-    def plan(self, X: Any, shape: Shape, width: int, scaling: Any) -> Plan:
+    def plan(self, X: Any, shape: Shape, width: Any, scaling: Any) -> Plan:
         length, channels = shape
         kernel = min(9, length)
         stage = Conv1D(
@@ -136,7 +136,7 @@ class Table(Recipe):
     input_dims = 1
     readout = "ridge"
 
-    def plan(self, X: Any, shape: Shape, width: int, scaling: Any) -> Plan:
+    def plan(self, X: Any, shape: Shape, width: Any, scaling: Any) -> Plan:
         scaling = Scaling("features") if scaling is None else scaling
         return Plan((Dense(channels_of(width, 1)),), scaling, True, {})
 
@@ -293,8 +293,7 @@ def prepare(
             raise ValueError(f"layers must be 0 where stages are given, got {layers}")
         if isinstance(stages, str):
             recipe = RECIPES.choose("stages", stages)
-            assert isinstance(width, (int, np.integer))
-            plan = recipe.plan(X, shape or (n_features,), int(width), scaling)
+            plan = recipe.plan(X, shape or (n_features,), width, scaling)
             readout = recipe.readout
         else:
             plan = replace(plan, stages=tuple(check_stages(stages, 1, len(stages), "stages")))
