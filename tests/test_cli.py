@@ -54,6 +54,42 @@ def test_evaluate_several_depths(capsys: pytest.CaptureFixture[str], tmp_path: P
         assert (one["weight_bits"], one["activation"], one["widths"][-1]) == (2, "sign", 96)
 
 
+@pytest.mark.parametrize("stages", ["images", "Conv2D(32, kernel=3, fan_in=4, pool=2), 99"])
+def test_stages(stages: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    out = tmp_path / "out.json"
+    arguments = ["--stages", stages, "--dataset", "digits", "--thresholds", "calibrated"]
+    assert cli.main(["evaluate", *arguments, "--scaling", "binary", "--json", str(out)]) == 0
+    (content,) = [json.loads(out.read_text())]
+    chain = stages if stages == "images" else [randprop.Conv2D(32, 3, fan_in=4, pool=2), 99]
+    expected = evaluate(stages=chain, dataset="digits", scaling="binary", thresholds="calibrated")
+    assert content["accuracy"] == expected.accuracy
+    assert content["chain"] == list(expected.chain)
+    text = capsys.readouterr().out
+    assert "features by BinaryScaling(4.0)" in text
+    assert ("network for images: Conv2D(" in text) == (stages == "images")
+    model = tmp_path / "model"
+    arguments += ["--scaling", "binary", "--width", "64", "--out", str(model)]
+    assert cli.main(["export", "model", *arguments]) == 0
+    assert randprop.load(model).scaling == randprop.BinaryScaling(4.0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--stages", "pictures"], "images, series or table, or a list"),
+        (["--stages", "images", "--layers", "3"], "stages is in place of layers"),
+        (["--stages", "images", "--scaling", "minmax"], "scaling must be 'range'"),
+        (["--stages", "images", "--thresholds", "x"], "thresholds"),
+    ],
+)
+def test_bad_stages(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        assert cli.main(["evaluate", "--dataset", "digits", *arguments]) == 1
+    except SystemExit as error:
+        assert error.code == 2
+    assert message in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("text", "depths"), [("3", 3), ("0-3", [0, 1, 2, 3]), ("0,2", [0, 2]), ("4-4", [4])]
 )

@@ -26,6 +26,9 @@ ESTIMATORS = [
     StepClassifier(readout="knn", n_neighbors=3),
     StepClassifier(readout="ridge", width=200),
     StepClassifier(readout="discriminant", width=200),
+    StepClassifier(stages="table", width=64),
+    StepClassifier(stages="series", width=64),
+    StepTransformer(stages="table", width=32),
 ]
 
 

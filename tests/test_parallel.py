@@ -294,6 +294,27 @@ def test_a_worker_killed_in_mid_run(tmp_path, whole, cluster, monkeypatch, momen
     assert not set(killed) & set(cluster.run(os.getpid).values())
 
 
+@pytest.mark.parametrize("stages", ["images", "series", "table"])
+@pytest.mark.filterwarnings("ignore")
+def test_prepared_networks_with_a_worker_killed(tmp_path, cluster, stages):
+    """Whatever network was made for the data up front, the model is the same to the byte."""
+    expected = StepClassifier(stages=stages, width=64).fit(X_TRAIN, Y_TRAIN)
+    made = StepClassifier(stages=stages, width=64).prepare(X_TRAIN)
+    pids = cluster.run(os.getpid)
+
+    def parts():
+        for start in range(0, len(X_TRAIN), 50):
+            if start == 600:
+                os.kill(next(iter(pids.values())), signal.SIGKILL)
+            yield X_TRAIN[start : start + 50], Y_TRAIN[start : start + 50]
+
+    model = fit_parallel(
+        made.network_, parts(), scaling=made.scaling_, readout=expected.readout_,
+        executor=cluster.get_executor(),
+    )  # fmt: skip
+    assert file_of(model, tmp_path) == file_of(expected, tmp_path)
+
+
 TOUCH_LATER = """
 import pathlib, time
 pathlib.Path({folder!r}, "started", "{number}").touch()
