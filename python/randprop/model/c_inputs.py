@@ -52,9 +52,9 @@ def input_code(scaling: FixedScaling, names: Names) -> str | None:
     """Return tables and a function that maps a feature; None where there is nothing to map."""
     if scaling == AS_BYTES:
         return None
-    if isinstance(scaling, BinaryScaling):
+    if type(scaling) is BinaryScaling:
         return _BINARY.format(p=names.lower, level=scaling.level)
-    if not isinstance(scaling, LinearScaling):
+    if type(scaling) is not LinearScaling:
         raise ValueError(f"model.scaling is a {type(scaling).__name__}, which has no form in C")
     unit, low, scale = arithmetic_of(scaling.low, scaling.high)
     parts = [_table(names, "model_low", low), _table(names, "model_scale", scale)]
@@ -70,7 +70,7 @@ def told_inputs(scaling: FixedScaling, names: Names, src: str) -> str:
     """Tell what the inputs of a model are, and how to make them of features."""
     if scaling == AS_BYTES:
         return "The inputs are the features as they come: integers from 0 to 255."
-    if isinstance(scaling, BinaryScaling):
+    if type(scaling) is BinaryScaling:
         told = f"The inputs are 1 where a feature is above {scaling.level!r}, and else 0."
     elif scaling.input_range is not None:
         low, high = scaling.input_range

@@ -177,10 +177,10 @@ def _mapped(graph: _Graph, scaling: FixedScaling, n_features: int) -> str:
     """Features as bytes, by the operations of `map_block`, or as bytes of 0 and 1."""
     if scaling == AS_BYTES:
         return "X"
-    if isinstance(scaling, BinaryScaling):
+    if type(scaling) is BinaryScaling:
         level = graph.constant(scaling.level, np.float64)
         return graph.cast(graph.node("Greater", "X", level), np.uint8)
-    if not isinstance(scaling, LinearScaling):
+    if type(scaling) is not LinearScaling:
         raise TypeError(f"model.scaling is a {type(scaling).__name__}, which has no form in ONNX")
     units, low, scale = (
         numbers[0] if scaling.n_groups == 1 else np.tile(numbers, n_features // scaling.n_groups)

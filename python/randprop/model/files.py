@@ -196,9 +196,9 @@ def _describe_network(network: StepNetwork) -> dict[str, Any]:
 
 def _describe_scaling(scaling: FixedScaling) -> tuple[dict[str, Any], Arrays]:
     """Return the member that tells how features are mapped, and arrays."""
-    if isinstance(scaling, BinaryScaling):
+    if type(scaling) is BinaryScaling:
         return {"scaling": {"kind": scaling.kind, "level": scaling.level}}, {}
-    if not isinstance(scaling, LinearScaling):
+    if type(scaling) is not LinearScaling:
         raise TypeError(f"a model file holds no {type(scaling).__name__}")
     if scaling.input_range is not None:
         return {"input_range": list(scaling.input_range)}, {}
