@@ -44,8 +44,9 @@ static uint8_t read_input(void* context, uint16_t index) {{
 }}
 ```
 
-With it `{p}rp_classify(&{p}model, read_input, features, ...)` takes an array of features. Where a
-`double` is shorter, as on AVR, the header is an error: map them by integers of your own."""
+With it `{p}rp_classify(&{p}model, read_input, features, ...)` takes an array of features. Its
+tables take {size:,} bytes of flash. Where a `double` is shorter, as on AVR, the header is an error:
+map features by integers of your own."""
 
 
 def input_code(scaling: FixedScaling, names: Names) -> str | None:
@@ -55,15 +56,11 @@ def input_code(scaling: FixedScaling, names: Names) -> str | None:
     if type(scaling) is BinaryScaling:
         return _BINARY.format(p=names.lower, level=scaling.level)
     if type(scaling) is not LinearScaling:
-        raise ValueError(f"model.scaling is a {type(scaling).__name__}, which has no form in C")
-    unit, low, scale = arithmetic_of(scaling.low, scaling.high)
-    parts = [_table(names, "model_low", low), _table(names, "model_scale", scale)]
-    moved = not (unit == 1.0).all()
-    if moved:
-        parts.append(_table(names, "model_unit", unit))
-    unit_text = f"{names.lower}model_unit[group] * " if moved else ""
-    parts.append(_LINEAR.format(p=names.lower, n=scaling.n_groups, unit=unit_text))
-    return "".join(parts)
+        raise TypeError(f"model.scaling is a {type(scaling).__name__}, which has no form in C")
+    tables = _tables(scaling)
+    unit = f"{names.lower}model_unit[group] * " if "model_unit" in tables else ""
+    function = _LINEAR.format(p=names.lower, n=scaling.n_groups, unit=unit)
+    return "".join(_spelled(names, *table) for table in tables.items()) + function
 
 
 def told_inputs(scaling: FixedScaling, names: Names, src: str) -> str:
@@ -84,10 +81,20 @@ def told_inputs(scaling: FixedScaling, names: Names, src: str) -> str:
             "\nx becomes the integer nearest to 255 (x - low) / (high - low), those outside become "
             "0 or 255."
         )
-    return told + _USE.format(p=names.lower, src=src)
+    size = sum(table.nbytes for table in _tables(scaling).values())
+    return told + _USE.format(p=names.lower, src=src, size=size)
 
 
-def _table(names: Names, name: str, values: NDArray[np.float64]) -> str:
+def _tables(scaling: FixedScaling) -> dict[str, NDArray[np.float64]]:
+    """Return the numbers of the ranges by their names in C; the unit where it is not 1."""
+    if not isinstance(scaling, LinearScaling):
+        return {}
+    unit, low, scale = arithmetic_of(scaling.low, scaling.high)
+    tables = {"model_low": low, "model_scale": scale}
+    return tables if (unit == 1.0).all() else {**tables, "model_unit": unit}
+
+
+def _spelled(names: Names, name: str, values: NDArray[np.float64]) -> str:
     """Return an array of doubles, each spelled so that it is read back as it is."""
     spelled = [repr(value) for value in values.tolist()]
     lines = [", ".join(spelled[i : i + 6]) for i in range(0, len(spelled), 6)]
