@@ -122,7 +122,7 @@ def cpp_package(session: nox.Session) -> None:
     models = ROOT / "tests/data/models"
     for line in (models / "labels.txt").read_text().splitlines():
         name, *labels = line.split()
-        if name not in {"centroids", "ridge", "neighbors", "range"}:
+        if name not in {"centroids", "ridge", "neighbors", "range", "ranges", "level"}:
             continue
         for path in (program, example / "classify"):
             command = [path, models / f"{name}.safetensors"]

@@ -13,6 +13,7 @@ import numpy as np
 
 from model_containers import containers, damage, missing, texts
 from model_files_made import Case, I, Text, U, array, base, changed, each, member, spell
+from model_scalings import scalings
 from model_stages import stages
 
 __all__ = ["corpus"]
@@ -21,8 +22,8 @@ __all__ = ["corpus"]
 def corpus() -> list[Case]:
     """Return all cases; their names differ."""
     parts = (
-        containers, damage, texts, missing, networks, convolutions, ranges, labels, readouts,
-        quantized, ridge, neighbors, names, stages,
+        containers, damage, texts, missing, networks, convolutions, ranges, scalings, labels,
+        readouts, quantized, ridge, neighbors, names, stages,
     )  # fmt: skip
     cases = [case for part in parts for case in part()]
     assert len({case.name for case in cases}) == len(cases)

@@ -13,10 +13,14 @@ import pytest
 
 from helpers import C_COMPILER, C_TRAPS, C_WARNINGS, random_bytes
 from randprop import (
+    BinaryScaling,
     BitMatrix,
     Centroids,
+    Conv1D,
     Conv2D,
+    Dense,
     HammingNeighbors,
+    LinearScaling,
     Model,
     QuantizedReadout,
     RidgeReadout,
@@ -295,6 +299,128 @@ def test_export_verb(tmp_path, capsys):
         assert main([*call, "--bits", bits, "--readout", "discriminant", "--out", str(out)]) == 0
 
 
+INPUTS = {
+    "one range": LinearScaling(-1.5, 2.25),
+    "features": LinearScaling(np.arange(50.0) - 30, np.arange(50.0) ** 1.5 + 7),
+    "channels": LinearScaling([-1.0, 0.0], [0.125, 1e-3]),
+    "extreme": LinearScaling(
+        [-1.7e308, 0.0, -1e-310, -2.0, 1.5], [1.7e308, 5e-324, 3e-310, 3.0, 1.5]
+    ),
+    "level": BinaryScaling(0.1),
+    "level of nearly nothing": BinaryScaling(-5e-324),
+}
+MAPPED = """
+#include "{p}inputs.h"
+{readme}
+int host_run(double* features, uint8_t* inputs, int32_t* scores, uint8_t* bits);
+int host_run(double* features, uint8_t* inputs, int32_t* scores, uint8_t* bits) {{
+  static uint8_t buffer[{P}MODEL_BUFFER_SIZE];
+  const uint8_t* found = NULL;
+  uint16_t label = 0, i;
+  const {p}rp_status status = {p}rp_classify(&{p}model, read_input, features, buffer, sizeof buffer,
+                                             scores, &label, &found);
+  if (status != {P}RP_OK) return -(int)status;
+  for (i = 0; i < {P}MODEL_OUTPUT_BYTES; ++i) bits[i] = found[i];
+  for (i = 0; i < {P}MODEL_N_FEATURES; ++i) inputs[i] = {p}model_input(features[i], i);
+  return (int)label;
+}}
+"""
+
+
+def of_scaling(scaling, activation="step", **options):
+    network = StepNetwork(50, stages=[40, 30], activation=activation, weight_bits=2, **options)
+    bits = network.propagate(scaling.transform(numbers_for(scaling, 90)))
+    return Model(network, RidgeReadout().fit(bits, np.arange(90) % 3), scaling=scaling)
+
+
+def numbers_for(scaling, n_samples):
+    """Features of all sorts: on the borders of bytes, between them, and far outside."""
+    rng = np.random.default_rng(n_samples)
+    low, high = (np.resize(getattr(scaling, end, at), 50) for end, at in (("low", -1), ("high", 1)))
+    share = rng.choice([0, 0.5, 1 / 510, 1, 2.5 / 255], (n_samples, 50))
+    share = np.where(rng.uniform(size=share.shape) < 0.5, share, rng.uniform(0, 1, share.shape))
+    X = low * (1 - share) + high * share
+    X[rng.uniform(size=X.shape) < 0.05] = getattr(scaling, "level", 1.7e308)
+    X[rng.uniform(size=X.shape) < 0.05] = -1.7e308
+    return X
+
+
+@pytest.mark.parametrize("kind", INPUTS)
+def test_features_are_mapped_on_the_device_as_here(tmp_path, kind):
+    """The function of the README, compiled, gives the desktop's inputs, bits, scores and labels."""
+    scaling, name = INPUTS[kind], "zoo" if kind in ("channels", "level") else None
+    prefix = "" if name is None else f"{name}_"
+    model = of_scaling(scaling, "step" if name is None else "sign").quantize()
+    folder = export_c(model, tmp_path / "out", name=name)
+    assert {file.name for file in folder.iterdir()} >= {f"{prefix}inputs.h", "example.c"}
+    readme = (folder / "README.md").read_text().split("```c")[1].split("```")[0]
+    (folder / "host.c").write_text(MAPPED.format(p=prefix, P=prefix.upper(), readme=readme))
+    arguments = ("-fPIC", "-shared", "-O2")
+    library = compile_c(folder, tmp_path / "host.so", *arguments, source="host.c", prefix=prefix)
+    host_run = ctypes.CDLL(str(library)).host_run
+    X = numbers_for(scaling, 200)
+    inputs, scores = np.zeros((200, 50), np.uint8), np.zeros((200, 3), np.int32)
+    bits = np.zeros((200, 4), np.uint8)
+    labels = [
+        host_run(*(ctypes.c_void_p(part.ctypes.data) for part in row))
+        for row in zip(X, inputs, scores, bits, strict=True)
+    ]
+    expected = model.propagate(X)
+    mapped = scaling.transform(X)
+    mapped = mapped.to_array() if scaling.gives_bits else mapped
+    np.testing.assert_array_equal(inputs, mapped)
+    np.testing.assert_array_equal(bits, expected.to_packbits())
+    np.testing.assert_array_equal(scores, model.readout.decision_function(expected))
+    assert model.classes_[labels].tolist() == model.predict(X).tolist()
+    assert len(np.unique(mapped)) == (2 if scaling.gives_bits else 256)
+
+
+def test_inputs_of_another_export_do_not_compile(tmp_path):
+    folder = export_c(of_scaling(INPUTS["channels"]), tmp_path / "out")
+    (folder / "use.c").write_text(
+        '#include "inputs.h"\nint main(void) { return model_input(0.0, 0) != 255; }\n'
+    )
+
+    def errors(*extra):
+        command = [C_COMPILER, "-fsyntax-only", *extra, "use.c"]
+        said = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
+        return said.stderr
+
+    assert errors() == ""
+    # The same network and readout, of which features nobody has been told.
+    model = of_scaling(INPUTS["channels"])
+    for scaling in (LinearScaling(0, 255), INPUTS["level"]):
+        held = (folder / "inputs.h").read_text()
+        export_c(Model(model.network, model.readout, scaling=scaling), folder)
+        (folder / "inputs.h").write_text(held)
+        assert "are of different exports" in errors()
+        export_c(model, folder)
+        assert errors() == ""
+    for name, value in (("DBL_MANT_DIG", 24), ("FLT_EVAL_METHOD", 2)):
+        unfit = [f"-U__{name}__", f"-D__{name}__={value}"]  # which float.h passes on
+        assert "each result rounded to one" in errors(*unfit)
+    assert "each result rounded to one" in errors("-ffast-math")
+    (folder / "both.c").write_text((folder / "use.c").read_text())
+    other = export_c(of_scaling(INPUTS["channels"], seed=1), tmp_path / "other")
+    use = (folder / "use.c").read_text()
+    (folder / "use.c").write_text(f'#include "{other}/inputs.h"\n{use}')
+    assert "inputs of two models of one name" in errors()
+
+
+def test_the_self_test_of_a_level_is_of_bits(tmp_path):
+    model = of_scaling(BinaryScaling(0.5))
+    images = random_bytes(0, 3, 50)
+    with pytest.raises(ValueError, match=f"self_test must hold 0 and 1, .* got {images.max()}"):
+        export_c(model, tmp_path / "out", self_test=images)
+    folder = export_c(model, tmp_path / "out", self_test=images % 2)
+    assert subprocess.run([compile_c(folder, tmp_path / "own")], check=False).returncode == 0
+
+
+def with_stages(*stages, input_shape=None, weight_bits=8):
+    network = StepNetwork(16, stages=stages, input_shape=input_shape, weight_bits=weight_bits)
+    return Model(network, Centroids().fit(network.propagate(random_bytes(0, 9, 16)), range(9)))
+
+
 def conv_model():
     network = StepNetwork(16, width=Conv2D(2, kernel=3), input_shape=(4, 4, 1))
     return Model(network, Centroids().fit(network.propagate(random_bytes(0, 9, 16)), range(9)))
@@ -322,7 +448,38 @@ def changed_after_construction(name, value):
 @pytest.mark.parametrize(
     ("model", "options", "error", "text"),
     [
-        (conv_model, {}, ValueError, "has convolutions"),
+        (conv_model, {}, ValueError, "stage 0 of model.network is a Conv2D, which the microcontr"),
+        (
+            lambda: with_stages(Conv1D(9, kernel=3, pool=1), input_shape=(16, 1)),
+            {},
+            ValueError,
+            "stage 0 of model.network is a Conv1D",
+        ),
+        (
+            lambda: with_stages(9, Dense(8, fan_in=2)),
+            {},
+            ValueError,
+            "stage 1 of model.network has fan_in",
+        ),
+        (
+            lambda: with_stages(Dense(9, bias=3)),
+            {},
+            ValueError,
+            "stage 0 of model.network has bias",
+        ),
+        (lambda: with_stages(Dense(9, bias=0.5)), {}, ValueError, "model.network has bias"),
+        (
+            lambda: with_stages(8, Dense(9, thresholds=range(9)), 8),
+            {},
+            ValueError,
+            "stage 1 of model.network has thresholds",
+        ),
+        (
+            lambda: with_stages(8, Dense(9, weight_bits=2), weight_bits=4),
+            {},
+            ValueError,
+            "stage 1 of model.network has 2 weight bits and others 4",
+        ),
         (knn_model, {}, TypeError, "HammingNeighbors readout has no form in few bits"),
         (lambda: make_model(weight_bits=24), {}, ValueError, "1, 2, 4 or 8 weight bits"),
         (lambda: with_readout(bits=9), {}, ValueError, "at most 8 bits .* got 9"),

@@ -6,13 +6,18 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from onnx.reference import ReferenceEvaluator
 
 from helpers import random_bytes
 from randprop import (
+    BinaryScaling,
     Centroids,
+    Conv1D,
     Conv2D,
+    Dense,
     DiscriminantReadout,
     HammingNeighbors,
+    LinearScaling,
     Model,
     QuantizedReadout,
     RidgeReadout,
@@ -132,6 +137,43 @@ def test_float_features_are_mapped_in_the_graph(tmp_path):
     label, _, bits = run(tmp_path / "model.onnx", queries)
     np.testing.assert_array_equal(label, classifier.predict(queries))
     np.testing.assert_array_equal(bits, classifier.model_.propagate(queries).to_array())
+
+
+RANGES = {
+    "features": LinearScaling(np.arange(60.0) - 30, np.arange(60.0) ** 1.5 + 7),
+    "channels": LinearScaling([-1.0, 0.0], [0.125, 1e-3]),
+    "extreme": LinearScaling([-1.7e308, 0.0, -2.0, 1.5], [1.7e308, 3e-310, 3.0, 1.5]),
+    "one, extreme": LinearScaling(0.0, 3e-310),
+    "level": BinaryScaling(0.3),
+}
+
+
+@pytest.mark.parametrize("activation", ["step", "sign"])
+@pytest.mark.parametrize("name", RANGES)
+def test_every_scaling_is_mapped_in_the_graph(tmp_path, name, activation):
+    scaling = RANGES[name]
+    low, high = getattr(scaling, "low", -1.0), getattr(scaling, "high", 2.0)
+    low, high = np.resize(low, 60), np.resize(high, 60)
+    rng = np.random.default_rng(1)
+    share = np.where(rng.uniform(size=(300, 60)) < 0.5, rng.integers(0, 511, (300, 60)) / 510,
+                     rng.uniform(0, 1, (300, 60)))  # fmt: skip
+    X = low * (1 - share) + high * share
+    X[:20] = getattr(scaling, "level", 1e300)
+    X[20:25] = -1e300
+    stages = [Conv1D(9, kernel=4, padding=2, fan_in=3, bias=1), Dense(60, bias=9)]
+    for chain, shape in ((stages, (30, 2)), ([Dense(80, bias=50), 40], None)):
+        network = StepNetwork(60, stages=chain, input_shape=shape, activation=activation)
+        bits = network.propagate(scaling.transform(X))
+        model = Model(network, Centroids().fit(bits, np.arange(300) % 7), scaling=scaling)
+        for matmul in ("integer", "float"):
+            export_onnx(model, tmp_path / "model.onnx", matmul=matmul)
+            label, _, found = run(tmp_path / "model.onnx", X)
+            np.testing.assert_array_equal(found, bits.to_array())
+            np.testing.assert_array_equal(label, model.predict(X))
+        evaluator = ReferenceEvaluator(onnx.load(tmp_path / "model.onnx"))
+        with np.errstate(over="ignore"):  # what is far outside is cut
+            found = evaluator.run(["bits"], {"X": X})[0]
+        np.testing.assert_array_equal(found, bits.to_array())
 
 
 def test_same_bytes_again(tmp_path):

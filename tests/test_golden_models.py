@@ -13,9 +13,11 @@ import pytest
 
 from helpers import known_labels, labels_of, random_bytes
 from randprop import (
+    BinaryScaling,
     Centroids,
     Conv2D,
     HammingNeighbors,
+    LinearScaling,
     Model,
     RidgeReadout,
     StepNetwork,
@@ -27,6 +29,7 @@ FOLDER = Path(__file__).parent / "data" / "models"
 NETWORK = {"layers": 1, "width": [70, 50], "weight_bits": 4, "seed": 2**64 - 3}
 NAMES = (
     "centroids", "cosine", "hamming", "ridge", "neighbors", "quantized", "convolution", "range",
+    "ranges", "level",
 )  # fmt: skip
 
 
@@ -46,8 +49,13 @@ def build(name: str) -> Model:
     X = random_bytes(5, 60, network.n_features)
     labels = {"cosine": [0.5, 1.25, 3.0], "hamming": [-2, 7, 2**40]}
     y = np.array(labels.get(name, ["a", "b\u00fc", "c"]))[np.arange(60) % 3]
-    input_range = (-1.0, 3.0) if name == "range" else None
-    model = Model(network, readout.fit(network.propagate(X), y), input_range=input_range)
+    scaling = {
+        "range": LinearScaling(-1.0, 3.0),
+        "ranges": LinearScaling(-np.arange(20) / 3, 255 - 7.5 * np.arange(20)),
+        "level": BinaryScaling(63.5),
+    }.get(name)
+    features = scaling.transform(X) if name == "level" else X
+    model = Model(network, readout.fit(network.propagate(features), y), scaling=scaling)
     return model.quantize(centroid_bits=5) if name == "quantized" else model
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import subprocess
 import sys
 import zlib
@@ -16,10 +17,12 @@ from safetensors.numpy import save as pack
 
 from helpers import random_bytes
 from randprop import (
+    BinaryScaling,
     Centroids,
     Conv2D,
     DiscriminantReadout,
     HammingNeighbors,
+    LinearScaling,
     Model,
     RidgeReadout,
     StepClassifier,
@@ -28,6 +31,7 @@ from randprop import (
     save,
 )
 from randprop.model.container import DTYPES, packed
+from randprop.model.scaling import FixedScaling
 
 READOUTS = {
     "centroids": lambda: Centroids(),
@@ -41,11 +45,11 @@ READOUTS = {
 }
 
 
-def make_model(readout="centroids", *, classes=(3, 5, 8), network=None, input_range=None):
+def make_model(readout="centroids", *, classes=(3, 5, 8), network=None, **mapped):
     network = network or StepNetwork(40, 1, width=[30, 100], weight_bits=2, seed=2**63 + 5)
     bits = network.propagate(random_bytes(3, 90, network.n_features))
     y = np.array(classes)[np.arange(90) % len(classes)]
-    model = Model(network, READOUTS[readout]().fit(bits, y), input_range=input_range)
+    model = Model(network, READOUTS[readout]().fit(bits, y), **mapped)
     return model.quantize(centroid_bits=3) if " of " in readout else model
 
 
@@ -288,3 +292,45 @@ def test_files_are_those_of_safetensors(data):
     except UnicodeEncodeError:  # half a character
         return
     assert packed(arrays, text) == expected
+
+
+def test_what_a_model_becomes_keeps_its_scaling():
+    for scaling, shown in (
+        (
+            LinearScaling([-1.0, 0.5], [2.0, 9.0]),
+            "scaling=LinearScaling(<2 numbers>, <2 numbers>))",
+        ),
+        (BinaryScaling(0.25), "scaling=BinaryScaling(0.25))"),
+        (LinearScaling(-1.0, 2.0), "input_range=(-1.0, 2.0))"),
+        (LinearScaling(0, 255), "n_samples=90))"),
+    ):
+        model = make_model(scaling=scaling)
+        again = pickle.loads(pickle.dumps(model))
+        assert model.scaling == again.scaling == model.quantize().scaling == scaling
+        assert repr(model).endswith(shown)
+        assert model.input_range == scaling.input_range
+
+
+def test_a_model_pickled_with_a_range_has_that_scaling():
+    model = make_model(input_range=(-1.0, 2.0))
+    state = model.__dict__.copy()
+    del state["scaling"]
+    state["input_range"] = (-1.0, 2.0)
+    old = Model.__new__(Model)
+    old.__setstate__(state)
+    assert old.scaling == LinearScaling(-1.0, 2.0)
+    X = random_bytes(0, 20, old.network.n_features) / 70
+    assert old.predict(X).tolist() == model.predict(X).tolist()
+
+
+def test_a_scaling_of_a_programs_own_is_not_written(tmp_path):
+    class Own(LinearScaling):
+        kind = "own"
+
+    class Other(FixedScaling):
+        kind, n_groups = "other", 1
+
+    for scaling in (Own(0, 1), Other()):
+        with pytest.raises(TypeError, match=f"a model file holds no {type(scaling).__name__}"):
+            save(make_model(scaling=scaling), tmp_path / "model")
+    assert not (tmp_path / "model").exists()

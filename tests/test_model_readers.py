@@ -18,10 +18,14 @@ from helpers import needs, random_bytes
 from model_corpus import corpus
 from model_files_made import Case, base, changed, file_of
 from randprop import (
+    BinaryScaling,
     Centroids,
+    Conv1D,
     Conv2D,
+    Dense,
     DiscriminantReadout,
     HammingNeighbors,
+    LinearScaling,
     Model,
     RidgeReadout,
     StepNetwork,
@@ -349,3 +353,73 @@ def test_extreme_ranges_are_mapped_alike(span: tuple[float, float], tmp_path: Pa
     found = _core.read_model_and_predict((tmp_path / "model").read_bytes(), X, 1)
     assert len(set(found)) > 3
     assert model.classes_[found].tolist() == model.predict(X).tolist()
+
+
+EXTREMES = LinearScaling(
+    [-1.7e308, 0.0, -1e-310, -2.0, 1.5, -1.7e308], [1.7e308, 3e-310, 3e-310, 3.0, 1.5, -1.6e308]
+)
+SCALINGS = {
+    "by feature": LinearScaling(np.arange(60.0) - 30, np.arange(60.0) ** 1.5 + 7),
+    "by channel": LinearScaling([-1.0, 0.0], [0.125, 1e-3]),
+    "extreme": EXTREMES,
+    "level": BinaryScaling(0.25),
+    "level of the largest": BinaryScaling(1.7e308),
+}
+CHAINS = {
+    "units": [Dense(80, bias=9), 40],
+    "few inputs": [Dense(80, fan_in=3, thresholds=np.arange(80) % 3 - 1), Dense(40, fan_in=2)],
+    "image": [Conv2D(6, kernel=3, padding=1, bias=2, pool=2), Dense(40, weight_bits=2)],
+    "series": [Conv1D(9, kernel=4, padding=2, fan_in=3, bias=1), Dense(40)],
+}
+
+
+def numbers_for(scaling, n_samples, n_features):
+    """Features within the ranges, on their borders, at what rounds to even, and beyond."""
+    rng = np.random.default_rng(3)
+    if isinstance(scaling, BinaryScaling):
+        near = [np.nextafter(scaling.level, to) for to in (-np.inf, np.inf)]
+        picked = rng.choice([scaling.level, *near, 0.0, -1.0], (n_samples, n_features))
+        return np.clip(picked, -1.79e308, 1.79e308)
+    low, high = (np.resize(ends, n_features) for ends in (scaling.low, scaling.high))
+    share = rng.choice([0, 0.5, 1 / 510, 1, 2.5 / 255], (n_samples, n_features))
+    share = np.where(
+        rng.uniform(size=share.shape) < 0.5, share, rng.uniform(-0.1, 1.1, share.shape)
+    )
+    with np.errstate(over="ignore"):
+        return np.clip(low * (1 - share) + high * share, -1.79e308, 1.79e308)
+
+
+@pytest.mark.parametrize("activation", ["step", "sign"])
+@pytest.mark.parametrize("chain", CHAINS)
+@pytest.mark.parametrize("name", SCALINGS)
+def test_every_scaling_is_kept_and_maps_alike(path, name, chain, activation):
+    scaling = SCALINGS[name]
+    shape = {"image": (6, 5, 2), "series": (30, 2)}.get(chain)
+    network = StepNetwork(60, stages=CHAINS[chain], input_shape=shape, activation=activation)
+    X = numbers_for(scaling, 200, 60)
+    labels = np.arange(200) % 9
+    readout = Centroids().fit(network.propagate(scaling.transform(X)), labels)
+    model = Model(network, readout, scaling=scaling)
+    save(model, path)
+    data, again = path.read_bytes(), load(path)
+    assert again.scaling == scaling
+    save(again, path)
+    assert path.read_bytes() == data
+    found = _core.read_model_and_predict(data, X, 1)
+    assert len(set(found)) > 3
+    assert model.classes_[found].tolist() == again.predict(X).tolist() == model.predict(X).tolist()
+
+
+@pytest.mark.parametrize("name", SCALINGS)
+def test_cpp_maps_each_feature_to_the_same_byte(path, name):
+    scaling = SCALINGS[name]
+    network = StepNetwork(60, width=9)
+    readout = Centroids().fit(network.propagate(random_bytes(0, 9, 60)), np.arange(9))
+    save(Model(network, readout, scaling=scaling), path)
+    data, X = path.read_bytes(), numbers_for(scaling, 3_000, 60)
+    expected = scaling.transform(X)
+    expected = expected.to_array() if scaling.gives_bits else expected
+    np.testing.assert_array_equal(_core.read_model_and_map(data, X), expected)
+    assert len(np.unique(expected)) == (2 if scaling.gives_bits else 256)
+    ends = _core.read_model_and_map(data, np.array([[np.nan, np.inf, -np.inf]]))
+    assert ends.tolist() == [[0, 1 if scaling.gives_bits else 255, 0]]

@@ -52,6 +52,20 @@ void register_model(py::module_& module) {
         });
       },
       py::arg("data"), py::arg("features").noconvert(), py::arg("n_threads"));
+  module.def(
+      "read_model_and_map",
+      [](const py::bytes& data, const Array<double>& features) {
+        Array<std::uint8_t> mapped(
+            std::vector<py::ssize_t>(features.shape(), features.shape() + features.ndim()));
+        with_model(data,
+                   [&, n = static_cast<std::size_t>(features.size()), numbers = features.data(),
+                    out = mapped.mutable_data()](const Model& model) {
+                     model.to_bytes(numbers, n, out);
+                     return 0;
+                   });
+        return mapped;
+      },
+      py::arg("data"), py::arg("features").noconvert());
 }
 
 }  // namespace randprop::bindings

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cmath>
+#include <cstdint>
 #include <fstream>
 #include <iterator>
 #include <limits>
@@ -63,13 +64,13 @@ TEST_CASE("golden models give Python's labels") {
     for (std::size_t s = 0; s < expected.size(); ++s) {
       CHECK(model.labels()[found[s]] == expected[s]);
     }
-    if (name != "range") {  // whose numbers are not bytes already
+    if (name != "range" && name != "ranges" && name != "level") {  // others map no bytes
       CHECK(model.predict(ByteView{x.data(), expected.size(), model.n_features()}) == found);
     }
     CHECK_THROWS_AS((void)model.predict(ByteView{x.data(), 1, model.n_features() + 1}),
                     std::invalid_argument);
   }
-  CHECK(n_models == 8);
+  CHECK(n_models == 10);
 }
 
 TEST_CASE("features are mapped to bytes") {
@@ -87,6 +88,48 @@ TEST_CASE("features are mapped to bytes") {
   model.to_bytes(x.data(), x.size(), out.data());
   // 127.5 and 63.75: half goes to the even number.
   CHECK(out == std::array<std::uint8_t, 9>{0, 255, 128, 0, 255, 0, 64, 255, 0});
+}
+
+TEST_CASE("each feature has its own range") {
+  const Model model = Model::load(path_of("ranges.safetensors"));  // [-j / 3, 255 - 7.5 j]
+  std::vector<double> x;
+  for (const double share : {0.0, 1.0, 0.5, -1.0, 2.0}) {
+    for (int j = 0; j < 20; ++j) {
+      x.push_back(share * (255 - 7.5 * j) + (1.0 - share) * (-j / 3.0));
+    }
+  }
+  std::vector<std::uint8_t> out(x.size());
+  model.to_bytes(x.data(), x.size(), out.data());
+  for (std::size_t i = 0; i < 20; ++i) {
+    CAPTURE(i);
+    CHECK(out[i] == 0);
+    CHECK(out[20 + i] == 255);
+    CHECK(out[40 + i] >= 127);
+    CHECK(out[40 + i] <= 128);
+    CHECK(out[60 + i] == 0);
+    CHECK(out[80 + i] == 255);
+  }
+}
+
+TEST_CASE("a model with a level reads bits") {
+  const Model model = Model::load(path_of("level.safetensors"));  // 63.5
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  const std::array<double, 7> x = {
+      63.5, std::nextafter(63.5, 99.0), 64.0, 0.0, std::nan(""), infinity, -infinity};
+  std::array<std::uint8_t, 7> out = {};
+  model.to_bytes(x.data(), x.size(), out.data());
+  CHECK(out == std::array<std::uint8_t, 7>{0, 1, 1, 0, 0, 1, 0});
+
+  const auto features = inputs(70, 20);
+  const std::vector<double> numbers(features.begin(), features.end());
+  std::vector<std::uint8_t> bits(features.size());
+  model.to_bytes(numbers.data(), numbers.size(), bits.data());
+  const auto found = model.predict(ByteView{bits.data(), 70, 20});
+  CHECK(found == model.predict(numbers.data(), 70));
+  bits[1399] = 2;
+  CHECK_THROWS_WITH_AS((void)model.predict(ByteView{bits.data(), 70, 20}),
+                       "x must hold 0 and 1, which this model reads", std::invalid_argument);
+  CHECK_THROWS_AS((void)model.predict(ByteView{bits.data(), 1, 19}), std::invalid_argument);
 }
 
 TEST_CASE("every cut and every changed byte is found") {

@@ -72,15 +72,21 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       std::size_t work = 0;
       for (std::size_t m = 0; m < model.network().n_stages(); ++m) {
         work += model.network().shape(m).n_inputs * model.network().shape(m).n_outputs;
-        if (work > 300'000) {
+        if (work > 150'000) {
           break;
         }
       }
-      if (work <= 300'000) {
-        const std::vector<std::uint8_t> x(3 * model.n_features(), 77);
+      if (work <= 150'000) {
+        // What is mapped first and what is mapped by the model are the same.
+        const std::vector<double> features(3 * model.n_features(), 77.5);
+        std::vector<std::uint8_t> x(features.size());
+        model.to_bytes(features.data(), features.size(), x.data());
         randprop::RunOptions options;
         options.n_threads = 1;
         const auto found = model.predict({x.data(), 3, model.n_features()}, options);
+        if (found != model.predict(features.data(), 3, options)) {
+          __builtin_trap();
+        }
         for (const std::size_t position : found) {
           if (position >= model.labels().size()) {
             __builtin_trap();

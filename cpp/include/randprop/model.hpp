@@ -48,11 +48,13 @@ class Model {
   // Names of the features, in their order; empty where the model has none.
   const std::vector<std::string>& feature_names() const noexcept;
 
-  // Features as the bytes that the network reads, by the model's input range: out has n values.
-  // Features that are not finite become 0 or 255.
+  // Features as the network reads them: bytes by the model's ranges, or 0 and 1 by its level. They
+  // are rows, whole or begun, and out has n values as well. Features that are not finite become 0
+  // or 255, or 0 or 1; NaN is 0.
   void to_bytes(const double* features, std::size_t n, std::uint8_t* out) const noexcept;
   // Position in labels() of each sample's class; x enters the network as it is. Throws
-  // std::invalid_argument when x has another number of features than the network.
+  // std::invalid_argument when x has another number of features than the network, or other values
+  // than 0 and 1 where the model has a level.
   std::vector<std::size_t> predict(ByteView x, const RunOptions& options = {}) const;
   // The same for n_samples rows of n_features() numbers, mapped by to_bytes.
   std::vector<std::size_t> predict(const double* features, std::size_t n_samples,

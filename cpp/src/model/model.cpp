@@ -9,9 +9,11 @@
 #include <string_view>
 #include <utility>
 
+#include "bits/require.hpp"
 #include "bits/sizes.hpp"
 #include "model/model_file.hpp"
 #include "model/model_readouts.hpp"
+#include "model/model_scaling.hpp"
 
 namespace randprop {
 namespace {
@@ -345,29 +347,20 @@ struct Model::Parts {
   std::unique_ptr<Readout> readout;
   std::vector<std::string> labels;
   std::vector<std::string> feature_names;
-  double low = 0.0;
-  double high = 255.0;
+  std::unique_ptr<Scaling> scaling;
 
   explicit Parts(ModelFile file);
 };
 
 Model::Parts::Parts(ModelFile file) {
   const json::Value& description = file.description;
-  description.only("the description",
-                   {"version", "network", "input_range", "classes", "readout", "feature_names"});
+  description.only("the description", {"version", "network", "input_range", "scaling", "classes",
+                                       "readout", "feature_names"});
   network = std::make_unique<Network>(read_network(file));
   feature_names = read_feature_names(description, network->spec().n_features);
   labels = read_labels(file);
-  const auto& range = description.at("input_range").expect(Kind::array, "input_range").array();
-  if (range.size() != 2) {
-    throw ModelError("input_range must be two numbers");
-  }
-  low = range[0].as_double("input_range");
-  high = range[1].as_double("input_range");
-  if (low > high) {
-    throw ModelError("input_range must have low <= high");
-  }
   readout = read_readout(file, labels.size(), network->n_outputs(), network->gives());
+  scaling = std::make_unique<Scaling>(file, network->spec().n_features);
   if (!file.tensors.empty()) {
     throw ModelError("an array that no part of the model has: " + file.tensors.begin()->first);
   }
@@ -377,6 +370,24 @@ namespace {
 
 std::string_view text_of(const std::uint8_t* bytes, std::size_t size) {
   return {reinterpret_cast<const char*>(bytes), size};  // NOLINT(*-reinterpret-cast)
+}
+
+// Bytes of 0 and 1 as bits.
+BitMatrix packed(ByteView x, std::size_t n_features) {
+  require(x.n_features == n_features, "x has " + std::to_string(x.n_features) +
+                                          " features, the model expects " +
+                                          std::to_string(n_features));
+  BitMatrix bits(x.n_samples, x.n_features);
+  for (std::size_t s = 0; s < x.n_samples; ++s) {
+    const std::uint8_t* const row = x.row(s);
+    for (std::size_t j = 0; j < x.n_features; ++j) {
+      if (row[j] > 1) {
+        throw std::invalid_argument("x must hold 0 and 1, which this model reads");
+      }
+      bits.row(s)[j / 64] |= std::uint64_t{row[j]} << (j % 64);
+    }
+  }
+  return bits;
 }
 
 // What `work` returns; what it refuses, it refuses by name.
@@ -434,27 +445,15 @@ const std::vector<std::string>& Model::feature_names() const noexcept {
 }
 
 void Model::to_bytes(const double* features, std::size_t n, std::uint8_t* out) const noexcept {
-  // A power of 2, which rounds nothing: 1 but for ranges whose width, or whose scale, is beyond
-  // what a double holds.
-  double unit = 1.0;
-  if (std::isinf(parts_->high - parts_->low)) {
-    unit = 0.5;
-  } else if (parts_->high > parts_->low && std::isinf(255.0 / (parts_->high - parts_->low))) {
-    unit = 0x1p100;
-  }
-  const double low = unit * parts_->low;
-  const double high = unit * parts_->high;
-  const double scale = 255.0 / (high > low ? high - low : 1.0);
-  for (std::size_t i = 0; i < n; ++i) {
-    const double value = (unit * features[i] - low) * scale;
-    // Half to even, as long as nobody changed the rounding mode. NaN becomes 0.
-    out[i] = value > 0.0 ? static_cast<std::uint8_t>(std::nearbyint(std::min(value, 255.0))) : 0;
-  }
+  parts_->scaling->apply(features, n, out);
 }
 
 std::vector<std::size_t> Model::predict(ByteView x, const RunOptions& options) const {
+  const auto through = [&](const auto& input) {
+    return network().propagate(input, 0, network().n_stages(), Keep::last, options);
+  };
   const std::vector<FeatureMatrix> features =
-      network().propagate(x, 0, network().n_stages(), Keep::last, options);
+      parts_->scaling->gives_bits() ? through(packed(x, n_features()).view()) : through(x);
   return std::visit(
       [&](const auto& found) { return parts_->readout->predict(found.view(), options); },
       features.back());

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from randprop._files import source_folder, write_texts
 from randprop._validation import check_flag, check_int, check_path, refuse_masked
+from randprop.model.c_inputs import input_code, told_inputs
 from randprop.model.c_text import Names, c_number, c_string
 from randprop.model.model import HasModel, Model, as_model
 from randprop.network.stages import Dense
@@ -48,14 +49,17 @@ def export_c(
     The folder holds the runtime (C99, no allocation, no floating point, no stored weights),
     ``randprop_config.h``, which makes the runtime that of this model alone, ``model.h`` with the
     tables, ``self_test.h`` with inputs and what they must give, ``example.c``, and a README with
-    the bytes of flash and RAM. The device computes the same bits, scores and labels as
-    ``QuantizedReadout`` does here. The same model gives the same bytes on any machine.
+    the bytes of flash and RAM. Where the model maps features, ``inputs.h`` has a function that maps
+    them on the device: to the same bytes, or to 0 and 1. The device computes the same bits, scores
+    and labels as ``QuantizedReadout`` does here. The same model gives the same bytes on any
+    machine.
 
     Parameters
     ----------
     model : Model or StepClassifier
-        Fitted. A fully connected network of 1, 2, 4 or 8 weight bits, of at most 65,535 inputs and
-        units, and a `Centroids`, `RidgeReadout`, `DiscriminantReadout` or `QuantizedReadout`.
+        Fitted. A network of `Dense` stages without fan_in, bias and thresholds, all of the same 1,
+        2, 4 or 8 weight bits, of at most 65,535 inputs and units; and a `Centroids`,
+        `RidgeReadout`, `DiscriminantReadout` or `QuantizedReadout`.
     path : path-like
         Folder to write to; made if it is not there. Files of earlier exports are replaced, all or
         none; a file of the same name that is none of an export is refused.
@@ -67,7 +71,8 @@ def export_c(
     ridge_bits : int or "ternary", default=8
         Bits of a coefficient, 1 to 8, where the readout is `RidgeReadout` or `DiscriminantReadout`.
     self_test : int or ndarray of shape (n, n_features), dtype uint8, default=4
-        How many inputs of a fixed pattern to put into the self-test, or the inputs themselves.
+        How many inputs of a fixed pattern to put into the self-test, or the inputs themselves: what
+        the network reads, which is 0 and 1 where the model has a `BinaryScaling`.
     name : str, optional
         What stands in front of all files, types, functions, tables and macros: with ``"digits"``
         ``digits_model.h``, ``digits_rp_classify``, ``DIGITS_MODEL_N_CLASSES``. Models of different
@@ -115,9 +120,9 @@ def export_c(
     )
     quantized = cast(QuantizedReadout, exported.readout)
     _check_readout(quantized)
-    images = _self_test_images(self_test, network.n_features)
+    images = _self_test_images(self_test, network.n_features, fitted.scaling.gives_bits)
 
-    layout = _Layout(network, quantized, fitted.input_range, fitted.feature_names)
+    layout = _Layout(exported, quantized)
     _check_test_size(layout, len(images))
     files = _written(layout, images, names, name if arduino else None)
     _check_replaced(folder, files)
@@ -130,15 +135,10 @@ def export_c(
 class _Layout:
     """The numbers of an exported model, each under the name it has in C."""
 
-    def __init__(
-        self,
-        network: StepNetwork,
-        quantized: QuantizedReadout,
-        input_range: tuple[float, float],
-        feature_names: tuple[str, ...] | None,
-    ) -> None:
-        self.network, self.quantized, self.input_range = network, quantized, input_range
-        self.feature_names = feature_names
+    def __init__(self, model: Model, quantized: QuantizedReadout) -> None:
+        network = model.network
+        self.network, self.quantized, self.scaling = network, quantized, model.scaling
+        self.feature_names = model.feature_names
         widths = network.widths
         self.widest = max(widths)
         largest = 2**network.weight_bits - 1
@@ -182,11 +182,21 @@ class _Layout:
 
 
 def _check_network(network: StepNetwork) -> None:
-    if any(not isinstance(stage, Dense) for stage in network.stages):
-        raise ValueError(
-            "model.network has convolutions, which the microcontroller runtime does not do; "
-            "use fully connected matrices"
+    for m, stage in enumerate(network.stages):
+        where, refused = (
+            f"stage {m} of model.network",
+            "which the microcontroller runtime does not do",
         )
+        if type(stage) is not Dense:
+            raise ValueError(f"{where} is a {type(stage).__name__}, {refused}; use Dense stages")
+        for name in ("fan_in", "bias", "thresholds"):
+            if getattr(stage, name):
+                raise ValueError(f"{where} has {name}, {refused}")
+        if stage.weight_bits not in (None, network.weight_bits):
+            raise ValueError(
+                f"{where} has {stage.weight_bits} weight bits and others {network.weight_bits}, "
+                f"{refused}; give all the same, as those of the network"
+            )
     if network.weight_bits > 8:
         raise ValueError(
             "model.network must have 1, 2, 4 or 8 weight bits for a microcontroller, "
@@ -258,7 +268,9 @@ def _check_replaced(folder: Path, files: dict[str, str]) -> None:
             raise FileExistsError(f"{path} is there and is no file of an export; move it away")
 
 
-def _self_test_images(self_test: int | NDArray[np.uint8], n_features: int) -> NDArray[np.uint8]:
+def _self_test_images(
+    self_test: int | NDArray[np.uint8], n_features: int, of_bits: bool
+) -> NDArray[np.uint8]:
     if isinstance(self_test, np.ndarray):
         if self_test.dtype != np.uint8:
             raise TypeError(f"self_test must be uint8 images, got an array of {self_test.dtype}")
@@ -266,13 +278,18 @@ def _self_test_images(self_test: int | NDArray[np.uint8], n_features: int) -> ND
         if self_test.ndim != 2 or self_test.shape[1] != n_features:
             raise ValueError(f"self_test must have shape (n, {n_features}), got {self_test.shape}")
         check_int("the number of images in self_test", len(self_test), 1, _MAX_UNITS)
+        if of_bits and self_test.max() > 1:
+            raise ValueError(
+                f"self_test must hold 0 and 1, which model reads, got {self_test.max()}"
+            )
         return self_test
     n_samples = check_int("self_test", self_test, 1, 1000)
     # Spread over all byte values; four of five are 0, as in images of a few strokes.
     s = np.arange(n_samples)[:, None]
     k = np.arange(n_features)[None, :]
     values = (31 * s + 7 * k + s * k % 13) % 256
-    return np.where((s + k) % 5 == 0, values, 0).astype(np.uint8)
+    pattern = np.where((s + k) % 5 == 0, values, 0)
+    return np.minimum(pattern, 1 if of_bits else 255).astype(np.uint8)
 
 
 def _code_planes(quantized: QuantizedReadout) -> NDArray[np.uint8]:
@@ -285,9 +302,10 @@ def _written(
     layout: _Layout, images: NDArray[np.uint8], names: Names, library: str | None
 ) -> dict[str, str]:
     """Fill in the files of a folder, or of a library for Arduino of a name, by their paths."""
-    values = _values(layout, images, names)
     src = "" if library is None else "src/"
+    values = _values(layout, images, names)
     values |= {"src": src, **_said(names, library)}
+    values["inputs"] = told_inputs(layout.scaling, names, src) + _names(layout.feature_names)
 
     def filled(folder: str, name: str) -> str:
         template = (Path(__file__).parent / folder / name).read_text(encoding="utf-8")
@@ -297,6 +315,8 @@ def _written(
         f"{src}{names.lower}{name}": filled("c_folder", name)
         for name in ("model.h", "randprop_config.h", "self_test.h")
     }
+    if values["input_code"]:
+        files[f"{src}{names.lower}inputs.h"] = filled("c_folder", "inputs.h")
     runtime = source_folder("cpp/micro", "_micro", "randprop_micro.h")
     for name in ("randprop_micro.h", "randprop_micro.c"):
         text = (runtime / name).read_text(encoding="utf-8")
@@ -346,6 +366,7 @@ def _values(layout: _Layout, images: NDArray[np.uint8], names: Names) -> dict[st
     if len(set(network.widths)) == 1:
         fixed["width"] = fixed["widest"]
     defines = (f"#define {names.upper}RP_FIXED_{n.upper()} {value}" for n, value in fixed.items())
+    code = input_code(layout.scaling, names) or ""
     labels = ", ".join(c_string(label) for label in quantized.classes_.tolist())
     tests = {
         "images": names.table("uint8_t", "self_test_images", images, "{}"),
@@ -369,7 +390,8 @@ def _values(layout: _Layout, images: NDArray[np.uint8], names: Names) -> dict[st
         "row_bytes": layout.row_bytes,
         "buffer_size": layout.buffer_size,
         "id": f"0x{layout.id:08X}u",
-        "mark": f"0x{zlib.crc32(labels.encode(), layout.id):08X}u",
+        "input_code": code,
+        "mark": f"0x{zlib.crc32((labels + code).encode(), layout.id):08X}u",
         "test_mark": f"0x{zlib.crc32(repr(tests).encode(), layout.id):08X}u",
         "scalars": ", ".join(spelled.values()),
         "defines": "\n".join(defines),
@@ -384,18 +406,7 @@ def _values(layout: _Layout, images: NDArray[np.uint8], names: Names) -> dict[st
         "input_bytes": f"{network.n_features:,}",
         "test_bytes": f"{test_bytes:,}",
         "test_number": test_bytes,
-        "inputs": _inputs(*layout.input_range) + _names(layout.feature_names),
     }
-
-
-def _inputs(low: float, high: float) -> str:
-    if (low, high) == (0.0, 255.0):
-        return "The inputs are the features as they come: integers from 0 to 255."
-    return (
-        "The inputs are features mapped to bytes, which is for you to do on the device: x becomes "
-        f"the integer\nnearest to 255 (x - ({low!r})) / ({high!r} - ({low!r})), those outside "
-        "become 0 or 255."
-    )
 
 
 def _names(names: tuple[str, ...] | None) -> str:

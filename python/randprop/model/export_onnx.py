@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 import randprop._core as _core
 from randprop._files import write_bytes
 from randprop._validation import check_choice, check_path
-from randprop.model.mapping import AS_THEY_COME, arithmetic_of
+from randprop.model.mapping import arithmetic_of
 from randprop.model.model import HasModel, Model, as_model
+from randprop.model.scaling import AS_BYTES, BinaryScaling, FixedScaling, LinearScaling
 from randprop.network.convolutions import Conv1D, Conv2D
 from randprop.network.stages import Dense, Shape
 from randprop.network.step_network import StepNetwork
@@ -40,7 +41,8 @@ def export_onnx(
     """Write a model as ONNX (opset 17), weights materialised.
 
     Input ``X``: (n, n_features) of uint8 where the model takes integers of [0, 255] as they come,
-    else of float64, which the graph maps to bytes by the model's `input_range`. Outputs ``label``
+    else of float64, features that the graph maps by the model's `scaling`: to bytes by one range or
+    several, or to 1 where X is above a level and else 0. Outputs ``label``
     (n,), ``scores`` (n, n_classes) of float64, whose largest is the label's, and ``bits``
     (n, n_bits) of uint8. The model's feature names, if it has any, are metadata: a JSON list under
     ``feature_names``.
@@ -93,7 +95,9 @@ def export_onnx(
             "use Centroids, RidgeReadout, DiscriminantReadout or QuantizedReadout"
         )
     graph = _Graph()
-    bits = _network(graph, fitted.network, _bytes(graph, fitted.input_range), matmul == "integer")
+    x = _mapped(graph, fitted.scaling, fitted.network.n_features)
+    most = 1 if fitted.scaling.gives_bits else 255
+    bits = _network(graph, fitted.network, x, most, matmul == "integer")
     behind = "counts" if fitted.network.gives_bytes else "bits"
     graph.node("Identity", bits, to=behind)
     scores = scores_of(graph, fitted.readout, bits)
@@ -103,7 +107,7 @@ def export_onnx(
     graph.node("Gather", graph.constant(_labels(classes)), best, to="label")
 
     network, types = fitted.network, onnx.TensorProto
-    as_is = fitted.input_range == AS_THEY_COME
+    as_is = fitted.scaling == AS_BYTES
     kinds = {"O": types.STRING, "f": types.DOUBLE, "b": types.BOOL}
     label_type = kinds.get(_labels(classes).dtype.kind, types.INT64)
     value = onnx.helper.make_tensor_value_info
@@ -169,12 +173,20 @@ class _Graph:
         return name
 
 
-def _bytes(graph: _Graph, input_range: tuple[float, float]) -> str:
-    """Features as bytes, by the operations of map_to_bytes."""
-    if input_range == AS_THEY_COME:
+def _mapped(graph: _Graph, scaling: FixedScaling, n_features: int) -> str:
+    """Features as bytes, by the operations of `map_block`, or as bytes of 0 and 1."""
+    if scaling == AS_BYTES:
         return "X"
-    unit, low, scale = (float(v) for v in arithmetic_of(*map(np.float64, input_range)))
-    x = "X" if unit == 1.0 else graph.node("Mul", "X", graph.constant(unit, np.float64))
+    if type(scaling) is BinaryScaling:
+        level = graph.constant(scaling.level, np.float64)
+        return graph.cast(graph.node("Greater", "X", level), np.uint8)
+    if type(scaling) is not LinearScaling:
+        raise TypeError(f"model.scaling is a {type(scaling).__name__}, which has no form in ONNX")
+    units, low, scale = (
+        numbers[0] if scaling.n_groups == 1 else np.tile(numbers, n_features // scaling.n_groups)
+        for numbers in arithmetic_of(scaling.low, scaling.high)
+    )
+    x = "X" if (units == 1.0).all() else graph.node("Mul", "X", graph.constant(units, np.float64))
     moved = graph.node("Sub", x, graph.constant(low, np.float64))
     scaled = graph.node("Mul", moved, graph.constant(scale, np.float64))
     ends = graph.constant(0.0, np.float64), graph.constant(255.0, np.float64)
@@ -182,13 +194,13 @@ def _bytes(graph: _Graph, input_range: tuple[float, float]) -> str:
     return graph.cast(graph.node("Round", graph.node("Clip", scaled, *ends)), np.uint8)
 
 
-def _network(graph: _Graph, network: StepNetwork, x: str, integer: bool) -> str:
-    reads_bytes = True
+def _network(graph: _Graph, network: StepNetwork, x: str, most: int, integer: bool) -> str:
+    """Return what the last stage puts out, of features of [0, most]."""
+    signs = False  # the first stage reads bits as 0 and 1
     for m, stage in enumerate(network.stages):
-        signs = network.activation == "sign" and not reads_bytes
-        most = 255 if reads_bytes else 1
         x = _stage(graph, network, m, x, most, signs, integer)
-        reads_bytes = stage.gives_bytes
+        most = 255 if stage.gives_bytes else 1
+        signs = network.activation == "sign" and not stage.gives_bytes
     return x
 
 

@@ -30,7 +30,9 @@ class Target:
 
 
 def _export_c(model: Model, path: Path, images: NDArray[np.uint8], **options: Any) -> Path:
-    return export_c(model, path, self_test=images, **options)
+    mapped = model.scaling.transform(images)
+    inputs = mapped.to_array() if model.scaling.gives_bits else mapped
+    return export_c(model, path, self_test=inputs, **options)
 
 
 EXPORTS: Registry[Target] = Registry()

@@ -22,7 +22,9 @@ from randprop.model.container import (
     parse_json,
     read_container,
 )
+from randprop.model.mapping import check_range
 from randprop.model.model import HasModel, Model, as_model
+from randprop.model.scaling import BinaryScaling, FixedScaling, LinearScaling
 from randprop.network.spec import read_stage
 from randprop.network.step_network import StepNetwork
 from randprop.readouts.base import Arrays, Readout, Take
@@ -86,11 +88,13 @@ def save(model: Model | HasModel, path: str | os.PathLike[str]) -> None:
     for m, stage in enumerate(model.network.stages):
         if stage.thresholds is not None:
             arrays[f"thresholds_{m}"] = np.array(stage.thresholds, dtype=np.int64)
+    scaling, ranges = _describe_scaling(model.scaling)
+    arrays |= ranges
     arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     description = {
         "version": FORMAT_VERSION,
         "network": _describe_network(model.network),
-        "input_range": list(model.input_range),
+        **scaling,
         "readout": {"kind": model.readout.kind, **numbers},
         "classes": labels,
     }
@@ -190,25 +194,57 @@ def _describe_network(network: StepNetwork) -> dict[str, Any]:
     }
 
 
+def _describe_scaling(scaling: FixedScaling) -> tuple[dict[str, Any], Arrays]:
+    """Return the member that tells how features are mapped, and arrays."""
+    if type(scaling) is BinaryScaling:
+        return {"scaling": {"kind": scaling.kind, "level": scaling.level}}, {}
+    if type(scaling) is not LinearScaling:
+        raise TypeError(f"a model file holds no {type(scaling).__name__}")
+    if scaling.input_range is not None:
+        return {"input_range": list(scaling.input_range)}, {}
+    arrays = {"scaling_low": scaling.low, "scaling_high": scaling.high}
+    return {"scaling": {"kind": scaling.kind}}, arrays
+
+
 def _read_model(description: dict[str, Any], arrays: Arrays) -> Model:
     """Return the model, or raise one of `_REFUSALS`; takes the arrays out of `arrays`."""
-    names = ["version", "network", "input_range", "classes", "readout"]
-    members("a description", description, names, optional=("feature_names",))
+    names = ["version", "network", "classes", "readout"]
+    optional = ("input_range", "scaling", "feature_names")
+    members("a description", description, names, optional=optional)
     network = _read_network(description["network"], arrays)
     _check_feature_names(description.get("feature_names"), network.n_features)
     classes = _read_classes(description["classes"], arrays)
     readout = _read_readout(description["readout"], arrays, classes, network)
+    scaling = _read_scaling(description, arrays)
     if arrays:
         raise ValueError(f"an array that no part of the model has, {told(next(iter(arrays)))}")
-    input_range = description["input_range"]
-    if not isinstance(input_range, list):
-        raise ValueError(f"an input_range that is no list, {told(input_range)}")
-    return Model(
-        network,
-        readout,
-        input_range=tuple(input_range),
-        feature_names=description.get("feature_names"),
+    return Model(network, readout, scaling=scaling, feature_names=description.get("feature_names"))
+
+
+def _read_scaling(description: dict[str, Any], arrays: Arrays) -> FixedScaling:
+    """Return what maps features; `Model` checks that the ranges share out the features."""
+    if ("input_range" in description) == ("scaling" in description):
+        raise ValueError("not one of input_range and scaling")
+    if "input_range" in description:
+        input_range = description["input_range"]
+        if not isinstance(input_range, list):
+            raise ValueError(f"an input_range that is no list, {told(input_range)}")
+        return LinearScaling(*check_range("input_range", input_range))
+    found = description["scaling"]
+    if not isinstance(found, dict):
+        raise ValueError(f"a scaling that is no object, {told(found)}")
+    if found["kind"] == BinaryScaling.kind:
+        return BinaryScaling(members("a scaling", found, ["kind", "level"])["level"])
+    if found["kind"] != LinearScaling.kind:
+        raise ValueError(f"a scaling {told(found['kind'])}")
+    members("a scaling", found, ["kind"])
+    low, high = (
+        _taking(arrays)(name, (None,), "f8", np.float64) for name in ("scaling_low", "scaling_high")
     )
+    scaling = LinearScaling(low, high)
+    if scaling.n_groups == 1:
+        raise ValueError("a scaling of one range, which input_range spells")
+    return scaling
 
 
 def _read_network(found: Any, arrays: Arrays) -> StepNetwork:

@@ -16,6 +16,7 @@ from randprop.features import feature_names as names_of
 from randprop.model.data_checks import DataWatch
 from randprop.model.mapping import check_range
 from randprop.model.scaling import (
+    AS_BYTES,
     FixedScaling,
     LinearScaling,
     Scaling,
@@ -231,15 +232,25 @@ class Model:
         bits = given.get(readout.bits_keyword, 8) if readout_bits is None else readout_bits
         quantized = readout.quantize(bits)
         model = Model(
-            self.network, quantized, input_range=self.input_range, feature_names=self.feature_names
+            self.network, quantized, scaling=self.scaling, feature_names=self.feature_names
         )
         model.watch = self.watch
         return model
 
     def __repr__(self) -> str:
-        mapped = self.input_range != (0.0, 255.0)
-        span = f", input_range={self.input_range}" if mapped else ""
+        span = f", input_range={self.input_range}"
+        if self.input_range is None:
+            span = f", scaling={self.scaling!r}"
+        elif self.scaling == AS_BYTES:
+            span = ""
         return f"Model({self.network!r}, {self.readout!r}{span})"
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # Models pickled before there were other scalings have a range.
+        if "input_range" in state:
+            state = {**state, "scaling": LinearScaling(*state["input_range"])}
+            del state["input_range"]
+        self.__dict__.update(state)
 
 
 class HasModel(Protocol):
