@@ -117,6 +117,7 @@ def test_series_of_unequal_lengths_are_refused_with_the_reason():
 # --- what is decided -------------------------------------------------------------------------
 
 
+@pytest.mark.filterwarnings("ignore:.*units never change")  # of a network of nine units
 def test_images_decide_between_bits_and_bytes_by_what_they_see():
     drawn = np.where(RNG.random((200, 12, 12)) < 0.3, 255, 0).astype(np.uint8)
     photographs = RNG.integers(0, 256, (200, 12, 12)).astype(np.uint8)
@@ -137,6 +138,13 @@ def test_images_decide_between_bits_and_bytes_by_what_they_see():
     bias = StepClassifier(stages="images", width=64, thresholds=3).fit(photographs, y)
     assert bias.network_.stages[0].bias == 3
     assert bias.decided_["thresholds"] == "of the stages"
+    # A share is of the largest sum, of bits where the scaling makes them.
+    for scaling, top in (("binary", 1), ("range", 255)):
+        share = StepClassifier(stages="images", width=64, scaling=scaling, thresholds=0.5)
+        assert share.fit(photographs, y).network_.stages[0].bias == round(0.5 * 4 * top)
+    chain = [Conv2D(9, 3, fan_in=4, bias=0.5), Dense(9, fan_in=4, bias=0.5)]
+    own = StepClassifier(stages=chain, scaling="binary").fit(photographs, y)
+    assert [stage.bias for stage in own.network_.stages] == [2, 2]
     calibrated = StepClassifier(stages="images", width=64, thresholds="calibrated")
     assert calibrated.fit(drawn, y).network_.stages[0].thresholds is not None
 

@@ -69,7 +69,8 @@ class DataWatch:
             after._say("range", _squeezed(X, self.scaling))
             after._said.add("range")
         if "units" not in self._said:
-            after._say("units", _stuck(after._ones, after._n_samples))
+            of_bits = isinstance(bits, BitMatrix)
+            after._say("units", _stuck(after._ones, after._n_samples, of_bits=of_bits))
         return after
 
     def _say(self, cause: str, message: str | None) -> None:
@@ -180,16 +181,19 @@ def check_fitted(X: Any, scaling: FixedScaling, readout: Readout) -> None:
     """Warn of features that are at hand as an array, and of units where a readout has sums."""
     if isinstance(X, np.ndarray):
         _warn_of(_squeezed(X.reshape(len(X), -1), scaling))
-    if isinstance(readout, SummingReadout):
+    if isinstance(readout, SummingReadout) and readout.reads_bits:
         _warn_of(_stuck(readout.counts_.sum(axis=0), int(readout.n_samples_.sum())))
 
 
-def _stuck(ones: NDArray[np.int64] | int, n_samples: int) -> str | None:
-    """Say it where more than half of the units change on less than 1 % of the samples."""
+def _stuck(ones: NDArray[np.int64] | int, n_samples: int, *, of_bits: bool = True) -> str | None:
+    """Say it where more than half of the units change on less than 1 % of the samples.
+
+    `ones` are set bits, or samples whose count differs from the first one's.
+    """
     ones = np.asarray(ones)
     if n_samples < _LEAST:
         return None
-    rarer = np.minimum(ones, n_samples - ones)
+    rarer = np.minimum(ones, n_samples - ones) if of_bits else ones
     n_never, n_hardly = int((rarer == 0).sum()), int((100 * rarer < n_samples).sum())
     if 2 * n_hardly <= ones.size:
         return None

@@ -27,7 +27,7 @@ from randprop.model.scaling import (
     propagate_table,
 )
 from randprop.network.convolutions import Conv1D, Conv2D
-from randprop.network.spec import Width, check_stages
+from randprop.network.spec import Width, check_stages, resolve_all
 from randprop.network.stages import MAX_WIDTH, Dense, Shape, Stage
 from randprop.network.step_network import StepNetwork
 from randprop.readouts.base import Readout
@@ -299,9 +299,13 @@ def prepare(
             plan = replace(plan, stages=tuple(check_stages(stages, 1, len(stages), "stages")))
         network = StepNetwork(n_features, stages=plan.stages, input_shape=shape, **common)
     calibrated = plan.calibrated if thresholds is None else thresholds == "calibrated"
+    chain = plan.stages or network.stages
     if thresholds is not None and not isinstance(thresholds, str):
-        biased = [replace(stage, bias=thresholds, thresholds=None) for stage in network.stages]
-        network = StepNetwork(n_features, stages=biased, input_shape=network.input_shape, **common)
+        chain = tuple(replace(stage, bias=thresholds, thresholds=None) for stage in chain)
+    if is_binary(plan.scaling):  # of which a network does not know: a share is of sums of bits
+        chain = resolve_all(chain, network.shapes, weight_bits, "stages", first_reads_bytes=False)
+    if chain != network.stages:
+        network = StepNetwork(n_features, stages=chain, input_shape=network.input_shape, **common)
     fixed = _fitted(plan.scaling, X)
     fixed.check_groups(n_features)
     if calibrated:

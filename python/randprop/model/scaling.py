@@ -99,7 +99,7 @@ class LinearScaling(FixedScaling):
 
     def __init__(self, low: ArrayLike, high: ArrayLike) -> None:
         self.low, self.high = (
-            np.atleast_1d(as_reals(name, value)).copy()
+            np.atleast_1d(as_reals(name, value)) + 0.0  # -0.0 is 0.0
             for name, value in (("low", low), ("high", high))
         )
         if self.low.ndim != 1 or self.low.shape != self.high.shape or not self.low.size:

@@ -99,13 +99,18 @@ def _resolve(stage: Stage, shape: Shape, weight_bits: int, *, reads_bytes: bool)
 
 
 def resolve_all(
-    stages: Sequence[Stage], shapes: Sequence[Shape], weight_bits: int, name: str = "width"
+    stages: Sequence[Stage],
+    shapes: Sequence[Shape],
+    weight_bits: int,
+    name: str = "width",
+    *,
+    first_reads_bytes: bool = True,
 ) -> tuple[Stage, ...]:
     """Return stages whose bias is an integer; the first of a chain is taken to read bytes."""
     resolved: list[Stage] = []
     for m, stage in enumerate(stages):
         try:
-            reads_bytes = m == 0 or stages[m - 1].gives_bytes
+            reads_bytes = first_reads_bytes if m == 0 else stages[m - 1].gives_bytes
             resolved.append(_resolve(stage, shapes[m], weight_bits, reads_bytes=reads_bytes))
         except ValueError as error:
             raise ValueError(f"{name}[{m}]: {error}") from None
