@@ -19,6 +19,7 @@ from randprop._validation import check_jobs, refuse_masked
 from randprop.bits import Features
 from randprop.features import (
     as_rows,
+    check_sparse,
     check_width,
     computed,
     is_frame,
@@ -83,6 +84,7 @@ class StepNetworkEstimator(BaseEstimator):
         """
         X = computed(X)
         refuse_masked("X", X)
+        check_sparse("X", X)
         rules: Any = {"accept_sparse": "csr", "dtype": "numeric"}
         alone = isinstance(y, str) and y == "no_validation"
         if is_frame(X):

@@ -14,7 +14,15 @@ from numpy.typing import ArrayLike, NDArray
 from randprop._validation import check_number, told
 from randprop._warnings import warn_data
 from randprop.bits import BitMatrix, Features, stack
-from randprop.features import Table, check_width, is_sparse, read_table, row_blocks, stored
+from randprop.features import (
+    Table,
+    check_width,
+    is_sparse,
+    read_table,
+    row_blocks,
+    stored,
+    with_values,
+)
 from randprop.network.step_network import StepNetwork
 
 __all__ = [
@@ -127,6 +135,11 @@ def propagate_table(
 ) -> Features:
     """Return what a network puts out, some samples at a time: what is made on the way is small."""
     check_width("X", X.shape, network.n_features, "the network")
+    if is_sparse(X) and not _mapped(np.zeros(1, X.dtype), input_range)[0]:
+        # A zero stays one: what is stored is mapped, and nothing else is looked at.
+        mapped = with_values(X, map_to_bytes(X.data, input_range))
+        found: Features = network.propagate(mapped, n_threads=n_threads)
+        return found
     if not is_sparse(X) and X.dtype == np.uint8:
         whole: Features = network.propagate(map_to_bytes(X, input_range), n_threads=n_threads)
         return whole
