@@ -203,6 +203,8 @@ def test_ranges_of_sparse_features(input_range: Any) -> None:
     np.testing.assert_array_equal(classifier.model_.predict(X), expected)
     whole = fit_parallel(StepNetwork(700, width=20), X, y, input_range=input_range or (0, 1))
     np.testing.assert_array_equal(whole.predict(X), whole.predict(X.toarray()))
+    of_coo = fit_parallel(whole.network, X.tocoo(), y, input_range=input_range or (0, 1))
+    np.testing.assert_array_equal(of_coo.predict(X), whole.predict(X))
 
 
 # --- what is not as it says ----------------------------------------------------------------------
@@ -243,6 +245,7 @@ def test_indices_out_of_range_are_refused(kind: str) -> None:
         classifier.predict,
         lambda X: classifier.fit(X, y),
         lambda X: apply_weights(X, np.ones((2, 4), dtype=int)),
+        lambda X: fit_parallel(network, X, y),
     ]
     for call in calls:
         with pytest.raises(ValueError, match="X is not a valid sparse matrix"):

@@ -198,6 +198,7 @@ TEST_CASE("sparse rows that are not as they say are refused, and nothing is read
   };
   with_column(0, 50);
   with_column(0, -1);
+  with_column(x.columns.size() - 1, 50);
   with_column(x.columns.size() - 1, 2147483647);
   with_column(1, x.columns[0]);
   x.wide_columns.back() = std::int64_t{1} << 32;
@@ -210,6 +211,7 @@ TEST_CASE("sparse rows that are not as they say are refused, and nothing is read
   };
   with_start(0, -1, "starts must not be negative");
   with_start(2, 0, "starts must not fall");
+  with_start(3, x.starts[2] - 1, "starts must not fall");
   with_start(2, std::int64_t{1} << 62, "starts must not fall");
   with_start(8, std::int64_t{1} << 62, "starts must end within");
 

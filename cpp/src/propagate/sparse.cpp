@@ -111,6 +111,7 @@ class Band {
 
   void load(const SparseView& x, std::size_t first, std::size_t last) {
     features_.clear();
+    features_.reserve(start_of(x, last) - start_of(x, first));
     totals_.assign(last - first, 0);
     for (std::size_t row = 0; row < last - first; ++row) {
       for_each_feature(x, first + row, [&](std::uint32_t input, std::uint8_t value) {

@@ -55,7 +55,9 @@ def count_set(
 ) -> NDArray[np.int64]:
     """Return how often each unit of stage `m` is set over the samples and positions of `X`."""
     parts = parts_of(X, as_sparse=as_sparse)
-    return sum((_count_part(core, part, m, n_threads) for part in parts), start=np.int64(0))
+    counts = [_count_part(core, part, m, n_threads) for part in parts]
+    total: NDArray[np.int64] = np.sum(counts, axis=0)
+    return total
 
 
 def _count_part(core: _core.Network, X: Any, m: int, n_threads: int) -> NDArray[np.int64]:

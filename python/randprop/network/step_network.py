@@ -208,7 +208,8 @@ class StepNetwork:
         X : array-like of int of shape (n_samples, n_features), or BitMatrix
             Integers from 0 to 255 of any type, or bits read as 0 and 1. Images of shape
             (n_samples, height, width) or (n_samples, height, width, channels) are laid out as rows.
-            `to_bytes` makes such integers of other numbers.
+            `to_bytes` makes such integers of other numbers. A `Dense` first stage reads a sparse
+            matrix as it is: what is zero costs neither time nor memory.
         n_threads : int, optional
             Default: ``RANDPROP_NUM_THREADS``, else every CPU that the process may use, in a worker
             of a pool its share of them; -1: all, -2: all but one. Does not change the result.
