@@ -238,6 +238,9 @@ def features(array: np.ndarray, of: str = "numbers") -> Iterator[Case]:
     yield "huge floats", np.full(array.shape, 1e300), EITHER
     yield "beyond int64", np.full(array.shape, 2**64 - 1, dtype=np.uint64), EITHER
     yield "sparse", scipy.sparse.csr_array(array), EITHER
+    beyond = scipy.sparse.csr_array(array)
+    beyond.indices[-1] = 10**8  # SciPy itself would write there
+    yield "sparse, beyond its width", beyond, ERROR
     for name in ("nan", "inf", "-inf"):
         broken = array.astype(np.float64)
         broken[0, 0] = float(name)

@@ -194,6 +194,8 @@ def test_objects_whose_init_never_ran() -> None:
     made = {
         "x": np.zeros((1, 10), np.uint8), "words": np.zeros((1, 1), np.uint64),
         "keep": _core.Keep.last, "reads": _core.Features.bits, **zeros,
+        "starts": np.zeros(2, np.int64), "columns": np.zeros(0, np.int32),
+        "values": np.zeros(0, np.uint8), "n_features": 10,
     }
     called = 0
     for name, cls in vars(_core).items():
@@ -221,7 +223,7 @@ def test_objects_whose_init_never_ran() -> None:
                 pass
             else:
                 raise SystemExit(f"Network took a {name} that is not there")
-    assert called == 9, called
+    assert called == 11, called
     """
     done = python(code)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -239,6 +241,7 @@ ENDLESS = {
     "neighbors": "_core.neighbors_bits(words, words, 784, 5, 2)",
     "row_popcounts": "_core.row_popcounts(words, 784)",
     "count_set": "core.count_set_bits(words, 784, 0, 2)",
+    "propagate_sparse": "core.propagate_sparse(*sparse, 784, 2, _core.Keep.last, 2)",
     "weights": "core.weights(0)",
     "prepare": "core.prepare(0, _core.Features.bytes, 2)",
     "spin": "_core.spin('popcount', 3_000_000)",

@@ -43,6 +43,39 @@ py::list propagate(const Network& network, const View& x, std::size_t first, std
   return to_arrays(without_gil([&] { return network.propagate(x, first, last, keep, options); }));
 }
 
+// Columns are of 32 or of 64 bits, as SciPy has them.
+using Columns = std::variant<Array<std::int32_t>, Array<std::int64_t>>;
+
+// Rows as SciPy has them. Where they start is copied: other threads of Python may change the array.
+class SparseRows {
+ public:
+  SparseRows(const Array<std::int64_t>& starts, const Columns& columns,
+             const Array<std::uint8_t>& values, std::size_t n_features) {
+    require(starts.ndim() == 1 && starts.size() >= 1, "starts must be one more than the rows");
+    starts_.assign(starts.data(), starts.data() + starts.size());
+    view_.starts = starts_.data();
+    view_.values = values.data();
+    view_.n_stored = static_cast<std::size_t>(values.size());
+    view_.n_samples = starts_.size() - 1;
+    view_.n_features = n_features;
+    std::visit(
+        [&](const auto& found) {
+          require(found.ndim() == 1 && values.ndim() == 1 && found.size() == values.size(),
+                  "columns and values must have one dimension and as many entries");
+          view_.columns = found.data();
+        },
+        columns);
+  }
+  SparseRows(const SparseRows&) = delete;
+  SparseRows& operator=(const SparseRows&) = delete;
+
+  const SparseView& view() const { return view_; }
+
+ private:
+  std::vector<std::int64_t> starts_;
+  SparseView view_;
+};
+
 // activation: where x is bits.
 template <typename View, typename... Activations>
 py::array_t<std::uint64_t> apply(const View& x, std::size_t n_inputs,
@@ -202,6 +235,17 @@ void register_network(py::module_& module) {
           py::arg("words").noconvert(), py::arg("n_bits"), py::arg("first"), py::arg("last"),
           py::arg("keep"), py::arg("n_threads"))
       .def(
+          "propagate_sparse",
+          [](const Held<Network>& network, const Array<std::int64_t>& starts,
+             const Columns& columns, const Array<std::uint8_t>& values, std::size_t n_features,
+             std::size_t last, Keep keep, int n_threads) {
+            const SparseRows rows(starts, columns, values, n_features);
+            return propagate(*network, rows.view(), 0, last, keep, n_threads);
+          },
+          py::arg("starts").noconvert(), py::arg("columns").noconvert(),
+          py::arg("values").noconvert(), py::arg("n_features"), py::arg("last"), py::arg("keep"),
+          py::arg("n_threads"))
+      .def(
           "weights",
           [](const Held<Network>& network, std::size_t stage) {
             const StageShape& shape = network->shape(stage);
@@ -244,6 +288,18 @@ void register_network(py::module_& module) {
                 without_gil([&] { return network->count_set(view, stage, options); }));
           },
           py::arg("words").noconvert(), py::arg("n_bits"), py::arg("stage"), py::arg("n_threads"))
+      .def(
+          "count_set_sparse",
+          [](const Held<Network>& network, const Array<std::int64_t>& starts,
+             const Columns& columns, const Array<std::uint8_t>& values, std::size_t n_features,
+             int n_threads) {
+            const SparseRows rows(starts, columns, values, n_features);
+            const RunOptions options = run_options(n_threads);
+            return to_integers(
+                without_gil([&] { return network->count_set(rows.view(), 0, options); }));
+          },
+          py::arg("starts").noconvert(), py::arg("columns").noconvert(),
+          py::arg("values").noconvert(), py::arg("n_features"), py::arg("n_threads"))
       .def(
           "prepare",
           [](const Held<Network>& network, std::size_t stage, Features reads, int n_threads) {

@@ -93,11 +93,29 @@ class Network:
         keep: Keep,
         n_threads: int,
     ) -> list[Any]: ...
+    def propagate_sparse(
+        self,
+        starts: NDArray[np.int64],
+        columns: NDArray[np.int32] | NDArray[np.int64],
+        values: NDArray[np.uint8],
+        n_features: int,
+        last: int,
+        keep: Keep,
+        n_threads: int,
+    ) -> list[Any]: ...
     def weights(self, stage: int) -> NDArray[np.int32]: ...
     def thresholds(self, stage: int) -> NDArray[np.int64]: ...
     def dilations(self, stage: int) -> NDArray[np.int64]: ...
     def count_set_bytes(
         self, x: NDArray[np.uint8], stage: int, n_threads: int
+    ) -> NDArray[np.int64]: ...
+    def count_set_sparse(
+        self,
+        starts: NDArray[np.int64],
+        columns: NDArray[np.int32] | NDArray[np.int64],
+        values: NDArray[np.uint8],
+        n_features: int,
+        n_threads: int,
     ) -> NDArray[np.int64]: ...
     def count_set_bits(
         self, words: NDArray[np.uint64], n_bits: int, stage: int, n_threads: int

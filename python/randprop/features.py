@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from randprop._validation import as_array, refuse_masked, told
 
 __all__ = [
-    "Table", "as_rows", "as_table", "check_width", "computed", "feature_names",
+    "Table", "as_rows", "as_table", "check_sparse", "check_width", "computed", "feature_names",
     "frame_names", "is_frame", "is_sparse", "read_frame", "read_table", "refuse_missing",
-    "refuse_unequal", "row_blocks", "sample_shape", "stored", "without_duplicates",
+    "refuse_unequal", "row_blocks", "sample_shape", "stored", "with_values", "without_duplicates",
 ]  # fmt: skip
 
 # What is made of features on the way, however wide they are: about so many bytes at a time.
@@ -44,6 +44,7 @@ def read_table(
     """
     X = computed(X)
     refuse_masked(name, X)
+    check_sparse(name, X)
     names = None
     if is_frame(X):
         X, names = read_frame(name, X)
@@ -154,6 +155,21 @@ def _read_sparse(name: str, X: Any) -> Any:
     return matrix
 
 
+def check_sparse(name: str, X: Any) -> None:
+    """Refuse a sparse matrix that names places beyond it: SciPy would write there unchecked."""
+    if not is_sparse(X):
+        return
+    try:
+        if hasattr(X, "check_format"):
+            X.check_format(full_check=True)
+        elif X.format == "coo" and X.ndim == 2 and X.nnz:
+            for size, places in zip(X.shape, (X.row, X.col), strict=True):
+                if not (places.min() >= 0 and places.max() < size):
+                    raise ValueError(f"row and column indices must lie within {X.shape}")
+    except ValueError as error:
+        raise ValueError(f"{name} is not a valid sparse matrix: {error}") from None
+
+
 def without_duplicates(X: Any) -> Any:
     """Return a CSR matrix in which no entry stands in parts, whose values would mislead."""
     if not is_sparse(X) or X.has_canonical_format:
@@ -161,6 +177,11 @@ def without_duplicates(X: Any) -> Any:
     X = X.copy()
     X.sum_duplicates()
     return X
+
+
+def with_values(X: Any, values: NDArray[Any]) -> Any:
+    """Return a CSR matrix with other values where this one stores its own; the rest is shared."""
+    return type(X)((values, X.indices, X.indptr), shape=X.shape, copy=False)
 
 
 def as_rows(name: str, X: Any, shape: tuple[int, ...] | None = None) -> Any:

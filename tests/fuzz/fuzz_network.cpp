@@ -1,5 +1,6 @@
 // libFuzzer target, differential: a network and an input of any shape give the same bits at every
-// SIMD level and with every kernel as the definition, and their tails are zero.
+// SIMD level, with every kernel and as a sparse matrix, as the definition, and their tails are
+// zero.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -63,15 +64,34 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       }
     }
   }
+  std::vector<std::int64_t> starts{0};
+  std::vector<std::int32_t> columns;
+  std::vector<std::uint8_t> values;
+  for (std::size_t i = 0; i < features.size(); ++i) {
+    if (features[i] != 0 || i % 3 == 0) {
+      columns.push_back(static_cast<std::int32_t>(i % spec.n_features));
+      values.push_back(features[i]);
+    }
+    if ((i + 1) % spec.n_features == 0) {
+      starts.push_back(static_cast<std::int64_t>(values.size()));
+    }
+  }
+  const SparseView rows{starts.data(), columns.data(), values.data(),
+                        values.size(), n_samples,      spec.n_features};
   oracle::at_every_level([&](const std::string& level) {
-    for (const char* kernel : {"popcount", "dot", "lut"}) {
-      use_kernel(kernel);
+    for (const char* kernel : {"popcount", "dot", "lut", "sparse"}) {
+      const bool sparse = std::string(kernel) == "sparse";
+      if (sparse && packed) {
+        continue;
+      }
+      use_kernel(sparse ? "" : kernel);
       const Network network(spec);
       const std::size_t last = spec.stages.size();
       const std::vector<BitMatrix> found = oracle::bits_of(
-          packed ? network.propagate(bits.view(), 0, last, Keep::all, options)
-                 : network.propagate(ByteView{features.data(), n_samples, spec.n_features}, 0, last,
-                                     Keep::all, options));
+          packed   ? network.propagate(bits.view(), 0, last, Keep::all, options)
+          : sparse ? network.propagate(rows, 0, last, Keep::all, options)
+                   : network.propagate(ByteView{features.data(), n_samples, spec.n_features}, 0,
+                                       last, Keep::all, options));
       for (std::size_t m = 0; m < last; ++m) {
         if (!oracle::tail_is_zero(found[m])) {
           differs(level, kernel, m);

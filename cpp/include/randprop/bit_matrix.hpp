@@ -45,6 +45,17 @@ struct ByteView {
   const std::uint8_t* row(std::size_t sample) const noexcept { return data + sample * n_features; }
 };
 
+// Read-only view of unsigned 8-bit features that are mostly zero. Of sample s those that are not
+// are values[k], and their numbers columns[k], rising, for k in [starts[s], starts[s + 1]).
+struct SparseView {
+  const std::int64_t* starts = nullptr;  // n_samples + 1
+  std::variant<const std::int32_t*, const std::int64_t*> columns;
+  const std::uint8_t* values = nullptr;
+  std::size_t n_stored = 0;  // columns, and values
+  std::size_t n_samples = 0;
+  std::size_t n_features = 0;
+};
+
 // Array of T aligned to 64 bytes, left uninitialised by the constructor.
 template <typename T>
 class AlignedArray {

@@ -146,11 +146,17 @@ class Network {
                                        const RunOptions& options = {}) const;
   std::vector<FeatureMatrix> propagate(BitView x, std::size_t first, std::size_t last, Keep keep,
                                        const RunOptions& options = {}) const;
+  // The same features of a sparse matrix: first is 0, and that stage is Dense. Throws
+  // std::invalid_argument, before anything is computed, where the view is not as it says.
+  std::vector<FeatureMatrix> propagate(SparseView x, std::size_t first, std::size_t last, Keep keep,
+                                       const RunOptions& options = {}) const;
   // How often each unit of a stage is set over the samples and positions of x, which is what the
   // stage reads.
   std::vector<std::uint64_t> count_set(ByteView x, std::size_t stage,
                                        const RunOptions& options = {}) const;
   std::vector<std::uint64_t> count_set(BitView x, std::size_t stage,
+                                       const RunOptions& options = {}) const;
+  std::vector<std::uint64_t> count_set(SparseView x, std::size_t stage,
                                        const RunOptions& options = {}) const;
 
   // The integer weights of one stage, row i at out + i * shape(stage).n_patch.
@@ -176,12 +182,14 @@ class Network {
   bool reads_signs(std::size_t stage) const;
   template <typename View>
   void check_input(const View& x, std::size_t stage) const;
+  void check_input(const SparseView& x, std::size_t stage) const;
   // Calls what suits the stage: a map of few inputs, a matrix, or a convolution.
   template <typename View, typename Few, typename Dense_, typename Convolve>
   auto with_stage(const View& x, std::size_t index, const RunOptions& options, const Few& use_few,
                   const Dense_& use_dense, const Convolve& use_convolution) const;
   template <typename View>
   FeatureMatrix through(const View& x, std::size_t stage, const RunOptions& options) const;
+  BitMatrix through(const SparseView& x, std::size_t stage, const RunOptions& options) const;
   template <typename View>
   std::vector<std::uint64_t> count_any(const View& x, std::size_t stage,
                                        const RunOptions& options) const;

@@ -16,6 +16,7 @@ inline constexpr Features kind_of =
 
 inline std::size_t n_inputs_of(const BitView& x) { return x.n_bits; }
 inline std::size_t n_inputs_of(const ByteView& x) { return x.n_features; }
+inline std::size_t n_inputs_of(const SparseView& x) { return x.n_features; }
 
 inline std::uint64_t sum_of_row(const BitView& x, std::size_t row, const kernels::Kernels& k) {
   return k.popcount_words(x.row(row), x.n_words());

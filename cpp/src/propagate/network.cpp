@@ -14,6 +14,7 @@
 #include "propagate/few_inputs.hpp"
 #include "propagate/geometry.hpp"
 #include "propagate/kernel_choice.hpp"
+#include "propagate/sparse.hpp"
 #include "weights/drawn.hpp"
 #include "weights/prepared.hpp"
 
@@ -30,6 +31,12 @@ WeightLayout layout_of(KernelPath path) {
 
 RandomMatrix matrix_of(const NetworkSpec& spec, const StageShape& shape, std::size_t stage) {
   return {spec.seed, stage, shape.n_patch, shape.n_units, spec.stages[stage].weight_bits};
+}
+
+void check_width(std::size_t n_features, const StageShape& shape) {
+  require(n_features == shape.n_inputs, "X has " + std::to_string(n_features) +
+                                            " features, the network expects " +
+                                            std::to_string(shape.n_inputs));
 }
 
 const char* name_of(Features features) { return features == Features::bits ? "bits" : "bytes"; }
@@ -179,14 +186,20 @@ bool Network::reads_signs(std::size_t stage) const {
 
 template <typename View>
 void Network::check_input(const View& x, std::size_t stage) const {
-  require(n_inputs_of(x) == shapes_[stage].n_inputs, "X has " + std::to_string(n_inputs_of(x)) +
-                                                         " features, the network expects " +
-                                                         std::to_string(shapes_[stage].n_inputs));
+  check_width(n_inputs_of(x), shapes_[stage]);
   if (stage > 0) {
     const Features given = shapes_[stage - 1].gives;
     require(kind_of<View> == given, "stage " + std::to_string(stage) + " reads " + name_of(given) +
                                         ", got " + name_of(kind_of<View>));
   }
+}
+
+void Network::check_input(const SparseView& x, std::size_t stage) const {
+  require(stage == 0, "stage 0 alone reads sparse features, got stage " + std::to_string(stage));
+  require(std::holds_alternative<Dense>(spec_.stages[0].map),
+          "stage 0 is a convolution, which reads no sparse features");
+  check_width(x.n_features, shapes_[0]);
+  check_rows(x);
 }
 
 template <typename View, typename Few, typename Dense_, typename Convolve>
@@ -225,6 +238,16 @@ FeatureMatrix Network::through(const View& x, std::size_t stage, const RunOption
       [&](const MapWeights& map, const Geometry& g, const auto& dilations) {
         return convolve(map, g, dilations, signs, x, options);
       });
+}
+
+BitMatrix Network::through(const SparseView& x, std::size_t stage,
+                           const RunOptions& options) const {
+  const auto parts = drawn(stage);
+  if (spec_.stages[stage].fan_in != 0) {
+    return propagate_sparse(parts->few, x, options);
+  }
+  return propagate_sparse(matrix_of(spec_, shapes_[stage], stage), parts->few.thresholds, x,
+                          options);
 }
 
 template <typename View>
@@ -278,6 +301,11 @@ std::vector<FeatureMatrix> Network::propagate(BitView x, std::size_t first, std:
   return propagate_any(x, first, last, keep, options);
 }
 
+std::vector<FeatureMatrix> Network::propagate(SparseView x, std::size_t first, std::size_t last,
+                                              Keep keep, const RunOptions& options) const {
+  return propagate_any(x, first, last, keep, options);
+}
+
 std::vector<std::uint64_t> Network::count_set(ByteView x, std::size_t stage,
                                               const RunOptions& options) const {
   return count_any(x, stage, options);
@@ -286,6 +314,13 @@ std::vector<std::uint64_t> Network::count_set(ByteView x, std::size_t stage,
 std::vector<std::uint64_t> Network::count_set(BitView x, std::size_t stage,
                                               const RunOptions& options) const {
   return count_any(x, stage, options);
+}
+
+std::vector<std::uint64_t> Network::count_set(SparseView x, std::size_t stage,
+                                              const RunOptions& options) const {
+  (void)shape(stage);  // refuses a stage that is not there
+  check_input(x, stage);
+  return column_counts(through(x, stage, options).view());
 }
 
 const StageShape& Network::shape(std::size_t stage) const {

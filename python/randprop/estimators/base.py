@@ -20,6 +20,7 @@ from randprop._warnings import warn_data
 from randprop.bits import Features
 from randprop.features import (
     as_rows,
+    check_sparse,
     check_width,
     computed,
     is_frame,
@@ -161,6 +162,7 @@ class StepNetworkEstimator(BaseEstimator):
         """
         X = computed(X)
         refuse_masked("X", X)
+        check_sparse("X", X)
         alone = isinstance(y, str) and y == "no_validation"
         rules: Any = {"accept_sparse": "csr", "dtype": "numeric"}
         if is_frame(X):

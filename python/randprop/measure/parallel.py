@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from randprop._labels import as_codes, as_labels, codes_among
 from randprop._validation import as_array, check_int, refuse_masked
 from randprop.bits import BitMatrix, Features
-from randprop.features import computed, feature_names, frame_names, is_frame
+from randprop.features import computed, feature_names, frame_names, is_frame, is_sparse
 from randprop.measure.metrics import accuracy_of, confusion_of
 from randprop.measure.split import check_n_classes
 from randprop.measure.workers import check_workers, run_tasks
@@ -338,7 +338,7 @@ class _Parts:
         if hasattr(X, "dask"):
             if hasattr(X, "columns"):
                 self._name("X", feature_names(X.columns))
-        elif is_frame(X) or not (hasattr(X, "shape") and hasattr(X, "__getitem__")):
+        elif is_frame(X) or is_sparse(X) or not (hasattr(X, "shape") and hasattr(X, "__getitem__")):
             X, names = check_features("X", X)
             self._name("X", names)
         # Whatever else gives rows by slices is checked part by part: a look at all of a memmap

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from randprop._validation import as_reals, check_choice, check_int, check_number, told
 from randprop._warnings import warn_data
 from randprop.bits import BitMatrix, Features, stack
-from randprop.features import Table, check_width, is_sparse, read_table, row_blocks
+from randprop.features import Table, check_width, is_sparse, read_table, row_blocks, with_values
 from randprop.model.mapping import (
     AS_THEY_COME,
     Floats,
@@ -48,6 +48,10 @@ class FixedScaling:
         X is an array or a CSR matrix of finite numbers, of shape (n_samples, n_features).
         """
         raise NotImplementedError
+
+    def keeps_zeros(self, n_features: int) -> bool:
+        """Whether zeros stay zeros, so that a sparse matrix stays one."""
+        return False
 
     def levels(self, rows: Floats, columns: NDArray[np.intp] | None = None) -> Floats:
         """Map features, all or those of some columns, on a scale of 0 to 255, as near as it goes.
@@ -143,19 +147,22 @@ class LinearScaling(FixedScaling):
         repeats = n_features // self.n_groups
         return np.tile(self.low, repeats), np.tile(self.high, repeats)
 
+    def keeps_zeros(self, n_features: int) -> bool:  # noqa: D102
+        low, high = self._by_feature(n_features)
+        return not map_block(np.zeros((1, len(low))), low, high).any()
+
     def _sparse(self, X: Any) -> Any:
         low, high = self._by_feature(X.shape[1])
-        zeros = map_block(np.zeros((1, len(low))), low, high)
-        if zeros.any():
+        if not self.keeps_zeros(X.shape[1]):
             out = np.empty(X.shape, dtype=np.uint8)
             for rows in row_blocks(X, 40):
                 out[rows] = map_block(X[rows].toarray(), low, high)
             return out
-        mapped = X.astype(np.uint8)  # the structure; what it holds is replaced
+        values = np.empty(X.data.shape, dtype=np.uint8)
         for part in row_blocks(X.data):
             groups = X.indices[part] if len(low) > 1 else slice(None)
-            mapped.data[part] = map_block(X.data[part], low[groups], high[groups])
-        return mapped
+            values[part] = map_block(X.data[part], low[groups], high[groups])
+        return with_values(X, values)
 
     def levels(self, rows: Floats, columns: NDArray[np.intp] | None = None) -> Floats:  # noqa: D102
         if self.as_is:
@@ -558,7 +565,8 @@ def propagate_table(
 ) -> Features:
     """Return what a network puts out, some samples at a time: what is made on the way is small."""
     check_width("X", X.shape, network.n_features, "the network")
-    if not is_sparse(X) and X.dtype == np.uint8:
+    small = X.dtype == np.uint8 if not is_sparse(X) else scaling.keeps_zeros(X.shape[1])
+    if small:
         whole: Features = network.propagate(scaling.transform(X), n_threads=n_threads)
         return whole
     parts: list[Features] = [

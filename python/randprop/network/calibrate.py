@@ -2,18 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+import randprop._core as _core
+from randprop.bits import BitMatrix
+from randprop.features import is_sparse
 from randprop.network.convolutions import Conv1D
+from randprop.network.passes import count_set, reads_sparse
 from randprop.network.stages import Shape, Stage
 
-__all__ = ["largest_sum", "n_positions", "search_thresholds"]
+__all__ = ["calibrated_stages"]
 
 _GOLDEN = 0x9E3779B9
 Integers = NDArray[np.int64]
+Stages = tuple[Stage, ...]
+
+
+def calibrated_stages(
+    make_core: Callable[[Sequence[Stage]], _core.Network],
+    stages: Stages,
+    m: int,
+    shape: Shape,
+    X: Any,
+    weight_bits: int,
+    n_threads: int,
+) -> Stages:
+    """Return a chain with thresholds for stage `m` from its input `X`, which has this shape."""
+    stage = stages[m]
+
+    def with_thresholds(thresholds: Integers) -> Stages:
+        made = replace(stage, bias=0, thresholds=tuple(thresholds.tolist()))
+        return (*stages[:m], made, *stages[m + 1 :])
+
+    def count_above(thresholds: Integers) -> Integers:
+        core = make_core(with_thresholds(thresholds)[: m + 1])
+        return count_set(core, X, m, n_threads, as_sparse=reads_sparse(stages, m))
+
+    largest = largest_sum(stage, shape, weight_bits, reads_bytes=not isinstance(X, BitMatrix))
+    if stage.fan_in is None and is_sparse(X):
+        # Each step of the search goes through the data: far fewer of them where rows are sparse.
+        row_sum = int(X.sum(axis=1, dtype=np.int64).max())
+        largest = min(largest, row_sum * largest_weight(stage, weight_bits) + 1)
+    n_values = n_positions(stage, shape, make_core(stages[: m + 1]).dilations(m)) * X.shape[0]
+    return with_thresholds(search_thresholds(count_above, n_values, largest))
 
 
 def search_thresholds(
@@ -51,8 +87,12 @@ def largest_sum(stage: Stage, shape: Shape, weight_bits: int, *, reads_bytes: bo
     top = 255 if reads_bytes else 1
     if stage.fan_in is not None:
         return top * stage.fan_in + 1
-    largest_weight = (1 << (stage.weight_bits or weight_bits)) - 1
-    return top * stage.inputs_a_unit(shape) * largest_weight + 1
+    return top * stage.inputs_a_unit(shape) * largest_weight(stage, weight_bits) + 1
+
+
+def largest_weight(stage: Stage, weight_bits: int) -> int:
+    """Return the largest weight of a stage whose units look at all inputs."""
+    return (1 << (stage.weight_bits or weight_bits)) - 1
 
 
 def n_positions(stage: Stage, shape: Shape, dilations: Integers) -> Integers:

@@ -9,9 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 
 import randprop._core as _core
 from randprop._validation import check_choice, check_integers, check_threads
-from randprop.bits import BitMatrix, trusted_bits
+from randprop.bits import BitMatrix, Features, stack, trusted_bits
 from randprop.network.activations import ACTIVATIONS, step_names
-from randprop.network.inputs import as_input
+from randprop.network.inputs import as_input, parts_of
 
 __all__ = ["apply_weights"]
 
@@ -73,10 +73,15 @@ def apply_weights(
         )
     X = as_input(X, weights.shape[1])
     weights = np.ascontiguousarray(weights, dtype=np.int32)
-    if isinstance(X, BitMatrix):
-        bits = ACTIVATIONS[activation].bits
-        assert bits is not None
-        words = _core.apply_weights_bits(X.words, X.n_bits, weights, bits, threads)
-    else:
-        words = _core.apply_weights_bytes(X, weights, threads)
-    return trusted_bits(words, len(weights))
+    bits = ACTIVATIONS[activation].bits
+    assert bits is not None
+    outputs: list[Features] = []
+    for part in parts_of(X):
+        if isinstance(part, BitMatrix):
+            words = _core.apply_weights_bits(part.words, part.n_bits, weights, bits, threads)
+        else:
+            words = _core.apply_weights_bytes(part, weights, threads)
+        outputs.append(trusted_bits(words, len(weights)))
+    found = stack(outputs)
+    assert isinstance(found, BitMatrix)
+    return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -12,12 +11,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 import randprop._core as _core
-from randprop._tables import text_table
 from randprop._validation import check_choice, check_int, check_threads, told
-from randprop.bits import BitMatrix, Features, trusted_bits
-from randprop.network.activations import ACTIVATIONS, step_names
-from randprop.network.calibrate import largest_sum, n_positions, search_thresholds
-from randprop.network.inputs import as_input
+from randprop.bits import BitMatrix, Features, stack, trusted_bits
+from randprop.network.activations import step_names
+from randprop.network.calibrate import calibrated_stages
+from randprop.network.describe import chain_text, summary
+from randprop.network.inputs import as_input, parts_of
+from randprop.network.passes import make_core, reads_sparse, run
 from randprop.network.spec import Width, check_input_shape, check_stages, resolve_all, shapes_of
 from randprop.network.stages import MAX_WIDTH, WEIGHT_BITS, Dense, Shape, Stage
 
@@ -109,14 +109,7 @@ class StepNetwork:
         self._core = self._make_core(self._stages)
 
     def _make_core(self, stages: Sequence[Stage]) -> _core.Network:
-        bits = ACTIVATIONS[self._activation].bits
-        assert bits is not None
-        image: Shape | None = None
-        if self._stages[0].input_dims > 1:
-            shape = self._shapes[0]
-            image = shape if len(shape) == 3 else (shape[0], 1, shape[1])
-        cores = [stage.core(self._weight_bits) for stage in stages]
-        return _core.Network(self._n_features, cores, bits, self._seed, image)
+        return make_core(stages, self._shapes[0], self._weight_bits, self._activation, self._seed)
 
     @property
     def n_features(self) -> int:
@@ -204,13 +197,8 @@ class StepNetwork:
             0  Conv2D  8 x 8 x 16              9      144           0
             1  Dense   100                  1024   102400           0
         """
-        lines = [["stage", "kind", "output", "inputs a unit", "weights", "bytes held"]]
-        for m, stage in enumerate(self._stages):
-            inputs = stage.inputs_a_unit(self._shapes[m])
-            output = " x ".join(map(str, self._shapes[m + 1]))
-            numbers = (inputs, inputs * stage.n_units(), self._core.prepared_bytes(m))
-            lines.append([str(m), type(stage).__name__, output, *map(str, numbers)])
-        return text_table(lines, left=(1, 2))
+        held = [self._core.prepared_bytes(m) for m in range(self.n_stages)]
+        return summary(self._stages, self._shapes, held)
 
     def propagate(self, X: ArrayLike | BitMatrix, *, n_threads: int | None = None) -> Any:
         """Send samples through the network.
@@ -221,7 +209,8 @@ class StepNetwork:
             Integers from 0 to 255 of any type, or bits read as 0 and 1. Images of shape
             (n_samples, height, width) or (n_samples, height, width, channels) are laid out as rows,
             and so are series of shape (n_samples, channels, length). `to_bytes` makes such
-            integers of other numbers.
+            integers of other numbers. A `Dense` first stage reads a sparse matrix as it is: what
+            is zero costs neither time nor memory.
         n_threads : int, optional
             Default: ``RANDPROP_NUM_THREADS``, else every CPU that the process may use, in a worker
             of a pool its share of them; -1: all, -2: all but one. Does not change the result.
@@ -306,33 +295,23 @@ class StepNetwork:
         """
         threads = check_threads(n_threads)
         features = as_input(X, self._n_features, self.input_shape)
-        if not len(features):
+        if not features.shape[0]:
             raise ValueError("X must hold at least one sample, got 0")
         network = self
         for m in range(self.n_stages):
-            network = network._calibrated_stage(m, features, threads)
+            stages = calibrated_stages(
+                self._make_core,
+                network.stages,
+                m,
+                self._shapes[m],
+                features,
+                self._weight_bits,
+                threads,
+            )
+            network = StepNetwork(**{**self._arguments(), "stages": stages})
             if m + 1 < self.n_stages:
                 features = network.propagate_stage(m, features, n_threads=threads)
         return network
-
-    def _calibrated_stage(self, m: int, features: Features, threads: int) -> StepNetwork:
-        stage, shape = self._stages[m], self._shapes[m]
-        reads_bytes = not isinstance(features, BitMatrix)
-        places = n_positions(stage, shape, self._core.dilations(m))
-
-        def with_thresholds(thresholds: NDArray[np.int64]) -> tuple[Stage, ...]:
-            made = replace(stage, bias=0, thresholds=tuple(thresholds.tolist()))
-            return (*self._stages[:m], made, *self._stages[m + 1 :])
-
-        def count_above(thresholds: NDArray[np.int64]) -> NDArray[np.int64]:
-            core = self._make_core(with_thresholds(thresholds)[: m + 1])
-            if isinstance(features, BitMatrix):
-                return core.count_set_bits(features.words, features.n_bits, m, threads)
-            return core.count_set_bytes(features, m, threads)
-
-        largest = largest_sum(stage, shape, self._weight_bits, reads_bytes=reads_bytes)
-        found = search_thresholds(count_above, places * len(features), largest)
-        return StepNetwork(**{**self._arguments(), "stages": with_thresholds(found)})
 
     def thresholds(self, m: int) -> NDArray[np.int64]:
         """Return the thresholds of stage `m`: of each unit the number that its sum must exceed.
@@ -400,14 +379,17 @@ class StepNetwork:
         threads = check_threads(n_threads)
         n_inputs = self._widths[first - 1] if first else self._n_features
         X = as_input(X, n_inputs, self.input_shape if first == 0 else None)
-        if isinstance(X, BitMatrix):
-            outputs = self._core.propagate_bits(X.words, X.n_bits, first, last, keep, threads)
-        else:
-            outputs = self._core.propagate_bytes(X, first, last, keep, threads)
-        behind = range(last - len(outputs), last)
+        parts = [
+            self._named(run(self._core, part, first, last, keep, threads), last)
+            for part in parts_of(X, as_sparse=reads_sparse(self._stages, first))
+        ]
+        return [stack(outputs) for outputs in zip(*parts, strict=True)]
+
+    def _named(self, outputs: list[Any], last: int) -> list[Features]:
+        """Return outputs of the stages before `last` as bits or bytes."""
         return [
             output if self._stages[m].gives_bytes else trusted_bits(output, self._widths[m])
-            for m, output in zip(behind, outputs, strict=True)
+            for m, output in enumerate(outputs, last - len(outputs))
         ]
 
     def _arguments(self) -> dict[str, Any]:
@@ -432,19 +414,9 @@ class StepNetwork:
         return hash(tuple(self._arguments().values()))
 
     def __repr__(self) -> str:
-        matrices = self.matrices
-        if any(stage.gives_bytes or stage.input_dims == 2 for stage in self._stages) or any(
-            stage != Dense(stage.n_units()) for stage in self._stages if stage.input_dims == 1
-        ):
-            chain = f", stages={list(matrices)}"
-        elif set(matrices) == {self._n_features}:
-            chain = f", layers={self.layers}"
-        elif len(set(matrices)) == 1:
-            chain = f", layers={self.layers}, width={matrices[0]}"
-        else:
-            chain = f", layers={self.layers}, width={matrices}"
+        chain = chain_text(self._stages, self.matrices, self._n_features)
         shape = f", input_shape={self.input_shape}" if self.input_shape else ""
         return (
-            f"StepNetwork({self._n_features}{chain}, weight_bits={self._weight_bits}, "
+            f"StepNetwork({self._n_features}, {chain}, weight_bits={self._weight_bits}, "
             f"activation={self._activation!r}, seed={self._seed}{shape})"
         )
