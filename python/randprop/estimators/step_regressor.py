@@ -11,12 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from randprop._validation import as_reals
 from randprop.estimators.predictor import Predictor
 from randprop.features import is_sparse
 from randprop.model.scaling import FixedScaling, Scaling
 from randprop.network.stages import Stage
-from randprop.readouts.ridge_regression import RidgeRegression
+from randprop.readouts.ridge_regression import RidgeRegression, as_targets
 
 __all__ = ["StepRegressor"]
 
@@ -179,7 +178,10 @@ class StepRegressor(MultiOutputMixin, RegressorMixin, Predictor):
         if is_sparse(y):
             raise TypeError("y must be a dense array, got a sparse matrix")
         X, y = self._validated(X, y, reset=reset, multi_output=True, y_numeric=True)
-        return X, as_reals("y", y)
+        targets = as_targets("y", y)
+        if not reset and hasattr(self, "readout_"):
+            self.readout_.check_targets("y", targets)
+        return X, targets
 
     def _empty(self) -> RidgeRegression:
         return RidgeRegression(self.alpha, n_threads=self._threads())

@@ -295,8 +295,8 @@ def prepare(
             raise ValueError(f"layers must be 0 where stages are given, got {layers}")
         if isinstance(stages, str):
             recipe = RECIPES.choose("stages", stages)
-            assert isinstance(width, (int, np.integer))
-            plan = recipe.plan(X, shape or (n_features,), int(width), scaling)
+            units: Any = width  # `channels_of` refuses what is no integer
+            plan = recipe.plan(X, shape or (n_features,), units, scaling)
             readout = recipe.readout
         else:
             plan = replace(plan, stages=tuple(check_stages(stages, 1, len(stages), "stages")))

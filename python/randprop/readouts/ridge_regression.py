@@ -9,7 +9,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from randprop._validation import as_reals, check_threads
 from randprop.bits import BitMatrix, Features
-from randprop.readouts.base import NotFittedError, Reader, changing, of_one_state, rows_within, snapshot
+from randprop.readouts.base import (
+    NotFittedError,
+    Reader,
+    changing,
+    of_one_state,
+    rows_within,
+    snapshot,
+)
 from randprop.readouts.linear import check_alpha
 from randprop.readouts.products import (
     MAX_SAMPLES,
@@ -24,7 +31,7 @@ from randprop.readouts.products import (
 from randprop.readouts.regression import Equations, centred, fit_alpha
 from randprop.readouts.targets import TargetSums, integers_of, quotient, sums_of
 
-__all__ = ["RidgeRegression"]
+__all__ = ["RidgeRegression", "as_targets"]
 
 Self = TypeVar("Self", bound="RidgeRegression")
 Floats = NDArray[np.float64]
@@ -114,11 +121,12 @@ class RidgeRegression(Reader):
         check_alpha(seen.alpha)
         features = seen.check_features("bits", bits)
         _check_total(len(features))
-        targets = _targets(y, len(features))
+        targets = as_targets("y", y)
+        if len(targets) != len(features):
+            raise ValueError(f"bits has {len(features)} rows, y has {len(targets)}")
+        seen.check_targets("y", targets)
         alone = targets.ndim == 1
         columns = targets[:, None] if alone else targets
-        if seen.n_features is not None:
-            seen._check_targets("y", columns.shape[1], alone)
         part = seen.fresh()
         rows, gram = products_of(features, threads)
         part._take(
@@ -171,7 +179,7 @@ class RidgeRegression(Reader):
                 f"other was fitted on {len(other._ones)} {kinds[other.reads_bits]}, "
                 f"this readout on {len(self._ones)} {kinds[self.reads_bits]}"
             )
-        self._check_targets("other", len(other._sums.squares), other._alone)
+        self._check_columns("other", len(other._sums.squares), other._alone)
         n_samples = self.n_samples_ + other.n_samples_
         _check_total(n_samples)
         rows = [one._rows for one in (self, other) if one._rows is not None]
@@ -193,7 +201,13 @@ class RidgeRegression(Reader):
         # One step: an interrupt leaves the readout as it was or as it is to be.
         self.__dict__ = {**self.__dict__, **sums, "_solution": None}
 
-    def _check_targets(self, name: str, n_targets: int, alone: bool) -> None:
+    def check_targets(self, name: str, targets: Floats) -> None:
+        """Raise ValueError where there are more or fewer targets than before."""
+        if self.n_features is not None:
+            alone = targets.ndim == 1
+            self._check_columns(name, 1 if alone else targets.shape[1], alone)
+
+    def _check_columns(self, name: str, n_targets: int, alone: bool) -> None:
         ours = len(self._sums.squares), self._alone
         if (n_targets, alone) != ours:
             raise ValueError(
@@ -267,17 +281,16 @@ _KEPT = {
 }  # fmt: skip
 
 
-def _targets(y: ArrayLike, n_samples: int) -> Floats:
+def as_targets(name: str, y: ArrayLike) -> Floats:
     """Return targets as float64, without a negative zero, which equals the other one."""
-    with np.errstate(over="ignore"):
-        array = as_reals("y", y)
-    if array.ndim not in (1, 2) or len(array) != n_samples or 0 in array.shape[1:]:
+    with np.errstate(over="ignore"):  # of longer floats
+        array = as_reals(name, y)
+    if array.ndim not in (1, 2) or 0 in array.shape[1:]:
         raise ValueError(
-            f"y must have shape ({n_samples},) or ({n_samples}, n_targets), like bits, "
-            f"got {array.shape}"
+            f"{name} must have shape (n_samples,) or (n_samples, n_targets), got {array.shape}"
         )
     if not np.isfinite(array).all():
-        raise ValueError("y must lie in the range of float64")
+        raise ValueError(f"{name} must lie in the range of float64")
     return np.asarray(array + 0.0)
 
 
