@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from randprop import StepClassifier, StepNetwork, StepTransformer, evaluate
+from randprop import StepClassifier, StepNetwork, StepRegressor, StepTransformer, evaluate
 
 ESTIMATORS = [
     StepTransformer(width=64),
@@ -26,6 +26,7 @@ ESTIMATORS = [
     StepClassifier(readout="knn", n_neighbors=3),
     StepClassifier(readout="ridge", width=200),
     StepClassifier(readout="discriminant", width=200),
+    StepRegressor(width=100),
 ]
 
 

@@ -42,10 +42,13 @@ class Predictor(StepNetworkEstimator):
                 fitting._watch = fitting._watch.with_part(features, bits)
                 fitting._read_by(part)
                 self.__dict__ = fitting.__dict__
-            fitting._watch.warn()
-            if anew and not first:
-                fitting._warn_chosen(len(bits))
+            fitting._warn(len(bits), chose=anew and not first)
             return self
+
+    def _warn(self, n_samples: int, *, chose: bool) -> None:
+        self._watch.warn()
+        if chose:
+            self._warn_chosen(n_samples)
 
     def _fitted_part(self, X: Any, y: Any, *, anew: bool, **more: Any) -> tuple[Any, Any, Features]:
         """Return a readout of these samples alone, and their features and bits.

@@ -283,16 +283,18 @@ class StepClassifier(ClassifierMixin, Predictor):
     @property
     def model_(self) -> Model:
         """The fitted network and readout, for `save`, `export_c` and `export_onnx`."""
-        seen = snapshot(self)
-        check_is_fitted(seen, "readout_")
-        names = getattr(seen, "feature_names_in_", None)
+        return snapshot(self)._model()
+
+    def _model(self) -> Model:
+        check_is_fitted(self, "readout_")
+        names = getattr(self, "feature_names_in_", None)
         model = Model(
-            seen.network_,
-            seen.readout_,
-            scaling=seen.scaling_,
+            self.network_,
+            self.readout_,
+            scaling=self.scaling_,
             feature_names=None if names is None else feature_names(names),
         )
-        model.watch = seen._watch
+        model.watch = self._watch
         return model
 
     def __sklearn_tags__(self) -> Any:

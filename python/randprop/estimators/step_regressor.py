@@ -39,14 +39,14 @@ class StepRegressor(MultiOutputMixin, RegressorMixin, Predictor):
         Outputs in all. Where `stages` is None, of every matrix, or of each of the ``layers + 1``.
     weight_bits : {1, 2, 4, 8, 24}, default=8
     activation : {"step", "sign"}, default="step"
-    stages : str, sequence of Stage or None, default="table"
+    stages : str or sequence of Stage, default="table"
         ``"table"``, ``"images"`` or ``"series"``: the network for such data. Or stages of your own.
         None is the paper's network, which has no thresholds: it sees the ratios of features and not
         their size, which a target that is a number usually depends on.
-    scaling : str, Scaling or None, default=None
+    scaling : str or Scaling, default=None
         How features become bytes, or bits. None: as `stages` has it; of ``"table"`` each feature by
         its own range.
-    thresholds : "calibrated", float or None, default=None
+    thresholds : float or "calibrated", default=None
         ``"calibrated"``: at quantiles of the training data. A bias: drawn, see `Dense`. None: as
         `stages` has it.
     alpha : float or "auto", default="auto"

@@ -91,7 +91,7 @@ class RidgeRegression(Reader):
         """Coefficients, the nearest float64s."""
         seen = snapshot(self)
         _, coef, _, exponents = seen._solved()
-        found = _finite("coef_", np.ldexp(coef, exponents[:, None]))
+        found = _scaled("coef_", coef, exponents[:, None])
         return found[0] if seen._alone else found
 
     @property
@@ -99,7 +99,7 @@ class RidgeRegression(Reader):
         """Intercepts, the nearest float64s."""
         seen = snapshot(self)
         _, _, intercept, exponents = seen._solved()
-        found = _finite("intercept_", np.ldexp(intercept, exponents))
+        found = _scaled("intercept_", intercept, exponents)
         return float(found[0]) if seen._alone else found
 
     @property
@@ -165,7 +165,7 @@ class RidgeRegression(Reader):
         step = rows_within(9 * coef.shape[1] + 8 * len(coef))
         with np.errstate(over="ignore"):
             found = np.ldexp(linear_scores(features, coef, intercept, step), exponents)
-        np.clip(found, -_LARGEST, _LARGEST, out=found)
+        found = np.asarray(np.clip(found, -_LARGEST, _LARGEST))
         return found[:, 0] if self._alone else found
 
     def _add(self: Self, other: Self, spare: NDArray[np.int64] | None = None) -> None:
@@ -307,13 +307,15 @@ def _sums_of_features(features: Features) -> NDArray[np.int64]:
     return sums
 
 
-def _finite(name: str, values: Floats) -> Floats:
-    if not np.isfinite(values).all():
+def _scaled(name: str, values: Floats, exponents: NDArray[np.intc]) -> Floats:
+    with np.errstate(over="ignore"):
+        found = np.ldexp(values, exponents)
+    if not np.isfinite(found).all():
         raise ValueError(
             f"{name} lies beyond float64, whose largest number is 1.8e308; predict has its own "
             "units, or divide the targets"
         )
-    return values
+    return found
 
 
 def _told(n_targets: int, alone: bool) -> str:

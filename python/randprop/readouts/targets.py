@@ -58,7 +58,7 @@ class TargetSums:
 
     def sum_of(self, target: int) -> int:
         """Return the sum of a target, in its unit."""
-        return int(self._whole(self.sums[:, target]))
+        return int(self._whole(self.sums[:, target]).item())
 
     def square_of(self, target: int) -> int:
         """Return the sum of squares of a target, in units of the square of its unit."""
@@ -66,12 +66,12 @@ class TargetSums:
 
     def products_of(self, target: int) -> NDArray[np.object_]:
         """Return the sums of a target's products with each feature, in its unit."""
-        return np.asarray(self._whole(self.products[:, target]), dtype=object)
+        return self._whole(self.products[:, target])
 
-    def _whole(self, limbs: Integers) -> object:
+    def _whole(self, limbs: Integers) -> NDArray[np.object_]:
         shifts = [_BITS * place - self.unit for place in self.places]
         parts = (limb << shift for limb, shift in zip(limbs.astype(object), shifts, strict=True))
-        return sum(parts, np.zeros(limbs.shape[1:], dtype=object))
+        return np.asarray(sum(parts, np.zeros(limbs.shape[1:], dtype=object)), dtype=object)
 
 
 def sums_of(features: Features, y: Floats) -> TargetSums:
