@@ -78,12 +78,13 @@ _LAZY = {
 }
 
 __all__ = [
-    "BinaryScaling", "BitMatrix", "Centroids", "Conv1D", "Conv2D", "Dense", "DiscriminantReadout", "Evaluation",
-    "Evaluations", "HammingNeighbors", "LinearScaling", "Model", "QuantizedReadout", "RandpropDataWarning",
-    "RidgeReadout", "Scaling", "StepClassifier", "StepNetwork", "StepRegressor", "StepTransformer", "SweepResult",
+    "BinaryScaling", "BitMatrix", "Centroids", "Conv1D", "Conv2D", "Dense",
+    "DiscriminantReadout", "Evaluation", "Evaluations", "HammingNeighbors", "LinearScaling",
+    "Model", "QuantizedReadout", "RandpropDataWarning", "RidgeReadout", "Scaling",
+    "StepClassifier", "StepNetwork", "StepRegressor", "StepTransformer", "SweepResult",
     "__version__", "apply_weights", "bit_chunks", "datasets", "evaluate", "evaluate_parallel",
-    "export_c", "export_onnx", "fit_parallel", "load", "reference", "save", "show_config", "sweep",
-    "theory", "to_bytes",
+    "export_c", "export_onnx", "fit_parallel", "load", "reference", "save", "show_config",
+    "sweep", "theory", "to_bytes",
 ]  # fmt: skip
 
 
