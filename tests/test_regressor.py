@@ -70,7 +70,7 @@ def test_sums_are_those_of_fractions(values: list[float], seed: int) -> None:
 
 def test_limbs_of_many_samples_add_up_without_rounding() -> None:
     """The largest limbs and bytes: more would not fit into what float64 and int64 hold."""
-    n = 5000
+    n = 2**15 + 2**10
     y = np.full((n, 1), float(2**48 - 1))
     X = np.full((n, 2), 255, dtype=np.uint8)
     sums = sums_of(X, y)

@@ -24,10 +24,9 @@ Integers = NDArray[np.int64]
 _BITS = 24
 _LIMBS = 4
 _LOWEST = -47  # no float64 has a limb of a lower place
-# Sums of so many limbs times bytes are below 2**53, and of so many squares of targets, place by
-# place, below 2**63.
+# Sums of so many limbs times bytes are below 2**53, and of so many products of limbs below 2**63.
 _ROWS = 1 << 20
-_SQUARED_ROWS = 1 << 12
+_SQUARED_ROWS = 1 << 14
 
 
 @dataclass(frozen=True, eq=False)
