@@ -33,6 +33,7 @@ ENTRIES = public_api.discover()
 
 # Cases in which two parameters disagree, of which an error may name either.
 SIZES = {"a row less", "no rows", "a column more", "no columns", "one more", "empty"}
+ESTIMATORS = ("StepClassifier", "StepRegressor", "StepTransformer")
 # The estimators' contract is scikit-learn's, which takes these for numbers.
 LEFT_TO_SCIKIT_LEARN = {"bool", "huge integer", "dates"}
 
@@ -384,6 +385,8 @@ def cases(kind: str, good: Any) -> Iterator[Case]:
         return counts(good, optional)
     if kind.startswith("BitMatrix"):
         return bits(good)
+    if "n_targets" in kind:
+        return numbers(np.asarray(good), optional)
     if "of shape (n_samples,)" in kind or "of shape (n_classes,)" in kind:
         if kind.startswith("ndarray") and ("integer" in kind or "int64" in kind):
             return exact_arrays(good, any_integer=True)
@@ -448,7 +451,7 @@ def _is_named(error: Exception, parameter: str, label: str, entry: public_api.En
     """Whether the error names the parameter, or, where two disagree in size, the other."""
     if isinstance(error, OSError):
         return True  # names the file
-    if entry.name.startswith(("StepClassifier", "StepTransformer")):
+    if entry.name.startswith(ESTIMATORS):
         return bool(str(error))  # scikit-learn's checks have words of their own
     named = entry.documented if label in SIZES else (parameter,)
     return any(re.search(rf"\b{name}\b", str(error)) for name in named)
@@ -475,7 +478,7 @@ def test_bad_input(name: str, parameter: str, tmp_path: Path) -> None:
     good = call.arguments.get(parameter)
     expected = call.function(**call.arguments)
     wrong = []
-    estimator = name.startswith(("StepClassifier", "StepTransformer"))
+    estimator = name.startswith(ESTIMATORS)
     for number, (label, value, outcome) in enumerate(cases(entry.documented[parameter], good)):
         folder = tmp_path / f"case {number}"
         folder.mkdir()

@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from randprop import StepClassifier, StepNetwork, StepTransformer, evaluate
+from randprop import StepClassifier, StepNetwork, StepRegressor, StepTransformer, evaluate
 
 ESTIMATORS = [
     StepTransformer(width=64),
@@ -29,6 +29,7 @@ ESTIMATORS = [
     StepClassifier(stages="table", width=64),
     StepClassifier(stages="series", width=64),
     StepTransformer(stages="table", width=32),
+    StepRegressor(width=100),
 ]
 
 

@@ -34,7 +34,7 @@ from randprop.readouts import Centroids, HammingNeighbors
 if TYPE_CHECKING:
     from randprop import datasets, reference, theory
     from randprop._warnings import RandpropDataWarning
-    from randprop.estimators import StepClassifier, StepTransformer
+    from randprop.estimators import StepClassifier, StepRegressor, StepTransformer
     from randprop.measure.evaluate import evaluate
     from randprop.measure.parallel import bit_chunks, evaluate_parallel, fit_parallel
     from randprop.measure.results import Evaluation, Evaluations
@@ -57,7 +57,7 @@ _LAZY = {
     for module, names in {
         "_warnings": ["RandpropDataWarning"],
         "datasets": ["datasets"],
-        "estimators": ["StepClassifier", "StepTransformer"],
+        "estimators": ["StepClassifier", "StepRegressor", "StepTransformer"],
         "measure.evaluate": ["evaluate"],
         "measure.parallel": ["bit_chunks", "evaluate_parallel", "fit_parallel"],
         "measure.results": ["Evaluation", "Evaluations"],
@@ -78,13 +78,13 @@ _LAZY = {
 }
 
 __all__ = [
-    "BinaryScaling", "BitMatrix", "Centroids", "Conv1D", "Conv2D", "Dense", "DiscriminantReadout",
-    "Evaluation", "Evaluations", "HammingNeighbors", "LinearScaling", "Model", "QuantizedReadout",
-    "RandpropDataWarning", "RidgeReadout", "Scaling", "StepClassifier", "StepNetwork",
-    "StepTransformer", "SweepResult",
+    "BinaryScaling", "BitMatrix", "Centroids", "Conv1D", "Conv2D", "Dense",
+    "DiscriminantReadout", "Evaluation", "Evaluations", "HammingNeighbors", "LinearScaling",
+    "Model", "QuantizedReadout", "RandpropDataWarning", "RidgeReadout", "Scaling",
+    "StepClassifier", "StepNetwork", "StepRegressor", "StepTransformer", "SweepResult",
     "__version__", "apply_weights", "bit_chunks", "datasets", "evaluate", "evaluate_parallel",
-    "export_c", "export_onnx", "fit_parallel", "load", "reference", "save", "show_config", "sweep",
-    "theory", "to_bytes",
+    "export_c", "export_onnx", "fit_parallel", "load", "reference", "save", "show_config",
+    "sweep", "theory", "to_bytes",
 ]  # fmt: skip
 
 

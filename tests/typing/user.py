@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from typing_extensions import assert_type
 
 import randprop
-from randprop import Evaluation, Evaluations, Model, StepClassifier, datasets
+from randprop import Evaluation, Evaluations, Model, StepClassifier, StepRegressor, datasets
 
 X_train, y_train, X_test, y_test = datasets.load_digits()
 
@@ -48,6 +48,11 @@ classifier = StepClassifier(layers=1, width=64, readout="ridge").fit(X_train, y_
 assert_type(classifier, StepClassifier)
 assert_type(classifier.predict(X_test), NDArray[Any])
 assert_type(classifier.model_, Model)
+
+regressor = StepRegressor(width=64, alpha=1.0).fit(X_train, y_train / 2)
+assert_type(regressor, StepRegressor)
+assert_type(regressor.predict(X_test), NDArray[np.float64])
+assert_type(regressor.readout_.coef_, NDArray[np.float64])
 
 result = randprop.sweep([0, 1], width=[32, 64], dataset="digits", seeds=2)
 assert_type(result, randprop.SweepResult)

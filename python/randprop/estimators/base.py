@@ -155,8 +155,12 @@ class StepNetworkEstimator(BaseEstimator):
         check_is_fitted(self, "scaling_")
         return self.scaling_.input_range
 
-    def _validated(self, X: Any, y: Any = "no_validation", *, reset: bool) -> Any:
+    def _validated(
+        self, X: Any, y: Any = "no_validation", *, reset: bool, **more_rules: Any
+    ) -> Any:
         """Return features, and labels where there are any, as scikit-learn's contract has them.
+
+        `more_rules` are scikit-learn's for what goes with features.
 
         Before it stands what all of this library takes: images, series, and frames of any numbers.
         """
@@ -164,7 +168,7 @@ class StepNetworkEstimator(BaseEstimator):
         refuse_masked("X", X)
         check_sparse("X", X)
         alone = isinstance(y, str) and y == "no_validation"
-        rules: Any = {"accept_sparse": "csr", "dtype": "numeric"}
+        rules: Any = {"accept_sparse": "csr", "dtype": "numeric", **more_rules}
         if is_frame(X):
             numbers, _ = read_frame("X", X)
             if reset:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import copy
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -17,14 +16,13 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from randprop._labels import agreement, as_classes, as_labels
 from randprop._validation import as_array, as_reals, refuse_masked
-from randprop.bits import Features
-from randprop.estimators.base import StepNetworkEstimator
+from randprop.estimators.predictor import Predictor
 from randprop.features import feature_names
 from randprop.model.model import Model
 from randprop.model.recipes import RECIPES, read_stages
 from randprop.model.scaling import FixedScaling, Scaling
 from randprop.network.stages import Stage
-from randprop.readouts.base import Readout, changing, snapshot
+from randprop.readouts.base import Readout, snapshot
 from randprop.readouts.centroids import DISTANCES
 from randprop.readouts.registry import make_readout
 
@@ -47,7 +45,7 @@ def _gives_probabilities(classifier: StepClassifier) -> bool:
     return hasattr(_unfitted(classifier), "predict_proba")
 
 
-class StepClassifier(ClassifierMixin, StepNetworkEstimator):
+class StepClassifier(ClassifierMixin, Predictor):
     """Random step network and a readout of its outputs.
 
     With ``stages="images"``, ``"series"`` or ``"table"`` it is made for data of that kind; without
@@ -146,7 +144,7 @@ class StepClassifier(ClassifierMixin, StepNetworkEstimator):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **StepNetworkEstimator.constraints,
+        **Predictor.constraints,
         "readout": [str, Readout, None],
         "metric": [StrOptions(set(DISTANCES))],
         "n_neighbors": [Interval(Integral, 1, 1000, closed="both")],
@@ -205,7 +203,7 @@ class StepClassifier(ClassifierMixin, StepNetworkEstimator):
         StepClassifier
             Itself.
         """
-        return self._fit(X, y, None, first=True)
+        return self._fit(X, y, first=True)
 
     def partial_fit(self, X: Any, y: ArrayLike, classes: ArrayLike | None = None) -> StepClassifier:
         """Add training samples: any parts in any order make the readout of the whole.
@@ -227,7 +225,7 @@ class StepClassifier(ClassifierMixin, StepNetworkEstimator):
         StepClassifier
             Itself.
         """
-        return self._fit(X, y, classes, first=False)
+        return self._fit(X, y, first=False, classes=classes)
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Label of each sample.
@@ -313,16 +311,18 @@ class StepClassifier(ClassifierMixin, StepNetworkEstimator):
     @property
     def model_(self) -> Model:
         """The fitted network and readout, for `save`, `export_c` and `export_onnx`."""
-        seen = snapshot(self)
-        check_is_fitted(seen, "readout_")
-        names = getattr(seen, "feature_names_in_", None)
+        return snapshot(self)._model()
+
+    def _model(self) -> Model:
+        check_is_fitted(self, "readout_")
+        names = getattr(self, "feature_names_in_", None)
         model = Model(
-            seen.network_,
-            seen.readout_,
-            scaling=seen.scaling_,
+            self.network_,
+            self.readout_,
+            scaling=self.scaling_,
             feature_names=None if names is None else feature_names(names),
         )
-        model.watch = seen._watch
+        model.watch = self._watch
         return model
 
     def __sklearn_tags__(self) -> Any:
@@ -331,64 +331,22 @@ class StepClassifier(ClassifierMixin, StepNetworkEstimator):
         tags.classifier_tags.poor_score = True
         return tags
 
-    def _seen(self, X: Any) -> tuple[StepClassifier, Features]:
-        """Return this classifier as it is now, and the bits of its network for `X`."""
-        seen = snapshot(self)
-        return seen, seen._own_bits(X)
-
-    def _own_bits(self, X: Any) -> Features:
-        check_is_fitted(self, "readout_")
-        return self._bits_of(X)
-
-    def _fit(self, X: Any, y: Any, classes: ArrayLike | None, *, first: bool) -> StepClassifier:
-        while True:
-            fitting = copy(self)  # what fails or is interrupted changes nothing
-            anew = first or not (hasattr(fitting, "readout_") or fitting._prepared)
-            part, features, bits = fitting._fitted_part(X, y, classes, anew=anew)
-            with changing():
-                now = vars(self)
-                if not anew and now.get("network_") is fitting.network_:
-                    if "readout_" in now:
-                        part = snapshot(now["readout_"]).merge(part)
-                    fitting._watch = self._watch
-                elif not first and "readout_" in now:
-                    continue  # another thread made a network meanwhile: the bits are of no use
-                fitting._watch = fitting._watch.with_part(features, bits)
-                fitting.readout_, fitting.classes_ = part, part.classes_
-                self.__dict__ = fitting.__dict__
-            fitting._watch.warn()
-            if anew and not first:
-                fitting._warn_chosen(len(bits))
-            return self
-
-    def _fitted_part(
-        self, X: Any, y: Any, classes: ArrayLike | None, *, anew: bool
-    ) -> tuple[Readout, Any, Features]:
-        """Return a readout of these samples alone, and their features and bits.
-
-        Where `anew`, a network is made for them.
-        """
-        self._validate_params()
-        refuse_masked("y", y)
-        X, y = self._validated(X, _exact(y), reset=anew)
+    def _checked(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:
+        X, y = self._validated(X, _exact(y), reset=reset)
         check_classification_targets(y)
-        if anew:
-            self._prepared = False
-            self._start(X)
-        else:
-            self._warn_outside(X)
-        if anew or not hasattr(self, "readout_"):
-            empty = make_readout(
-                self._readout_name if self.readout is None else self.readout,
-                metric=self.metric,
-                n_neighbors=self.n_neighbors,
-                alpha=self.alpha,
-                n_threads=self._threads(),
-            )
-        else:
-            empty = self.readout_.fresh()
-        bits = self._propagated(X)
-        return empty.partial_fit(bits, y, classes), X, bits
+        return X, y
+
+    def _empty(self) -> Readout:
+        return make_readout(
+            self._readout_name if self.readout is None else self.readout,
+            metric=self.metric,
+            n_neighbors=self.n_neighbors,
+            alpha=self.alpha,
+            n_threads=self._threads(),
+        )
+
+    def _read_by(self, readout: Readout) -> None:
+        self.readout_, self.classes_ = readout, readout.classes_
 
 
 def _exact(y: Any) -> Any:

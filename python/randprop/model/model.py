@@ -267,7 +267,7 @@ def as_model(model: Model | HasModel) -> Model:
     if not isinstance(found, Model):
         raise TypeError(
             "model must be a randprop.Model or a fitted randprop.StepClassifier, "
-            f"got {type(model).__name__}"
+            f"got {type(model).__name__}; a Model has classes, so that no regressor has one"
         )
     seen = copy(found)
     seen.readout = snapshot(found.readout)

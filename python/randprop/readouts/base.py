@@ -24,13 +24,14 @@ if TYPE_CHECKING:
     from randprop.readouts.quantized import QuantizedReadout
 
 __all__ = [
-    "Arrays", "NotFittedError", "Readout", "SummingReadout", "Take", "changing", "from_core",
-    "known_labels", "narrow", "of_one_state", "rows_within", "snapshot",
+    "Arrays", "NotFittedError", "Reader", "Readout", "SummingReadout", "Take", "changing",
+    "from_core", "known_labels", "narrow", "of_one_state", "rows_within", "snapshot",
 ]  # fmt: skip
 
 T = TypeVar("T")
 P = ParamSpec("P")
 R = TypeVar("R")
+Own = TypeVar("Own", bound="Reader")
 Self = TypeVar("Self", bound="Readout")
 Sums = TypeVar("Sums", bound="SummingReadout")
 Arrays = dict[str, NDArray[Any]]
@@ -92,7 +93,56 @@ def rows_within(bytes_a_row: int) -> int:
     return max(1, _BLOCK_BYTES // max(1, bytes_a_row))
 
 
-class Readout:
+class Reader:
+    """What is fitted to features and reads others of their kind: bits or bytes, so many of them."""
+
+    parameters: ClassVar[tuple[str, ...]] = ()  # of the constructor, each kept under its name
+
+    n_threads: int | None
+    reads_bits: bool = True  # whether it was fitted to bits rather than bytes
+
+    def fresh(self: Own) -> Own:
+        """Return an unfitted one of the same parameters."""
+        given = {name: getattr(self, name) for name in self.parameters}
+        make: Callable[..., Own] = type(self)
+        return make(**given, n_threads=self.n_threads)
+
+    @property
+    def n_features(self) -> int | None:
+        """Bits or bytes of a vector; None before it was fitted."""
+        raise NotImplementedError
+
+    def check_fitted(self) -> None:
+        """Raise NotFittedError where nothing can be predicted."""
+        if self.n_features is None:
+            raise NotFittedError(
+                f"this {type(self).__name__} is not fitted yet; call fit or partial_fit first"
+            )
+
+    def check_features(self, name: str, features: object) -> Features:
+        """Return features if they are what this readout was fitted to, or may be fitted to."""
+        found = as_features(name, features)
+        n_features, is_bits = self.n_features, isinstance(found, BitMatrix)
+        if n_features is None:
+            return found
+        if is_bits != self.reads_bits:
+            kinds = ("bytes", "bits")
+            raise TypeError(
+                f"{name} holds {kinds[is_bits]}, the readout was fitted on {kinds[not is_bits]}"
+            )
+        if found.shape[1] != n_features:
+            raise ValueError(
+                f"{name} has {found.shape[1]} {'bits' if is_bits else 'features'}, "
+                f"the readout was fitted on {n_features}"
+            )
+        return found
+
+    def __repr__(self) -> str:
+        given = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.parameters)
+        return f"{type(self).__name__}({given})"
+
+
+class Readout(Reader):
     """Classes of samples from their features; subclasses say how.
 
     Threads may share a readout: each call reads one state of it, from before or after whatever
@@ -101,14 +151,11 @@ class Readout:
     """
 
     kind: ClassVar[str] = ""  # name in model files
-    parameters: ClassVar[tuple[str, ...]] = ()  # of the constructor, each kept under its name
     ordered: ClassVar[bool] = False  # whether the order in which parts are fitted matters
     gives_shares: ClassVar[bool] = False  # whether the scores are shares of the classes
     linear: ClassVar[bool] = False  # whether scores are coef_ x + intercept_
     bits_keyword: ClassVar[str] = "readout_bits"  # what `Model.quantize` calls its bits
 
-    n_threads: int | None
-    reads_bits: bool = True  # whether it was fitted to bits rather than bytes
     classes_: NDArray[Any]
 
     def fit(
@@ -226,42 +273,6 @@ class Readout:
             "use Centroids, RidgeReadout or DiscriminantReadout"
         )
 
-    def fresh(self: Self) -> Self:
-        """Return an unfitted readout of the same parameters."""
-        given = {name: getattr(self, name) for name in self.parameters}
-        make: Callable[..., Self] = type(self)
-        return make(**given, n_threads=self.n_threads)
-
-    @property
-    def n_features(self) -> int | None:
-        """Bits or bytes of a vector; None before it was fitted."""
-        raise NotImplementedError
-
-    def check_fitted(self) -> None:
-        """Raise NotFittedError where nothing can be predicted."""
-        if self.n_features is None:
-            raise NotFittedError(
-                f"this {type(self).__name__} is not fitted yet; call fit or partial_fit first"
-            )
-
-    def check_features(self, name: str, features: object) -> Features:
-        """Return features if they are what this readout was fitted to, or may be fitted to."""
-        found = as_features(name, features)
-        n_features, is_bits = self.n_features, isinstance(found, BitMatrix)
-        if n_features is None:
-            return found
-        if is_bits != self.reads_bits:
-            kinds = ("bytes", "bits")
-            raise TypeError(
-                f"{name} holds {kinds[is_bits]}, the readout was fitted on {kinds[not is_bits]}"
-            )
-        if found.shape[1] != n_features:
-            raise ValueError(
-                f"{name} has {found.shape[1]} {'bits' if is_bits else 'features'}, "
-                f"the readout was fitted on {n_features}"
-            )
-        return found
-
     def arrays(self) -> tuple[Arrays, dict[str, Any]]:
         """Return what a model file holds of it: arrays, and numbers for the description."""
         raise NotImplementedError
@@ -278,10 +289,6 @@ class Readout:
     ) -> Self:
         """Return the readout of which `arrays` told a file; whatever does not fit is refused."""
         raise NotImplementedError
-
-    def __repr__(self) -> str:
-        given = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.parameters)
-        return f"{type(self).__name__}({given})"
 
 
 class SummingReadout(Readout):

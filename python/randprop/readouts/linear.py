@@ -7,23 +7,32 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-import randprop._core as _core
 from randprop._labels import as_codes
 from randprop._validation import check_number, check_threads
 from randprop._warnings import warn_data
-from randprop.bits import BitMatrix, Features, stack
+from randprop.bits import Features
 from randprop.readouts.base import (
     Arrays,
     NotFittedError,
     SummingReadout,
     Take,
-    from_core,
     of_one_state,
     rows_within,
     snapshot,
 )
+from randprop.readouts.products import (
+    MAX_SAMPLES,
+    add_products,
+    as_bytes,
+    gram_of,
+    kernel_of,
+    linear_scores,
+    on_features,
+    products_of,
+    row_order,
+)
 from randprop.readouts.quantized import QuantizedReadout
-from randprop.readouts.regression import Equations, centred, centred_kernel
+from randprop.readouts.regression import Equations, centred
 from randprop.readouts.rounding import Levels, check_bits, round_each, round_with_feedback
 
 __all__ = ["LARGEST", "LinearReadout", "check_alpha"]
@@ -31,9 +40,6 @@ __all__ = ["LARGEST", "LinearReadout", "check_alpha"]
 Self = TypeVar("Self", bound="LinearReadout")
 Floats = NDArray[np.float64]
 
-# A Gram matrix of so many bits takes 8.6 GB.
-_MAX_BITS = 1 << 15
-_MAX_SAMPLES = 1 << 31
 # Coefficients of more are not rounded with feedback, which takes some matrices of that size.
 _MAX_FEEDBACK = 1 << 12
 # Sums of 2**28 smaller ones stay finite.
@@ -98,7 +104,7 @@ class LinearReadout(SummingReadout):
             return seen._gram
         if seen._rows is None:
             raise NotFittedError(f"this {type(self).__name__} holds no sums")
-        return _gram_of([seen._rows], check_threads(seen.n_threads))
+        return gram_of([seen._rows], check_threads(seen.n_threads))
 
     @property
     def n_features(self) -> int | None:
@@ -109,23 +115,14 @@ class LinearReadout(SummingReadout):
         return super(LinearReadout, seen).n_features
 
     def max_samples(self) -> int:  # noqa: D102
-        return _MAX_SAMPLES
+        return MAX_SAMPLES
 
     def more_sums(  # noqa: D102
         self, features: Features, codes: NDArray[np.int32], threads: int
     ) -> dict[str, Any]:
-        n = features.shape[1]
-        if n > _MAX_BITS:
-            raise ValueError(
-                f"bits must have at most {_MAX_BITS} bits, whose Gram matrix takes 8.6 GB, got {n}"
-            )
-        if len(features) < n:
-            rows: Features = (
-                BitMatrix(features.words, n) if isinstance(features, BitMatrix) else features.copy()
-            )
-            return {"_rows": rows, "_codes": codes, "_gram": None, "_solution": None}
-        gram = _gram_of([features], threads)
-        return {"_rows": None, "_codes": codes[:0], "_gram": gram, "_solution": None}
+        rows, gram = products_of(features, threads)
+        codes = codes[:0] if rows is None else codes
+        return {"_rows": rows, "_codes": codes, "_gram": gram, "_solution": None}
 
     def merged_sums(  # noqa: D102
         self: Self, other: Self, classes: NDArray[Any], *, reuse: bool
@@ -133,18 +130,13 @@ class LinearReadout(SummingReadout):
         held = [readout for readout in (self, other) if readout._holds_sums()]
         rows = [readout._rows for readout in held if readout._rows is not None]
         grams = [readout._gram for readout in held if readout._gram is not None]
-        none = {"_rows": None, "_codes": np.zeros(0, np.int32), "_gram": None, "_solution": None}
-        if not grams and sum(map(len, rows)) < rows[0].shape[1]:
-            codes = [as_codes(one.classes_, classes)[one._codes] for one in held]
-            return {**none, "_rows": stack(rows), "_codes": np.concatenate(codes)}
-        gram: NDArray[np.int64] | None
-        if len(grams) == 2:
-            gram = np.add(grams[0], grams[1], out=grams[1] if reuse else None)
-        elif grams and grams[0] is other._gram and reuse:
-            gram = grams[0]
-        else:
-            gram = grams[0].copy() if grams else None
-        return {**none, "_gram": _gram_of(rows, check_threads(self.n_threads), gram)}
+        spare = other._gram if reuse else None
+        kept, gram = add_products(rows, grams, check_threads(self.n_threads), spare=spare)
+        codes = np.zeros(0, np.int32)
+        if kept is not None:
+            known = [as_codes(one.classes_, classes)[one._codes] for one in held]
+            codes = np.concatenate(known)
+        return {"_rows": kept, "_codes": codes, "_gram": gram, "_solution": None}
 
     def _equations(self) -> Equations:
         """Least squares of centred one-hot classes, those with vectors, on centred features."""
@@ -157,19 +149,16 @@ class LinearReadout(SummingReadout):
             scatter = centred(self._gram, ones, ones, n)
             products = centred(self.counts_[there], n_samples, ones, n)
             return Equations(scatter, np.ascontiguousarray(products.T), total, n, False)
-        bytes_of_rows, codes = self._ordered_rows()
-        kernel = np.zeros((n, n), dtype=np.int64)
-        columns = np.ascontiguousarray(bytes_of_rows.T)
-        _core.add_gram_bytes(columns, kernel, check_threads(self.n_threads))
+        rows, codes = self._ordered_rows()
+        kernel = kernel_of(rows, check_threads(self.n_threads))
         one_hot = (codes[:, None] == np.flatnonzero(there)).astype(np.float64)
-        return Equations(centred_kernel(kernel), one_hot - n_samples / n, total, n, True)
+        return Equations(kernel, one_hot - n_samples / n, total, n, True)
 
     def _ordered_rows(self) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
         """Rows as bytes and their classes, in an order that does not depend on how they came."""
         assert self._rows is not None
-        rows = self._rows.to_array() if isinstance(self._rows, BitMatrix) else self._rows
-        as_one = np.ascontiguousarray(rows).view(f"V{rows.shape[1]}").ravel()
-        order = np.argsort(as_one, kind="stable")
+        rows = as_bytes(self._rows)
+        order = row_order(rows)
         order = order[np.argsort(self._codes[order], kind="stable")]
         return rows[order], self._codes[order]
 
@@ -178,13 +167,7 @@ class LinearReadout(SummingReadout):
         if not equations.of_samples:
             return x
         rows, _ = self._ordered_rows()
-        means = self.counts_.sum(axis=0) / equations.n
-        coef = np.zeros((rows.shape[1], x.shape[1]))
-        step = rows_within(16 * rows.shape[1])
-        for start in range(0, len(rows), step):
-            part = slice(start, start + step)
-            coef += (rows[part] - means).T @ x[part]
-        return coef
+        return on_features(rows, self.counts_.sum(axis=0) / equations.n, x)
 
     def _fitted(
         self, equations: Equations, n_samples: Floats, alpha: float | None
@@ -217,14 +200,7 @@ class LinearReadout(SummingReadout):
         self.check_fitted()
         features = self.check_features("bits", bits)
         _, coef, intercept = self._solved()
-        out = np.empty((len(features), len(coef)))
-        rows = self.block_rows()
-        for start in range(0, len(features), rows):
-            part = features[start : start + rows]
-            values = part.to_array() if isinstance(part, BitMatrix) else part
-            np.matmul(values.astype(np.float64), coef.T, out=out[start : start + rows])
-            out[start : start + rows] += intercept
-        return out
+        return linear_scores(features, coef, intercept, self.block_rows())
 
     decision_function = scores
 
@@ -346,14 +322,3 @@ class LinearReadout(SummingReadout):
         readout.classes_, readout.reads_bits = classes, of_bits
         readout._solution = (alpha, alpha, coef, intercept)
         return readout
-
-
-def _gram_of(
-    parts: list[Features], threads: int, gram: NDArray[np.int64] | None = None
-) -> NDArray[np.int64]:
-    """Add the sums of products of parts to a matrix, in its place, or to a new one."""
-    if gram is None:
-        gram = np.zeros((parts[0].shape[1],) * 2, dtype=np.int64)
-    for part in parts:
-        from_core("add_gram", part, gram, threads)
-    return gram

@@ -1,0 +1,187 @@
+"""A random step network and least squares as scikit-learn's regressor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from numbers import Real
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import MultiOutputMixin, RegressorMixin
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from randprop.estimators.predictor import Predictor
+from randprop.features import is_sparse
+from randprop.model.scaling import FixedScaling, Scaling
+from randprop.network.stages import Stage
+from randprop.readouts.ridge_regression import RidgeRegression, as_targets
+
+__all__ = ["StepRegressor"]
+
+
+class StepRegressor(MultiOutputMixin, RegressorMixin, Predictor):
+    """Random step network and least squares with an L2 term on its outputs, in closed form.
+
+    Sums of features, of targets and of their products are kept exactly: with scaling and thresholds
+    given, or made by `prepare`, any parts in any order make the model of the whole, to the last
+    bit. Threads may share a regressor: each call sees it as it was before or after what another
+    thread fits, and what `partial_fit` adds in several threads all counts.
+
+    A `Model` has classes, so that there are no model files and no exports of a regressor; pickle
+    keeps it.
+
+    Parameters
+    ----------
+    layers : int, default=0
+        Hidden layers, where `stages` is None.
+    width : int, Dense, Conv2D, or sequence of them, default=1024
+        Outputs in all. Where `stages` is None, of every matrix, or of each of the ``layers + 1``.
+    weight_bits : {1, 2, 4, 8, 24}, default=8
+    activation : {"step", "sign"}, default="step"
+    stages : str or sequence of Stage, default="table"
+        ``"table"``, ``"images"`` or ``"series"``: the network for such data. Or stages of your own.
+        None is the paper's network, which has no thresholds: it sees the ratios of features and not
+        their size, which a target that is a number usually depends on.
+    scaling : str or Scaling, default=None
+        How features become bytes, or bits. None: as `stages` has it; of ``"table"`` each feature by
+        its own range.
+    thresholds : float or "calibrated", default=None
+        ``"calibrated"``: at quantiles of the training data. A bias: drawn, see `Dense`. None: as
+        `stages` has it.
+    alpha : float or "auto", default="auto"
+        Weight of the L2 term, as of `RidgeReadout`. Several targets share it; ``"auto"`` counts
+        each in units of its variance.
+    input_range : (float, float), optional
+        What is mapped to 0 and 255, in place of `scaling`.
+    input_shape : sequence of int, optional
+        Of a sample, where the first stage reads an image or a series: (height, width, channels), or
+        (length, channels).
+    random_state : int, RandomState instance or None, default=0
+        An int is the network's seed.
+    n_jobs : int, optional
+        Threads. Default: ``RANDPROP_NUM_THREADS``, else every CPU that the process may use, in a
+        worker of a pool its share of them; -1: all, -2: all but one. Does not change the result.
+
+    Attributes
+    ----------
+    network_ : StepNetwork
+    readout_ : RidgeRegression
+        With `coef_` and `intercept_` of the network's outputs, and `alpha_`.
+    scaling_ : FixedScaling
+    input_range_ : (float, float) or None
+    dead_units_ : ndarray of shape (n_units,), dtype bool
+        Units whose output was the same for all training samples, of every part so far.
+
+    Warns
+    -----
+    RandpropDataWarning
+        As `StepClassifier` warns.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from randprop import StepRegressor
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> regressor = StepRegressor(width=512).fit(X[:300], y[:300])
+    >>> round(regressor.score(X[300:], y[300:]), 1)
+    0.5
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **Predictor.constraints,
+        "alpha": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
+    }
+
+    readout_: RidgeRegression
+
+    def __init__(
+        self,
+        layers: int = 0,
+        *,
+        width: int | Stage | ArrayLike | None = 1024,
+        weight_bits: int = 8,
+        activation: str = "step",
+        stages: str | Sequence[Stage | int] | None = "table",
+        scaling: str | Scaling | FixedScaling | None = None,
+        thresholds: str | float | None = None,
+        alpha: float | str = "auto",
+        input_range: tuple[float, float] | None = None,
+        input_shape: ArrayLike | None = None,
+        random_state: Any = 0,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.layers = layers
+        self.width = width
+        self.weight_bits = weight_bits
+        self.activation = activation
+        self.stages = stages
+        self.scaling = scaling
+        self.thresholds = thresholds
+        self.alpha = alpha
+        self.input_range = input_range
+        self.input_shape = input_shape
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+
+    def fit(self, X: Any, y: ArrayLike) -> StepRegressor:
+        """Make the network and fit the readout to its outputs.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Finite numbers, as `to_bytes` takes them.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Targets: finite real numbers, which are used as float64.
+
+        Returns
+        -------
+        StepRegressor
+            Itself.
+        """
+        return self._fit(X, y, first=True)
+
+    def partial_fit(self, X: Any, y: ArrayLike) -> StepRegressor:
+        """Add training samples: any parts in any order make the readout of the whole.
+
+        Scaling and thresholds that are neither given nor made by `prepare` are those of the first
+        part, with a `RandpropDataWarning`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+
+        Returns
+        -------
+        StepRegressor
+            Itself.
+        """
+        return self._fit(X, y, first=False)
+
+    def predict(self, X: Any) -> NDArray[np.float64]:
+        """Target of each sample.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_targets)
+            As the targets were that it was fitted to.
+        """
+        seen, bits = self._seen(X)
+        return seen.readout_.predict(bits)
+
+    def _checked(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:
+        if is_sparse(y):
+            raise TypeError("y must be a dense array, got a sparse matrix")
+        X, y = self._validated(X, y, reset=reset, multi_output=True, y_numeric=True)
+        targets = as_targets("y", y)
+        if not reset and hasattr(self, "readout_"):
+            self.readout_.check_targets("y", targets)
+        return X, targets
+
+    def _empty(self) -> RidgeRegression:
+        return RidgeRegression(self.alpha, n_threads=self._threads())
