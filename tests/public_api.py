@@ -39,9 +39,10 @@ RECORDS = {
 }  # fmt: skip
 # What the package's own parts say to each other about readouts and stages.
 PLUMBING = {
-    "advance", "arrays", "block_rows", "check_features", "check_fitted", "check_takes_samples",
-    "core", "described", "fresh", "from_arrays", "inputs_a_unit", "majority", "max_samples",
-    "merged_sums", "more_sums", "n_positions", "n_units", "set_sums",
+    "add", "advance", "arrays", "block_rows", "check_features", "check_fitted", "check_groups",
+    "check_takes_samples", "core", "described", "fresh", "from_arrays", "inputs_a_unit",
+    "keeps_zeros", "levels", "majority", "map_values", "max_samples", "merged_sums", "more_sums",
+    "n_positions", "n_units", "outside", "set_sums",
 }  # fmt: skip
 # What refuses whatever comes, or does not look at it.
 NOT_ASKED = {
@@ -244,7 +245,36 @@ def _depths() -> randprop.Evaluations:
 
 _SWEEP = {"layers": [0, 1], "dataset": DATASET, "width": 16, "seeds": 1, "progress": False}
 
+
+def _scaled(**given: Any) -> Any:
+    """Scaling looks at its arguments together: ranges that are known need no data."""
+    return randprop.Scaling(**given).fit(X).transform(X)
+
+
+def _scaling() -> randprop.Scaling:
+    return randprop.Scaling("features", trim=0.1).fit(X)
+
+
 CALLS: dict[str, Callable[[Path], Call]] = {
+    "BinaryScaling": _plain(
+        lambda **given: randprop.BinaryScaling(**given).transform(X), level=9.5
+    ),
+    "BinaryScaling.transform": _method(lambda: randprop.BinaryScaling(99), "transform", X=X),
+    "LinearScaling": _plain(
+        lambda **given: randprop.LinearScaling(**given).transform(X),
+        low=np.arange(20.0),
+        high=np.arange(20.0) + 100,
+    ),
+    "LinearScaling.transform": _method(lambda: randprop.LinearScaling(3, 99), "transform", X=X),
+    "Scaling": _plain(
+        _scaled, kind="features", trim=0.25, low=np.arange(20.0), high=np.arange(20.0) + 100
+    ),
+    "Scaling.fit": _method(_scaling, "fit", X=X),
+    "Scaling.merge": _method(_scaling, "merge", other=_scaling()),
+    "Scaling.partial_fit": _method(_scaling, "partial_fit", X=X),
+    "Scaling.transform": _method(_scaling, "transform", X=X),
+    "StepClassifier.prepare": _estimator(StepClassifier, "prepare", X=X, y=Y),
+    "StepTransformer.prepare": _estimator(StepTransformer, "prepare", X=X, y=Y),
     "BitMatrix": _plain(BitMatrix, words=np.array(BITS.words), n_bits=70),
     "BitMatrix.from_array": _plain(BitMatrix.from_array, A=_RAW),
     "BitMatrix.from_packbits": _plain(
@@ -357,6 +387,7 @@ CALLS: dict[str, Callable[[Path], Call]] = {
         width=(Conv2D(2, 3), 24),
         weight_bits=4,
         activation="sign",
+        thresholds=0.1,
         readout="centroid",
         metric="cosine",
         n_neighbors=2,
@@ -420,6 +451,7 @@ CALLS: dict[str, Callable[[Path], Call]] = {
         width=(Conv2D(2, 3), 24),
         weight_bits=4,
         activation="sign",
+        thresholds=0.1,
         output="packed",
         input_range=(0.0, 255.0),
         input_shape=(5, 4, 1),
@@ -459,6 +491,7 @@ CALLS: dict[str, Callable[[Path], Call]] = {
         width=(Conv2D(2, 3), 16),
         weight_bits=4,
         activation="sign",
+        thresholds=0.1,
         seed=7,
         readout="majority",
         metric="euclidean",

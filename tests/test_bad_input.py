@@ -87,7 +87,8 @@ def real_numbers(good: Any, optional: bool) -> Iterator[Case]:
     yield "negative", -1.0, EITHER
     yield "huge", 1e300, EITHER
     yield "huge integer", 10**5000, ERROR
-    yield "float64", np.float64(good), SAME
+    if good is not None:
+        yield "float64", np.float64(good), SAME
     yield "int", 1, EITHER
 
 
@@ -369,6 +370,8 @@ def cases(kind: str, good: Any) -> Iterator[Case]:
         return several(good, choices("x", optional))
     if kind.startswith("{array-like"):
         return features(good)
+    if kind.startswith('"calibrated"'):
+        return real_numbers(good, optional)
     if kind.startswith(("{", "str")):
         return choices(good, optional)
     if kind.startswith("int"):

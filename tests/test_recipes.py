@@ -206,7 +206,7 @@ def test_bad_stages_scaling_and_thresholds_are_refused(digits):
         ({"stages": "table", "scaling": "minmax"}, ValueError, "scaling must be 'range'"),
         ({"stages": "table", "scaling": "channels"}, ValueError, "scaling must be 'range'"),
         ({"stages": "table", "thresholds": "drawn"}, ValueError, "thresholds must be 'calib"),
-        ({"stages": "table", "thresholds": -1}, ValueError, "bias must lie in"),
+        ({"stages": "table", "thresholds": -1}, ValueError, "thresholds must lie in"),
         ({"scaling": "features", "input_range": (0, 1)}, ValueError, "in place of input_range"),
         ({"stages": "images", "input_shape": (8,)}, ValueError, "input_shape must be"),
         ({"stages": "images", "input_shape": (8, 9)}, ValueError, "has 72 features"),

@@ -133,7 +133,9 @@ def test_sparse_stays_sparse_where_zeros_stay_zeros():
     np.testing.assert_array_equal(shifted.transform(matrix), shifted.transform(dense))
     bits = Scaling("binary", level=-0.5).transform(matrix)
     assert bits.to_array().all()
-    refuses(lambda: Scaling(trim=0.1).fit(matrix), ValueError, "trim is for dense features")
+    refuses(
+        lambda: Scaling(trim=0.1).fit(matrix), ValueError, "X must be dense where there is a trim"
+    )
 
 
 @pytest.mark.filterwarnings("ignore:.*units never change")

@@ -30,7 +30,7 @@ from randprop.model.scaling import AS_BYTES, FixedScaling, Scaling
 from randprop.network.activations import ACTIVATIONS
 from randprop.network.chain import chain
 from randprop.network.spec import Width
-from randprop.network.stages import Shape, Stage
+from randprop.network.stages import Stage
 from randprop.network.step_network import StepNetwork
 from randprop.readouts.base import Readout
 from randprop.readouts.registry import label_of, make_readout
@@ -203,9 +203,9 @@ def evaluate(
     seconds["baseline"] = perf_counter() - started
     started = perf_counter()
     found_shape = split.image_shape if split.sample_shape is None else split.sample_shape
-    shape: Shape | None
+    shape: Any
     if plain:
-        shape = tuple(input_shape) if input_shape is not None else split.image_shape
+        shape = input_shape if input_shape is not None else split.image_shape  # checked by it
     else:
         shape = shape_of(dims, found_shape, split.n_features, input_shape)
     prepared = prepare(
@@ -223,8 +223,8 @@ def evaluate(
     X_train: Any = split.X_train
     X_test: Any = split.X_test
     if not plain:
-        X_train = prepared.scaling.transform(split.table_train)
-        X_test = prepared.scaling.transform(split.table_test)
+        X_train = prepared.scaling.map_values(split.table_train)
+        X_test = prepared.scaling.map_values(split.table_test)
     scale = ACTIVATIONS[network.activation].scale
     found: dict[int, Evaluation] = {}
     propagating = 0.0

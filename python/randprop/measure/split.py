@@ -149,7 +149,7 @@ def _load(dataset: str | Sequence[ArrayLike], *, dims: int, check: bool) -> _Loa
         warn_outside("X_test", test.values, scaling, "X_train")
     if check:
         check_table(train.values, scaling)
-    X_train, X_test = (_dense(scaling.transform(table.values)) for table in (train, test))
+    X_train, X_test = (_dense(scaling.map_values(table.values)) for table in (train, test))
     tables = train.values, test.values
     arrays = Dataset(X_train, y_train, X_test, y_test)
     return _Loaded(ARRAYS, arrays, tables, scaling.input_range if not as_they_come else None, found)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from randprop._registry import Registry
-from randprop._validation import check_ints, check_number, told
+from randprop._validation import check_ints, told
 from randprop.features import is_sparse, sample_shape
 from randprop.model.model import Model
 from randprop.model.scaling import (
@@ -28,7 +28,7 @@ from randprop.model.scaling import (
 )
 from randprop.network.convolutions import Conv1D, Conv2D
 from randprop.network.spec import Width, check_stages, resolve_all
-from randprop.network.stages import MAX_WIDTH, Dense, Shape, Stage
+from randprop.network.stages import MAX_WIDTH, Dense, Shape, Stage, check_bias
 from randprop.network.step_network import StepNetwork
 from randprop.readouts.base import Readout
 from randprop.readouts.registry import make_readout
@@ -260,8 +260,7 @@ def check_thresholds(thresholds: Any) -> str | float | None:
         return thresholds
     if isinstance(thresholds, str):
         raise ValueError(f"thresholds must be 'calibrated', a bias or None, got {told(thresholds)}")
-    Dense(1, bias=thresholds)  # refuses what is none
-    return thresholds if isinstance(thresholds, int) else check_number("thresholds", thresholds)
+    return check_bias("thresholds", thresholds)
 
 
 def prepare(
@@ -309,7 +308,7 @@ def prepare(
     fixed = _fitted(plan.scaling, X)
     fixed.check_groups(n_features)
     if calibrated:
-        some = fixed.transform(evenly(X, _CALIBRATED_ON))
+        some = fixed.map_values(evenly(X, _CALIBRATED_ON))
         network = network.calibrate(some, n_threads=n_threads)
     decided = {
         "stages": stages if isinstance(stages, str) else None,

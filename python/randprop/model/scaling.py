@@ -42,11 +42,25 @@ class FixedScaling:
     gives_bits: ClassVar[bool]
     n_groups: int
 
-    def transform(self, X: Any) -> Any:
-        """Map features: an array to bytes or bits, a sparse matrix to one of bytes if it can be.
+    def transform(self, X: ArrayLike) -> Any:
+        """Map features to what a network reads.
 
-        X is an array or a CSR matrix of finite numbers, of shape (n_samples, n_features).
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            In any form that `to_bytes` takes.
+
+        Returns
+        -------
+        ndarray of uint8, or BitMatrix, of shape (n_samples, n_features)
+            Of a sparse matrix one of uint8, where zeros stay zeros.
         """
+        values = check_features("X", X, empty=True).values
+        self.check_groups(values.shape[1])
+        return self.map_values(values)
+
+    def map_values(self, X: Any) -> Any:
+        """Map features that are checked: an array or a CSR matrix of finite numbers."""
         raise NotImplementedError
 
     def keeps_zeros(self, n_features: int) -> bool:
@@ -93,7 +107,7 @@ class LinearScaling(FixedScaling):
 
     Parameters
     ----------
-    low, high : float or array-like of shape (n_groups,)
+    low, high : array-like of shape (n_groups,) or float
         Of each group of features: feature j belongs to group ``j mod n_groups``. (0, 255) leaves
         integers as they are.
     """
@@ -129,7 +143,7 @@ class LinearScaling(FixedScaling):
         """Whether integers of [0, 255] are left as they are."""
         return self.input_range == AS_THEY_COME
 
-    def transform(self, X: Any) -> Any:  # noqa: D102
+    def map_values(self, X: Any) -> Any:  # noqa: D102
         if is_sparse(X):
             return self._sparse(X)
         if X.dtype == np.uint8 and self.as_is:
@@ -214,7 +228,7 @@ class BinaryScaling(FixedScaling):
     def __init__(self, level: float) -> None:
         self.level = check_number("level", level)
 
-    def transform(self, X: Any) -> Features:  # noqa: D102
+    def map_values(self, X: Any) -> Features:  # noqa: D102
         parts = [self._bits(X[rows]) for rows in row_blocks(X, 2)]
         if not parts:
             return BitMatrix.from_array(np.zeros(X.shape, dtype=np.uint8))
@@ -267,7 +281,7 @@ class Scaling:
         so that a few wild ones do not move it: at most 1,023 of them.
     n_channels : int, optional
         Of ``"channels"``.
-    low, high : float or array-like of shape (n_ranges,), optional
+    low, high : array-like of shape (n_ranges,) or float, optional
         Ranges that are known; no data are needed.
     level : float, optional
         Of ``"binary"``, where it is known. Default: ``low + (high - low) / 4`` of the range of all
@@ -460,7 +474,7 @@ class Scaling:
         if self._n_features:
             check_width("X", values.shape, self._n_features, "the scaling")
         fixed.check_groups(values.shape[1])
-        return fixed.transform(values)
+        return fixed.map_values(values)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Scaling):
@@ -487,7 +501,9 @@ class Scaling:
 def _ends(X: Any, n_groups: int) -> tuple[Floats, Floats]:
     """Return the smallest and the largest values of each group, sorted, as many as are kept."""
     if is_sparse(X):
-        raise ValueError("trim is for dense features; of a sparse matrix most values are zeros")
+        raise ValueError(
+            "X must be dense where there is a trim: most values of a sparse matrix are zeros"
+        )
     least, most = np.zeros((0, n_groups)), np.zeros((0, n_groups))
     for rows in row_blocks(X, 64):
         block = X[rows].reshape(-1, n_groups)
@@ -547,7 +563,7 @@ def to_bytes(X: ArrayLike, input_range: tuple[float, float] | None = None) -> ND
     given = None if input_range is None else check_range("input_range", input_range)
     values = check_features("X", X).values
     fixed = Scaling("range").add(values).fixed_ if given is None else LinearScaling(*given)
-    mapped = fixed.transform(values)
+    mapped = fixed.map_values(values)
     return np.asarray(mapped.toarray() if is_sparse(mapped) else mapped)
 
 
@@ -567,10 +583,10 @@ def propagate_table(
     check_width("X", X.shape, network.n_features, "the network")
     small = X.dtype == np.uint8 if not is_sparse(X) else scaling.keeps_zeros(X.shape[1])
     if small:
-        whole: Features = network.propagate(scaling.transform(X), n_threads=n_threads)
+        whole: Features = network.propagate(scaling.map_values(X), n_threads=n_threads)
         return whole
     parts: list[Features] = [
-        network.propagate(scaling.transform(X[rows]), n_threads=n_threads)
+        network.propagate(scaling.map_values(X[rows]), n_threads=n_threads)
         for rows in row_blocks(X, 4)
     ]
     return stack(parts)

@@ -16,7 +16,7 @@ import randprop._core as _core
 from randprop._registry import Registry
 from randprop._validation import as_integers, check_choice, check_int, check_number
 
-__all__ = ["MAX_WIDTH", "STAGES", "WEIGHT_BITS", "Dense", "Shape", "Stage"]
+__all__ = ["MAX_WIDTH", "STAGES", "WEIGHT_BITS", "Dense", "Shape", "Stage", "check_bias"]
 
 MAX_WIDTH = 1 << 28
 MAX_FAN_IN = 65536
@@ -60,7 +60,7 @@ class Stage:
                 raise ValueError("a stage has fan_in or weight_bits, not both")
         if self.weight_bits is not None:
             self._set("weight_bits", check_choice("weight_bits", self.weight_bits, WEIGHT_BITS))
-        self._set("bias", _check_bias(self.bias))
+        self._set("bias", check_bias("bias", self.bias))
         if self.thresholds is not None:
             if self.bias != 0:
                 raise ValueError("a stage has thresholds or a bias, not both")
@@ -126,13 +126,13 @@ class Stage:
         }
 
 
-def _check_bias(bias: Any) -> float:
+def check_bias(name: str, bias: Any) -> float:
     """Return an int as it is, a number as a float: which it is decides what it means."""
     if isinstance(bias, (int, np.integer)) and not isinstance(bias, (bool, np.bool_)):
-        return check_int("bias", bias, 0, 2**31 - 1)
-    number = check_number("bias", bias)
+        return check_int(name, bias, 0, 2**31 - 1)
+    number = check_number(name, bias)
     if number < 0.0:
-        raise ValueError(f"bias must be at least 0, got {number}")
+        raise ValueError(f"{name} must be at least 0, got {number}")
     return number
 
 
