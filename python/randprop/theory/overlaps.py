@@ -72,7 +72,7 @@ def overlap_statistics(
 
     Parameters
     ----------
-    X_train, X_test : array-like of shape (n_samples, n_bits)
+    X_train, X_test : array-like of shape (n_samples, n_features)
         Bits, 0 and 1, as ``BitMatrix.to_array()`` gives them.
     y_train, y_test : array-like of shape (n_samples,)
         Labels; those of the test samples are among those of the training samples.
