@@ -99,6 +99,18 @@ def _draw_case(ax: Any, case: dict[str, Any], x: Any, color: str) -> None:
     ax.plot(x, case["predicted_accuracy"], color=color, linewidth=1)
 
 
+def _what_widths_have(wanted: list[dict[str, Any]]) -> list[str]:
+    entries = "; ".join(
+        f"{entry['accuracy']} at {entry['depth']} hidden layer{'s' if entry['depth'] > 1 else ''} "
+        f"takes {entry['width']} units, measured {entry['measured']['mean']:.3f}"
+        for entry in wanted
+    )
+    return [
+        "The width that a wanted depth needs, by the theory, and what networks of that width have: "
+        f"{entries}."
+    ] if wanted else []  # fmt: skip
+
+
 def _present(numbers: dict[str, Any]) -> Section:
     cases = numbers["cases"]
     halves, predicted_halves, at_half = [], [], []
@@ -142,17 +154,7 @@ def _present(numbers: dict[str, Any]) -> Section:
         ),
     ]
     wanted = numbers["wanted"]
-    if wanted:
-        answer.append(
-            "The width that a wanted depth needs, by the theory, and what networks of that width "
-            "have: "
-            + "; ".join(
-                f"{e['accuracy']} at {e['depth']} hidden layer{'s' if e['depth'] > 1 else ''} "
-                f"takes {e['width']} units, measured {e['measured']['mean']:.3f}"
-                for e in wanted
-            )
-            + "."
-        )
+    answer += _what_widths_have(wanted)
     rows = [
         [case["width"], case["accuracy"]["n_seeds"], half, predicted, product]
         for case, half, predicted, product in zip(
