@@ -139,8 +139,8 @@ def _patches_help(features: dict[str, Any]) -> list[str]:
     best = max(gains, key=lambda key: top(*key))
     few, every = (found[best[0]][weights][best[1]]["mean"] for weights in _WEIGHTS)
     return [
-        f"Counts, and readouts that know how features go together, at {size} features of binary "
-        "pixels; against as many units that look at the whole image: "
+        f"Counts, and readouts that know how features go together, at {int(size):,} features of "
+        "binary pixels; against as many units that look at the whole image: "
         + "; ".join(
             f"{readout} {top(_DENSE, readout):.3f}, "
             + ", ".join(f"{form} of patches {top(form, readout):.3f}" for form in _FORMS)
