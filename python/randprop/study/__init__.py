@@ -103,8 +103,8 @@ def run_study(
     only : iterable of str, optional
         Keys of `EXPERIMENTS`. Default: all but ``"datasets"``.
     full : bool, default=False
-        Also other data sets, 8,192 units, 30 layers, and all seeds up to 4,096 units: some 20
-        minutes.
+        Also other data sets, 8,192 units, 30 layers, and all seeds up to 4,096 units: up
+        to an hour.
     progress : bool, default=True
         Show bars where standard error is a terminal.
     n_threads : int, optional
