@@ -193,6 +193,11 @@ def test_overlaps_count_every_pair():
     assert np.mean(found.test[0] @ found.activities) == pytest.approx(X.mean(), abs=1e-6)
 
 
+@pytest.fixture(scope="module")
+def digit_cosines():
+    return theory.cosine_statistics(*datasets.load_digits(), max_pairs=40)
+
+
 def measured(stage, depth, seeds=5):
     """Mean accuracy by depth of class means of the digits, as bits."""
     X_train, y_train, X_test, y_test = digit_bits()
@@ -236,9 +241,8 @@ def test_activations_of_few_inputs_give_the_same_bits(digit_overlaps):
     assert sign.signal == pytest.approx(4 * step.signal)
 
 
-def test_width_for_is_the_inverse(digit_overlaps):
-    cosines = theory.cosine_statistics(*datasets.load_digits())
-    for statistics, fan_in in ((cosines, None), (digit_overlaps, 4)):
+def test_width_for_is_the_inverse(digit_overlaps, digit_cosines):
+    for statistics, fan_in in ((digit_cosines, None), (digit_overlaps, 4)):
         widths = [
             theory.width_for(depth, 0.6, statistics=statistics, fan_in=fan_in, n_draws=4)
             for depth in (0, 2, 4)
@@ -251,21 +255,21 @@ def test_width_for_is_the_inverse(digit_overlaps):
     # And the networks of that width have that accuracy.
     found = measured(randprop.Dense(widths[2], fan_in=4), 4, seeds=10)[4]
     assert found == pytest.approx(0.6, abs=0.03)
-    width = theory.width_for(2, 0.6, statistics=cosines)
+    width = theory.width_for(2, 0.6, statistics=digit_cosines)
     result = randprop.sweep([2], width=width, dataset="digits", seeds=10, progress=False)
     assert np.mean([row["accuracy"] for row in result.rows]) == pytest.approx(0.6, abs=0.03)
     with pytest.raises(ValueError, match="accuracy 0.95 is above what any width reaches at 4 hid"):
-        theory.width_for(4, 0.95, statistics=cosines)
+        theory.width_for(4, 0.95, statistics=digit_cosines)
 
 
-def test_bad_few_inputs(digit_overlaps):
+def test_bad_few_inputs(digit_overlaps, digit_cosines):
     X, y, T, t = digit_bits()
     with pytest.raises(ValueError, match="X_train must hold bits, 0 and 1, got 2"):
         theory.overlap_statistics(2 * X, y, T, t)
     with pytest.raises(ValueError, match="X_test has 32 bits, X_train has 64"):
         theory.overlap_statistics(X, y, T[:, :32], t)
     with pytest.raises(TypeError, match="with fan_in statistics must be OverlapStatistics"):
-        theory.predict(theory.cosine_statistics(*datasets.load_digits()), [0], 10, fan_in=2)
+        theory.predict(digit_cosines, [0], 10, fan_in=2)
     with pytest.raises(TypeError, match="without fan_in statistics must be CosineStatistics"):
         theory.width_for(1, 0.5, statistics=digit_overlaps)
     with pytest.raises(ValueError, match=r"fan_in must lie in \[1, 64\], got 65"):
