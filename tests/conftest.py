@@ -61,7 +61,7 @@ def known_answers() -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def known_numbers() -> dict[str, Any]:
-    """Numbers that a study of every experiment measured, with two seeds."""
+    """Numbers that a study of every experiment measured, with one or two seeds."""
     path = Path(__file__).parent / "data" / "study_numbers.json"
     return dict(json.loads(path.read_text()))
 

@@ -35,7 +35,7 @@ from randprop import (
 # What the library fills in and gives back, or warns with; nobody constructs them.
 RECORDS = {
     "Evaluation", "Evaluations", "RandpropDataWarning", "datasets.Dataset",
-    "theory.CosineStatistics", "theory.Prediction",
+    "theory.CosineStatistics", "theory.OverlapStatistics", "theory.Prediction",
 }  # fmt: skip
 # What the package's own parts say to each other about readouts and stages.
 PLUMBING = {
@@ -151,6 +151,10 @@ def _model() -> Model:
 
 def _statistics() -> Any:
     return theory.cosine_statistics(X, Y, X, Y)
+
+
+def _overlaps() -> Any:
+    return theory.overlap_statistics(X > 99, Y, X > 99, Y)
 
 
 def _saved(folder: Path) -> Path:
@@ -625,6 +629,17 @@ CALLS: dict[str, Callable[[Path], Call]] = {
         theory.cosine_statistics, X_train=X, y_train=Y, X_test=X[:6], y_test=Y[:6], max_pairs=50
     ),
     "theory.depth_scale": _plain(theory.depth_scale, activation="sign"),
+    "theory.few_input_activity": _plain(
+        theory.few_input_activity, a=np.array([0.4, 0.5]), fan_in=3, bias=1
+    ),
+    "theory.few_input_kernel": _plain(
+        theory.few_input_kernel,
+        a=np.array([0.4, 0.5]),
+        b=np.array([0.5, 0.6]),
+        c=np.array([0.2, 0.3]),
+        fan_in=3,
+        bias=1,
+    ),
     "theory.fixed_point": _plain(theory.fixed_point, activation="sign"),
     "theory.half_depth": _plain(
         theory.half_depth, layers=[0, 2, 4], accuracy=[0.9, 0.6, 0.2], level=0.4
@@ -634,17 +649,34 @@ CALLS: dict[str, Callable[[Path], Call]] = {
     ),
     "theory.kernel": _plain(theory.kernel, c=np.array([0.2, 0.9]), activation="sign"),
     "theory.noise_overlap": _plain(theory.noise_overlap, m=0.3, activation="sign"),
+    "theory.overlap_statistics": _plain(
+        theory.overlap_statistics, X_train=X > 99, y_train=Y, X_test=X > 99, y_test=Y, max_pairs=5
+    ),
     "theory.predict": lambda folder: Call(
         theory.predict,
         {
-            "statistics": _statistics(),
+            "statistics": _overlaps(),
             "layers": [0, 1],
             "width": 30,
             "activation": "sign",
+            "fan_in": 2,
+            "bias": 1,
             "n_draws": 2,
         },
     ),
     "theory.slope": _plain(theory.slope, c=np.array([0.2, 0.9]), activation="sign"),
+    "theory.width_for": lambda folder: Call(
+        theory.width_for,
+        {
+            "depth": 1,
+            "accuracy": 0.2,
+            "statistics": _overlaps(),
+            "activation": "sign",
+            "fan_in": 2,
+            "bias": 1,
+            "n_draws": 2,
+        },
+    ),
 }
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import hashlib
 import http.server
+import importlib.util
 import io
 import os
 import re
@@ -317,6 +319,49 @@ def test_cifar_archive() -> None:
     assert X_test[0, 0] == 5
     assert len(y_train) == 50_000
     assert y_test.max() == 9
+
+
+def test_unpacked_cifar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The batches of the archive, where a user unpacked it: their sums are checked too."""
+    names = (*cifar._TRAIN, cifar._TEST)
+    batches = {name: bytes([i]) * 3073 for i, name in enumerate(names)}
+    (tmp_path / "cifar10" / "cifar-10-batches-bin").mkdir(parents=True)
+    for name, content in batches.items():
+        (tmp_path / "cifar10" / name).write_bytes(content)
+    with pytest.raises(ValueError, match=r"data_batch_1\.bin: SHA-256 is .* expected cee91"):
+        datasets.load_cifar10(tmp_path)
+    sums = {name: hashlib.sha256(content).hexdigest() for name, content in batches.items()}
+    source = dataclasses.replace(sources.SOURCES["cifar10"], mirrors=[], content_sha256=sums)
+    monkeypatch.setitem(sources.SOURCES, "cifar10", source)
+    X_train, y_train, X_test, y_test = datasets.load_cifar10(tmp_path)
+    assert y_train.tolist() == X_train[:, 0].tolist() == [0, 1, 2, 3, 4]
+    assert (X_test.shape, y_test.tolist()) == ((1, 3072), [5])
+    (tmp_path / "cifar10" / names[3]).unlink()
+    with pytest.raises(OSError, match=r"cifar-10-binary\.tar\.gz of cifar10 is not at"):
+        datasets.load_cifar10(tmp_path)
+
+
+def test_packed_cifar(tmp_path: Path) -> None:
+    """A batch of one image a row becomes records of a label and three planes."""
+    pytest.importorskip("PIL")
+    tool = Path(__file__).parent.parent / "tools" / "pack_cifar10.py"
+    spec = importlib.util.spec_from_file_location("pack_cifar10", tool)
+    assert spec is not None
+    assert spec.loader is not None
+    pack = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(pack)
+    images = np.arange(2 * 3 * 32 * 32).astype(np.uint8).reshape(2, 3, 32, 32)
+    X, y = cifar.parse_batch(pack.records(images, np.array([7, 2])), "b")
+    np.testing.assert_array_equal(X, images.reshape(2, -1))
+    assert y.tolist() == [7, 2]
+    with pytest.raises(SystemExit, match="train: .*expected 1 of each of 10"):
+        pack.check_counts("train", np.array([0, 0, *range(2, 10)]), 1)
+    png = io.BytesIO()
+    import PIL.Image
+
+    PIL.Image.fromarray(np.zeros((2, 1024, 3), dtype=np.uint8)).save(png, "png")
+    with pytest.raises(SystemExit, match=r"test_batch: \(1024, 2\) pixels of RGB"):
+        pack.pixels(png.getvalue(), "test_batch")
 
 
 def test_damaged_cifar() -> None:

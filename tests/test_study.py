@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 
 import numpy as np
 import pytest
 
+import randprop
 from randprop import study
-from randprop.study import EXPERIMENTS, cause, theory, variance, width
+from randprop.study import EXPERIMENTS, cause, features, few_inputs, theory, variance, width
+from randprop.study import datasets as study_datasets
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +30,8 @@ QUICK = ["accuracy", "variance", "datasets"]
 @pytest.mark.parametrize("only", [QUICK, pytest.param(list(EXPERIMENTS), marks=pytest.mark.slow)])
 def test_experiments_measure_present_and_draw(small_mnist, tmp_path, monkeypatch, only):
     monkeypatch.setattr(width, "_WIDTHS", (256, 512, 1024))
+    monkeypatch.setattr(few_inputs, "_CASES", few_inputs._CASES[:2])
+    monkeypatch.setattr(study_datasets, "_WIDTHS", (64, 256))
     monkeypatch.setattr(theory, "_CASES", theory._CASES[:2] + theory._CASES[-1:])
     told = []
     page = study.run_study(tmp_path / "report", seeds=2, only=only, progress=False, say=told.append)
@@ -59,7 +64,7 @@ def test_answers_are_those_of_the_numbers(numbers):
     for key, values in numbers.items():
         text = answer(key, values)
         assert len(text) > 80
-        assert "nan" not in text
+        assert not re.search(r"\bnan\b", text)
 
 
 def changed(values, path, value):
@@ -239,3 +244,109 @@ def test_bad_arguments(tmp_path):
     with pytest.raises(ValueError, match="seeds must lie in"):
         study.run_study(tmp_path / "r", seeds=0)
     assert not (tmp_path / "r").exists()
+
+
+def test_convolution_answer_of_features(numbers):
+    values = numbers["convolution"]
+    text = answer("convolution", values)
+    assert "holds for single bits and for class means, and for no more" in text
+    assert "few inputs help." in text
+    found = values["features"]["1024"]
+    same = copy.deepcopy(values)
+    same["features"]["1024"] = dict.fromkeys(found, found["no patches"])
+    assert "Looking at patches helps nowhere." in answer("convolution", same)
+    bits = copy.deepcopy(values)
+    bits["features"]["1024"]["bits"] = found["counts"]
+    text = answer("convolution", bits)
+    assert "Looking at patches helps bits read by discriminant, bits read by ridge, counts" in text
+    few = changed(
+        values,
+        ["features", "1024", "counts", "all inputs", "discriminant"],
+        {**found["counts"]["4 inputs"]["discriminant"], "mean": 0.995},
+    )
+    assert "few inputs cost something" in answer("convolution", few)
+
+
+def test_useful_answer(numbers):
+    values = numbers["useful"]
+    text = answer("useful", values)
+    assert "with 1,024 features" in text
+    assert "no weight is trained" in text
+    assert "Most depends on the first of these, class means: to a readout that" in text
+    useless = copy.deepcopy(values)
+    for entry in useless["steps"]:
+        entry["mean"] = 0.8
+    assert "do not make the network useful" in answer("useful", useless)
+    input_counts = changed(values, ["back", 4, "mean"], 0.2)
+    assert "Most depends on the first of these, 8-bit pixels." in answer("useful", input_counts)
+    rising = copy.deepcopy(values)
+    for i, entry in enumerate(rising["steps"]):
+        entry["mean"] = 0.8 + 0.01 * i
+    assert "none is a loss" in answer("useful", rising)
+
+
+def test_few_inputs_answer(numbers):
+    values = numbers["few_inputs"]
+    text = answer("few_inputs", values)
+    assert "few inputs keep what all inputs lose, most of all 2 inputs" in text
+    assert "falls like 1 / l" in text
+    assert "there is no such theory of them" in text
+    flat_case = copy.deepcopy(values)
+    for case in flat_case["cases"]:
+        case["accuracy"] = flat(case["accuracy"], 0.1)
+        case["predicted_accuracy"] = [0.1] * 11
+    text = answer("few_inputs", flat_case)
+    assert "few inputs keep no more than all of them" in text
+    assert "everywhere" in text
+    wrong = changed(values, ["cases", 1, "predicted_accuracy"], [0.0] * 11)
+    assert "but for 2 inputs, 784 units" in answer("few_inputs", wrong)
+    wide = copy.deepcopy(values)
+    wide["wanted"]["widths"][0]["measured"] = None
+    assert "all inputs" in answer("few_inputs", wide)
+    assert ", not measured" in answer("few_inputs", wide)
+
+
+def test_width_answer_of_wanted_widths(numbers):
+    values = numbers["width"]
+    entry = values["wanted"][0]
+    assert f"takes {entry['width']} units, measured" in answer("width", values)
+    assert "takes" not in answer("width", {**values, "wanted": []})
+
+
+def test_datasets_answer_of_networks(numbers):
+    values = numbers["datasets"]
+    text = answer("datasets", values)
+    assert "CIFAR-10, useful networks: 1,024 counts" in text
+    assert "counts of patches find what neither has" in text
+    worse = copy.deepcopy(values)
+    worse["networks"]["cifar10"]["raw pixels"]["ridge"]["mean"] = 0.9
+    assert "counts of patches find little more" in answer("datasets", worse)
+    assert "Not measured" not in answer("datasets", {**values, "missing": {}})
+    assert "Not measured, since the files are not there: KMNIST." in answer(
+        "datasets", {**values, "missing": {"kmnist": "why"}}
+    )
+
+
+def test_channels_stand_last():
+    planes = np.arange(2 * 3 * 32 * 32).astype(np.uint8).reshape(2, 3072)
+    found = study_datasets.channels_last(planes).reshape(2, 32, 32, 3)
+    for channel in range(3):
+        np.testing.assert_array_equal(
+            found[..., channel].reshape(2, -1), planes[:, 1024 * channel :][:, :1024]
+        )
+
+
+def test_majority_is_of_each_window():
+    rng = np.random.default_rng(0)
+    bits = rng.integers(0, 2, (3, 8 * 9)).astype(np.uint8)
+    stage = randprop.Conv2D(4, 3, padding=1, fan_in=4, pool=(3, 2))
+    network = randprop.StepNetwork(72, stages=[stage], input_shape=(8, 9, 1), seed=5)
+    X = randprop.BitMatrix.from_array(bits)
+    found = features.majority(network.propagate(X), network).to_array().reshape(3, 3, 2, 4)
+    whole = randprop.Conv2D(4, 3, padding=1, fan_in=4)
+    maps = randprop.StepNetwork(72, stages=[whole], input_shape=(8, 9, 1), seed=5).propagate(X)
+    maps = maps.to_array().reshape(3, 8, 9, 4)
+    for y, rows in enumerate((slice(0, 2), slice(2, 5), slice(5, 8))):
+        for x, columns in enumerate((slice(0, 4), slice(4, 9))):
+            window = maps[:, rows, columns].mean(axis=(1, 2))
+            np.testing.assert_array_equal(found[:, y, x], window > 0.5)

@@ -7,6 +7,7 @@ import pytest
 
 import randprop
 from randprop import datasets, theory
+from randprop.theory.few_inputs import Layer
 
 
 @pytest.mark.parametrize("activation", ["step", "sign"])
@@ -121,6 +122,164 @@ def test_half_depth():
     assert theory.half_depth([0, 1, 2], [0.8, 0.6, 0.2]) == 1.25
     assert np.isnan(theory.half_depth([0, 1], [0.4, 0.2]))
     assert np.isnan(theory.half_depth([0, 1], [0.9, 0.8]))
+
+
+@pytest.mark.parametrize("fan_in", [1, 2, 3, 4, 7])
+@pytest.mark.parametrize("bias", [0, 1, 9])
+@pytest.mark.parametrize("activation", ["step", "sign"])
+def test_few_inputs_equal_draws(fan_in, bias, activation):
+    rng = np.random.default_rng(0)
+    cells = np.array([0.25, 0.15, 0.2, 0.4])  # both, the first, the second, neither
+    drawn = rng.choice(4, p=cells, size=(200_000, fan_in))
+    signs = np.where(np.arange(fan_in) < (fan_in + 1) // 2, 1, -1)
+    t = rng.integers(-bias, bias + 1, len(drawn))
+    inputs = np.stack([drawn <= 1, (drawn == 0) | (drawn == 2)])
+    levels = 2 * inputs - 1 if activation == "sign" else inputs
+    bits = levels @ signs > t
+    layer = Layer(fan_in, bias, activation=activation)
+    a, b, c = np.array(0.4), np.array(0.45), np.array(0.25)
+    assert layer.kernel(a, b, c) == pytest.approx(np.mean(bits[0] & bits[1]), abs=0.006)
+    assert layer.activity(a) == pytest.approx(np.mean(bits[0]), abs=0.006)
+    assert layer.kernel(a, a, a) == pytest.approx(float(layer.activity(a)), abs=1e-12)
+    if activation == "step":
+        found = theory.few_input_kernel(0.4, 0.45, [0.25], fan_in, bias=bias)
+        np.testing.assert_allclose(found, layer.kernel(a, b, c))
+
+
+def test_two_inputs_have_a_power_law():
+    c = np.linspace(0.0, 0.3, 7)
+    np.testing.assert_allclose(
+        theory.few_input_kernel(0.3, 0.5, c, 2), c * (1 - 0.3 - 0.5 + c), atol=1e-15
+    )
+    activity = 0.4
+    for _ in range(1000):
+        activity = float(theory.few_input_activity(activity, 2))
+    assert 1000 * activity == pytest.approx(1.0, abs=0.02)
+    four = 0.4
+    for _ in range(200):
+        four = float(theory.few_input_activity(four, 4))
+    assert four == pytest.approx(0.2819, abs=1e-4)
+    assert Layer(4).slope(four, four**2) == pytest.approx(0.665, abs=1e-3)
+    assert Layer(2).slope(activity, activity**2) > 0.998
+
+
+def digit_bits():
+    X_train, y_train, X_test, y_test = datasets.load_digits()
+    return (X_train > 7).astype(np.uint8), y_train, (X_test > 7).astype(np.uint8), y_test
+
+
+@pytest.fixture(scope="module")
+def digit_overlaps():
+    return theory.overlap_statistics(*digit_bits())
+
+
+def test_overlaps_count_every_pair():
+    rng = np.random.default_rng(3)
+    X = (rng.random((60, 40)) < rng.random((60, 1))).astype(np.uint8)
+    T = (rng.random((7, 40)) < 0.5).astype(np.uint8)
+    y = np.repeat([3, 5, 9], 20)
+    found = theory.overlap_statistics(X, y, T, [3] * 7, max_pairs=20)
+    np.testing.assert_allclose(found.train.sum(axis=2), 1.0, rtol=1e-6)
+    np.testing.assert_allclose(found.test.sum(axis=2), 1.0, rtol=1e-6)
+    np.testing.assert_allclose(found.train_activities, X.mean(axis=1))
+    shared = X.astype(int) @ X.T / 40
+    inner = shared.reshape(60, 3, 20).sum(axis=2)
+    own = np.repeat(np.eye(3), 20, axis=0) > 0
+    inner[own] -= np.diag(shared)
+    inner /= np.where(own, 19, 20)
+    np.testing.assert_allclose(found.train @ found.overlaps, inner, atol=1e-6)
+    near = (T.astype(int) @ X.T / 40).reshape(7, 3, 20).mean(axis=2)
+    np.testing.assert_allclose(found.test @ found.overlaps, near, atol=1e-6)
+    assert np.mean(found.test[0] @ found.activities) == pytest.approx(X.mean(), abs=1e-6)
+
+
+@pytest.fixture(scope="module")
+def digit_cosines():
+    return theory.cosine_statistics(*datasets.load_digits(), max_pairs=40)
+
+
+def measured(stage, depth, seeds=5):
+    """Mean accuracy by depth of class means of the digits, as bits."""
+    X_train, y_train, X_test, y_test = digit_bits()
+    X_train, X_test = map(randprop.BitMatrix.from_array, (X_train, X_test))
+    runs = []
+    for seed in range(seeds):
+        network = randprop.StepNetwork(64, stages=[stage] * (depth + 1), seed=seed)
+        chains = zip(network.propagate_all(X_train), network.propagate_all(X_test), strict=True)
+        runs.append(
+            [np.mean(randprop.Centroids().fit(a, y_train).predict(b) == y_test) for a, b in chains]
+        )
+    return np.mean(runs, axis=0)
+
+
+@pytest.mark.parametrize(("fan_in", "bias"), [(2, 0), (3, 0), (4, 0), (4, 1)])
+def test_predicts_few_inputs(digit_overlaps, fan_in, bias):
+    depths = [0, 2, 4, 6]
+    predicted = theory.predict(digit_overlaps, depths, 400, fan_in=fan_in, bias=bias)
+    accuracy = measured(randprop.Dense(400, fan_in=fan_in, bias=bias), 6)[depths]
+    np.testing.assert_allclose(predicted.accuracy, accuracy, atol=0.045)
+    assert accuracy[0] > accuracy[-1] + 0.05
+    assert predicted.accuracy_infinite[-1] > predicted.accuracy[-1] + 0.05
+
+
+def test_activations_of_few_inputs_give_the_same_bits(digit_overlaps):
+    X = randprop.BitMatrix.from_array(digit_bits()[0])
+    for fan_in in (2, 3):
+        networks = [
+            randprop.StepNetwork(
+                64, stages=[randprop.Dense(100, fan_in=fan_in)] * 3, activation=activation
+            )
+            for activation in ("step", "sign")
+        ]
+        words = [network.propagate(X).words for network in networks]
+        np.testing.assert_array_equal(words[0], words[1])
+    step, sign = (
+        theory.predict(digit_overlaps, [2], 100, fan_in=3, activation=activation)
+        for activation in ("step", "sign")
+    )
+    assert step.accuracy == sign.accuracy
+    assert sign.signal == pytest.approx(4 * step.signal)
+
+
+def test_width_for_is_the_inverse(digit_overlaps, digit_cosines):
+    for statistics, fan_in in ((digit_cosines, None), (digit_overlaps, 4)):
+        widths = [
+            theory.width_for(depth, 0.6, statistics=statistics, fan_in=fan_in, n_draws=4)
+            for depth in (0, 2, 4)
+        ]
+        assert widths == sorted(widths)
+        assert len(set(widths)) == 3
+        for width, enough in ((widths[1], True), (widths[1] - 1, False)):
+            predicted = theory.predict(statistics, [2], width, fan_in=fan_in, n_draws=4)
+            assert (predicted.accuracy[0] >= 0.6) == enough
+    # And the networks of that width have that accuracy.
+    found = measured(randprop.Dense(widths[2], fan_in=4), 4, seeds=10)[4]
+    assert found == pytest.approx(0.6, abs=0.03)
+    width = theory.width_for(2, 0.6, statistics=digit_cosines)
+    result = randprop.sweep([2], width=width, dataset="digits", seeds=10, progress=False)
+    assert np.mean([row["accuracy"] for row in result.rows]) == pytest.approx(0.6, abs=0.03)
+    with pytest.raises(ValueError, match="accuracy 0.95 is above what any width reaches at 4 hid"):
+        theory.width_for(4, 0.95, statistics=digit_cosines)
+
+
+def test_bad_few_inputs(digit_overlaps, digit_cosines):
+    X, y, T, t = digit_bits()
+    with pytest.raises(ValueError, match="X_train must hold bits, 0 and 1, got 2"):
+        theory.overlap_statistics(2 * X, y, T, t)
+    with pytest.raises(ValueError, match="X_test has 32 bits, X_train has 64"):
+        theory.overlap_statistics(X, y, T[:, :32], t)
+    with pytest.raises(TypeError, match="with fan_in statistics must be OverlapStatistics"):
+        theory.predict(digit_cosines, [0], 10, fan_in=2)
+    with pytest.raises(TypeError, match="without fan_in statistics must be CosineStatistics"):
+        theory.width_for(1, 0.5, statistics=digit_overlaps)
+    with pytest.raises(ValueError, match=r"fan_in must lie in \[1, 64\], got 65"):
+        theory.few_input_activity(0.5, 65)
+    with pytest.raises(ValueError, match="c must be an overlap"):
+        theory.few_input_kernel(0.5, 0.5, 0.6, 2)
+    with pytest.raises(ValueError, match=r"a must lie in \[0, 1\]"):
+        theory.few_input_activity(1.5, 2)
+    with pytest.raises(ValueError, match=r"accuracy must lie in \(0, 1\), got 1.0"):
+        theory.width_for(1, 1, statistics=digit_overlaps, fan_in=2)
 
 
 def test_bad_input():

@@ -153,9 +153,7 @@ def _fill_study(verb: argparse.ArgumentParser) -> None:
         "--only", type=_names, help=f"{', '.join(EXPERIMENTS)} (default: all but {left_out})"
     )
     verb.add_argument(
-        "--full",
-        action="store_true",
-        help="also other data, 8,192 units, 30 layers: some 20 minutes",
+        "--full", action="store_true", help="also other data, 8,192 units, 30 layers: up to an hour"
     )
     verb.add_argument("--threads", type=int, help=_THREADS)
     verb.add_argument("--no-progress", action="store_true")

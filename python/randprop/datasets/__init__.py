@@ -106,8 +106,9 @@ def load_kmnist(data_home: str | PathLike[str] | None = None) -> Dataset:
 def load_cifar10(data_home: str | PathLike[str] | None = None) -> Dataset:
     """Load CIFAR-10, 50,000 and 10,000 colour images of 32 x 32 pixels.
 
-    Looked for in `data_home` (``cifar10/cifar-10-binary.tar.gz``), then downloaded. By Alex
-    Krizhevsky (2009), "Learning multiple layers of features from tiny images".
+    Looked for in `data_home` (``cifar10/cifar-10-binary.tar.gz``, or unpacked there:
+    ``cifar10/cifar-10-batches-bin``), then downloaded. By Alex Krizhevsky (2009), "Learning
+    multiple layers of features from tiny images".
 
     Parameters
     ----------
@@ -120,6 +121,14 @@ def load_cifar10(data_home: str | PathLike[str] | None = None) -> Dataset:
         3,072 features (channel, y, x: the order of the files), labels 0 to 9.
     """
     source = sources.SOURCES["cifar10"]
+    if not fetch.in_data_home(source, data_home):
+        folder = fetch.data_home_path(data_home) / source.name
+        if all(isfile(folder / batch) for batch in source.content_sha256):
+            batches = {
+                batch: fetch.read_checked(folder / batch, sha256)
+                for batch, sha256 in source.content_sha256.items()
+            }
+            return Dataset(*cifar.joined(batches, str(folder)))
     path = fetch.locate(source, "cifar-10-binary.tar.gz", data_home)
     data = fetch.read_checked(path, source.sha256["cifar-10-binary.tar.gz"])
     return Dataset(*cifar.read_archive(data, str(path)))

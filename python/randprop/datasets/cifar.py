@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from randprop.datasets.inflate import Inflated
 
-__all__ = ["parse_batch", "read_archive"]
+__all__ = ["joined", "parse_batch", "read_archive"]
 
 _FEATURES = 3 * 32 * 32
 _RECORD = 1 + _FEATURES
@@ -46,7 +46,13 @@ def read_archive(
 
     Raises ValueError where a batch is missing or not of 10,000 records.
     """
-    contents = _unpack(data, name)
+    return joined(_unpack(data, name), name)
+
+
+def joined(
+    contents: dict[str, bytes], name: str
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
+    """Return X_train, y_train, X_test, y_test of batches by their names, and leave none there."""
     batches = {
         batch: parse_batch(contents.pop(batch), f"{name}: {batch}") for batch in list(contents)
     }

@@ -1,7 +1,8 @@
 """Where the data sets come from and what their files must be: sources.json.
 
 The sums of MNIST are those of the files in this package, made by tools/pack_mnist.py from the raw
-files, whose MD5 sums it checks: they pin those.
+files, whose MD5 sums it checks: they pin those. Those of the batches of CIFAR-10 are of the files
+in the published archive, which tools/pack_cifar10.py makes too.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ class Source:
     mirrors: list[str]  # base addresses, tried in turn
     sha256: dict[str, str]  # of each file as published
     system_folder: str | None = None  # where a system package puts the files
-    # Of what each file holds decompressed: a system package may have compressed it anew.
+    # Of what the files hold: a system package may have compressed them anew, a user unpacked them.
     content_sha256: dict[str, str] = field(default_factory=dict)
 
 

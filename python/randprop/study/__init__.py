@@ -22,9 +22,11 @@ from randprop.study.beyond import EXPERIMENT as BEYOND
 from randprop.study.cause import EXPERIMENT as CAUSE
 from randprop.study.convolution import EXPERIMENT as CONVOLUTION
 from randprop.study.datasets import EXPERIMENT as DATASETS
+from randprop.study.few_inputs import EXPERIMENT as FEW_INPUTS
 from randprop.study.parts import Context, Experiment, Figure, Section, Table
 from randprop.study.readouts import EXPERIMENT as READOUTS
 from randprop.study.theory import EXPERIMENT as THEORY
+from randprop.study.useful import EXPERIMENT as USEFUL
 from randprop.study.variance import EXPERIMENT as VARIANCE
 from randprop.study.weights import EXPERIMENT as WEIGHTS
 from randprop.study.width import EXPERIMENT as WIDTH
@@ -37,7 +39,7 @@ __all__ = [
 EXPERIMENTS: Registry[Experiment] = Registry()
 for _experiment in (
     ACCURACY, VARIANCE, BEYOND, WEIGHTS, ACTIVATIONS, CONVOLUTION, DATASETS,
-    CAUSE, THEORY, WIDTH, READOUTS,
+    CAUSE, THEORY, WIDTH, FEW_INPUTS, READOUTS, USEFUL,
 ):  # fmt: skip
     EXPERIMENTS.add(_experiment.key, _experiment)
 # Run where nothing else is asked for; the others take minutes more.
@@ -101,8 +103,8 @@ def run_study(
     only : iterable of str, optional
         Keys of `EXPERIMENTS`. Default: all but ``"datasets"``.
     full : bool, default=False
-        Also other data sets, 8,192 units, 30 layers, and all seeds up to 4,096 units: some 20
-        minutes.
+        Also other data sets, 8,192 units, 30 layers, and all seeds up to 4,096 units: up
+        to an hour.
     progress : bool, default=True
         Show bars where standard error is a terminal.
     n_threads : int, optional

@@ -164,9 +164,10 @@ def _html_figure(figure: Figure, svg: str) -> str:
 
 
 def _lead(sections: dict[str, Section]) -> list[str]:
-    """Return what stands at the top: why accuracy falls, and what the width does."""
+    """Return what stands at the top: why accuracy falls, what the width does, and what helps."""
     theory = sections["theory"].answer[:2] if "theory" in sections else []
-    return theory + sections[_TOP[0][0]].answer
+    useful = sections["useful"].answer[:1] if "useful" in sections else []
+    return theory + sections[_TOP[0][0]].answer + useful
 
 
 def _page(

@@ -11,12 +11,13 @@ import randprop.study.drawing as drawing
 from randprop.study.accuracy import DEPTHS
 from randprop.study.parts import Context, Experiment, Figure, Section, Table, by_depth, curve
 from randprop.study.theory import FEW, cosines_of, seeds_of
-from randprop.theory import fixed_point, half_depth, predict, slope
+from randprop.theory import CosineStatistics, fixed_point, half_depth, predict, slope, width_for
 
 __all__ = ["EXPERIMENT"]
 
 _WIDTHS = (64, 128, 256, 512, 1024, 2048, 4096)
 _WIDTHS_FULL = (*_WIDTHS, 8192)
+_WANTED = ((1, 0.8), (2, 0.75), (3, 0.7), (5, 0.6))  # a depth, and an accuracy there
 
 
 def _measure(context: Context) -> dict[str, Any]:
@@ -43,7 +44,22 @@ def _measure(context: Context) -> dict[str, Any]:
                 "signal": predicted.signal.tolist(),
             }
         )
-    return {"cases": cases}
+    return {"cases": cases, "wanted": _wanted(context, statistics)}
+
+
+def _wanted(context: Context, statistics: CosineStatistics) -> list[dict[str, Any]]:
+    """Ask the theory for the width that a depth needs, and measure networks of that width."""
+    found = []
+    for depth, accuracy in _WANTED:
+        try:
+            width = width_for(depth, accuracy, statistics=statistics)
+        except ValueError:
+            continue  # no width has that accuracy
+        seeds = seeds_of(context, FEW)
+        measured = curve(context.sweep(layers=depth, width=width, weight_bits=1, seeds=seeds))
+        entry = {"mean": measured["mean"][0], "ci95": measured["ci95"][0]}
+        found.append({"depth": depth, "accuracy": accuracy, "width": width, "measured": entry})
+    return found
 
 
 def _draw_collapse(cases: list[dict[str, Any]], figure: Any) -> None:
@@ -81,6 +97,18 @@ def _draw_depth(cases: list[dict[str, Any]], figure: Any) -> None:
 def _draw_case(ax: Any, case: dict[str, Any], x: Any, color: str) -> None:
     drawing.points(ax, x, case["accuracy"], color=color, label=f"{case['width']} units")
     ax.plot(x, case["predicted_accuracy"], color=color, linewidth=1)
+
+
+def _what_widths_have(wanted: list[dict[str, Any]]) -> list[str]:
+    entries = "; ".join(
+        f"{entry['accuracy']} at {entry['depth']} hidden layer{'s' if entry['depth'] > 1 else ''} "
+        f"takes {entry['width']} units, measured {entry['measured']['mean']:.3f}"
+        for entry in wanted
+    )
+    return [
+        "The width that a wanted depth needs, by the theory, and what networks of that width have: "
+        f"{entries}."
+    ] if wanted else []  # fmt: skip
 
 
 def _present(numbers: dict[str, Any]) -> Section:
@@ -125,6 +153,8 @@ def _present(numbers: dict[str, Any]) -> Section:
             else ", too wide a range for one curve: the curves do not collapse."
         ),
     ]
+    wanted = numbers["wanted"]
+    answer += _what_widths_have(wanted)
     rows = [
         [case["width"], case["accuracy"]["n_seeds"], half, predicted, product]
         for case, half, predicted, product in zip(
@@ -144,6 +174,10 @@ def _present(numbers: dict[str, Any]) -> Section:
                 partial(_draw_depth, cases))],
         [Table("half_depth", "Depth at accuracy 0.5",
                ("width", "seeds", "measured", "predicted", "width x signal there"), rows),
+         Table("width_for", "The width for an accuracy at a depth, by the theory, and measured",
+               ("hidden layers", "wanted accuracy", "width", "measured", "ci95"),
+               [[e["depth"], e["accuracy"], e["width"], e["measured"]["mean"],
+                 e["measured"]["ci95"]] for e in wanted]),
          by_depth("width_depth", "Mean accuracy by depth and width",
                   cases[0]["accuracy"]["layers"], means)],
     )  # fmt: skip

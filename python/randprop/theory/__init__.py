@@ -40,6 +40,33 @@ from :math:`C_0 = 0`, and the label of :math:`x` is the class :math:`a` with the
 Assumed: noise of different test samples is independent and Gaussian, and the kernel map holds for
 means over pairs at finite width. Nothing is fitted. Needs NumPy and SciPy alone.
 
+**Few inputs.** A unit with :math:`f` inputs, :math:`\lceil f/2 \rceil` of weight +1 and the others
+of -1, has no Gaussian sum: its :math:`z` is a small integer, and the ties :math:`z = 0` count. What
+it does to two inputs follows from three numbers, their activities :math:`a, b` (shares of set bits)
+and their overlap :math:`c` (the share that both have set): each of its inputs is set for both with
+probability :math:`c`, for the first alone with :math:`a - c`, and so on, independently, so that the
+overlap behind it is a polynomial, summed exactly by `few_input_kernel`, for thresholds drawn from a
+range of integers too. For :math:`f = 2` it is :math:`c\,(1 - a - b + c)`, and the activity
+:math:`a\,(1-a)`. The latter has no fixed point but 0, which it approaches as :math:`1/l`; the slope
+of the former approaches 1: differences between classes shrink as a power of the depth. Every
+:math:`f` above 2 has a fixed point, as dense weights have, and a slope below 1 there, 0.75 for 3
+inputs, 0.67 for 4 and :math:`2/\pi` for many, so that they shrink by a factor a layer. For
+thresholds 0 the two activations give the same bits, for a sum of signs is twice that of bits, less
+1 where :math:`f` is odd.
+
+At finite width the formula for :math:`C_l` stays, with overlaps for inner products, the mean
+activity for the 1 of :math:`1 - m_l`, and :math:`\rho` taken over units whose inputs have their own
+rates: the share of samples that set a feature is taken to be Beta distributed over the features,
+of the mean and mean square that activity and overlap are, and classes to differ in a feature in
+proportion to its variance :math:`p(1-p)`. That is the one assumption more.
+
+Not to be had from such statistics: the first stage on bytes, since how often two bytes of an image
+stand in the same order as those of another is no function of their cosine (start from the bits that
+it makes); calibrated thresholds, which follow from how one unit's sums are distributed over
+samples; convolutions and counts, for which it matters where samples share bits. Dense weights with
+a bias are left out: their sums are Gaussian, but then the lengths of the inputs count besides their
+cosines.
+
 References
 ----------
 Cho & Saul (2009), "Kernel methods for deep learning", NIPS 22. Poole et al. (2016), "Exponential
@@ -48,10 +75,13 @@ expressivity in deep neural networks through transient chaos", NIPS 29, arXiv:16
 """
 
 from randprop.theory.cosines import CosineStatistics, cosine_statistics
+from randprop.theory.few_inputs import few_input_activity, few_input_kernel
 from randprop.theory.kernels import depth_scale, fixed_point, iterate, kernel, noise_overlap, slope
-from randprop.theory.prediction import Prediction, half_depth, predict
+from randprop.theory.overlaps import OverlapStatistics, overlap_statistics
+from randprop.theory.prediction import Prediction, half_depth, predict, width_for
 
 __all__ = [
-    "CosineStatistics", "Prediction", "cosine_statistics", "depth_scale", "fixed_point",
-    "half_depth", "iterate", "kernel", "noise_overlap", "predict", "slope",
+    "CosineStatistics", "OverlapStatistics", "Prediction", "cosine_statistics", "depth_scale",
+    "few_input_activity", "few_input_kernel", "fixed_point", "half_depth", "iterate", "kernel",
+    "noise_overlap", "overlap_statistics", "predict", "slope", "width_for",
 ]  # fmt: skip

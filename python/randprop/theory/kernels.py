@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -141,6 +143,12 @@ def iterate(c: ArrayLike, n_matrices: int, activation: str = "step") -> NDArray[
     return np.stack(values)
 
 
+@cache
+def _gauss() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return nodes and weights for means over a standard normal variable."""
+    return np.polynomial.hermite_e.hermegauss(201)
+
+
 def noise_overlap(m: float, activation: str = "step") -> float:
     """Return rho: how much likelier a unit is noisy where it tells classes apart.
 
@@ -169,7 +177,7 @@ def noise_overlap(m: float, activation: str = "step") -> float:
     m = check_number("m", m)
     if not 0.0 <= m < 1.0:
         raise ValueError(f"m must lie in [0, 1), got {m}")
-    nodes, weights = np.polynomial.hermite_e.hermegauss(201)
+    nodes, weights = _gauss()
     t = nodes * np.sqrt(m / (1.0 - m))
     spread = norm.cdf(t) * norm.sf(t)
     response = norm.pdf(t) ** 2

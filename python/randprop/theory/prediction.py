@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,9 +10,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from randprop._validation import as_reals, check_int, check_ints, check_number, told
 from randprop.theory.cosines import CosineStatistics
+from randprop.theory.few_inputs import Layer
 from randprop.theory.kernels import is_step, iterate, noise_overlap, slope
+from randprop.theory.overlaps import OverlapStatistics
 
-__all__ = ["Prediction", "half_depth", "predict"]
+__all__ = ["Prediction", "half_depth", "predict", "width_for"]
+
+_MAX_WIDTH = 1 << 62
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,24 +59,30 @@ class Prediction:
 
 
 def predict(
-    statistics: CosineStatistics,
+    statistics: CosineStatistics | OverlapStatistics,
     layers: Iterable[int],
     width: int,
     *,
     activation: str = "step",
+    fan_in: int | None = None,
+    bias: int = 0,
     n_draws: int = 16,
 ) -> Prediction:
-    """Predict variances and accuracy from the cosines of a data set.
+    """Predict variances and accuracy from the cosines of a data set, or from overlaps of bits.
 
     Parameters
     ----------
-    statistics : CosineStatistics
-        Of the data set.
+    statistics : CosineStatistics or OverlapStatistics
+        Of the data set: cosines for dense weights, overlaps where units look at few inputs.
     layers : iterable of int
         Hidden layers.
     width : int
         Units of every matrix.
     activation : {"step", "sign"}
+    fan_in : int, optional
+        Inputs of a unit, at most 64. Default: all of them.
+    bias : int, default=0
+        With `fan_in`: thresholds are uniform over the integers of [-bias, bias].
     n_draws : int, default=16
         Draws of the noise for each test sample; the same draws every time.
 
@@ -81,30 +91,171 @@ def predict(
     Prediction
         See the formulas at the head of this module.
     """
-    if not isinstance(statistics, CosineStatistics):
-        raise TypeError(f"statistics must be a CosineStatistics, got {told(statistics)}")
     depths = np.array(sorted(set(check_ints("layers", layers, 0, 100_000))), dtype=np.int64)
     if not depths.size:
         raise ValueError("layers must name at least one depth, got none")
-    width = check_int("width", width, 1, 1 << 62)
+    width = check_int("width", width, 1, _MAX_WIDTH)
     n_draws = check_int("n_draws", n_draws, 1, 1_000_000)
-    n_classes = len(statistics.class_sizes)
-    centred = np.eye(n_classes) - 1.0 / n_classes
-    table = iterate(statistics.cosines, int(depths[-1]) + 1, activation)
-    # Squares of bits (0, 1) have mean 1/2, of signs 1: variances are in those units.
-    unit = 0.5 if is_step(activation) else 1.0
-    right = statistics.test_codes
     rng = np.random.default_rng(0)
-    noise = np.zeros((n_classes, n_classes))
+    rows = [
+        (
+            depth.accuracy(width, rng, n_draws),
+            float(np.mean(np.argmin(depth.unbiased, axis=1) == depth.codes)),
+            depth.signal,
+            depth.signal + depth.floor,
+            depth.variance_samples,
+            depth.unit * float(np.trace(depth.noise)) / len(depth.noise) / width,
+        )
+        for depth in _by_depth(statistics, depths.tolist(), activation, fan_in, bias)
+    ]
+    return Prediction(depths, width, activation, *np.array(rows).T)
+
+
+def width_for(
+    depth: int,
+    accuracy: float,
+    *,
+    statistics: CosineStatistics | OverlapStatistics,
+    activation: str = "step",
+    fan_in: int | None = None,
+    bias: int = 0,
+    n_draws: int = 16,
+) -> int:
+    """Return the width that a depth needs for an accuracy: the inverse of `predict`.
+
+    Parameters
+    ----------
+    depth : int
+        Hidden layers.
+    accuracy : float
+        Wanted, of class means, in (0, 1).
+    statistics : CosineStatistics or OverlapStatistics
+        Of the data set, as for `predict`; so those that follow.
+    activation : {"step", "sign"}
+    fan_in : int, optional
+    bias : int, default=0
+    n_draws : int, default=16
+
+    Returns
+    -------
+    int
+        Units of every matrix, the fewest whose predicted accuracy is at least the one wanted.
+
+    Raises
+    ------
+    ValueError
+        If no width reaches that accuracy at that depth.
+
+    Examples
+    --------
+    >>> from randprop import datasets, theory
+    >>> statistics = theory.cosine_statistics(*datasets.load_digits())
+    >>> [theory.width_for(depth, 0.7, statistics=statistics) for depth in (0, 2, 4)]
+    [47, 290, 1356]
+    """
+    depth = check_int("depth", depth, 0, 100_000)
+    wanted = check_number("accuracy", accuracy)
+    if not 0.0 < wanted < 1.0:
+        raise ValueError(f"accuracy must lie in (0, 1), got {wanted}")
+    n_draws = check_int("n_draws", n_draws, 1, 1_000_000)
+    (found,) = _by_depth(statistics, [depth], activation, fan_in, bias)
+
+    def reached(width: int) -> float:
+        # The same draws for every width: the accuracy then rises with it all but for ties.
+        return found.accuracy(width, np.random.default_rng(0), n_draws)
+
+    if (most := reached(_MAX_WIDTH)) < wanted:
+        raise ValueError(
+            f"accuracy {wanted} is above what any width reaches at {depth} hidden layers, "
+            f"{most:.4f}"
+        )
+    low, high = 0, 1
+    while reached(high) < wanted:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if reached(middle) >= wanted else (middle, high)
+    return high
+
+
+@dataclass(frozen=True, eq=False)
+class _Depth:
+    """What the theory says behind one matrix; the noise is that of one unit."""
+
+    codes: NDArray[np.int64]  # classes of the test samples
+    unbiased: NDArray[np.float64]  # distances to class means of infinitely many samples
+    own: NDArray[np.float64]  # what finitely many add to each class
+    noise: NDArray[np.float64]  # covariance over classes, times the width
+    inner: NDArray[np.float64]  # mean inner products of classes
+    mean_square: float  # of an output
+    unit: float  # of variances: what an inner product of 1 stands for
+
+    def accuracy(self, width: int, rng: np.random.Generator, n_draws: int) -> float:
+        """Return the share of test samples that are right at a width, mean over draws."""
+        values, vectors = np.linalg.eigh(self.noise / width)
+        root = vectors * np.sqrt(np.maximum(values, 0.0))
+        distances = self.unbiased + self.own
+        hits = 0
+        for _ in range(n_draws):
+            shaken = distances - 2.0 * rng.standard_normal(distances.shape) @ root.T
+            hits += int(np.sum(np.argmin(shaken, axis=1) == self.codes))
+        return hits / (n_draws * len(distances))
+
+    @property
+    def signal(self) -> float:
+        """Variance between class means."""
+        centred = _centred(len(self.own))
+        return self.unit * float(np.trace(centred @ self.inner @ centred)) / len(self.own)
+
+    @property
+    def floor(self) -> float:
+        """What finitely many training samples add to it."""
+        return self.unit * (1.0 - 1.0 / len(self.own)) * float(self.own.mean())
+
+    @property
+    def variance_samples(self) -> float:
+        """Variance of a unit over samples."""
+        return self.unit * (self.mean_square - float(self.inner.mean()))
+
+
+def _centred(n_classes: int) -> NDArray[np.float64]:
+    """Return the projection that subtracts the mean over classes."""
+    return np.eye(n_classes) - 1.0 / n_classes
+
+
+def _by_depth(
+    statistics: object, depths: list[int], activation: str, fan_in: int | None, bias: int
+) -> Iterator[_Depth]:
+    """Check what is predicted from what, and return what the theory says at each depth."""
+    is_step(activation)
+    wanted = CosineStatistics if fan_in is None else OverlapStatistics
+    if not isinstance(statistics, wanted):
+        why = "without fan_in" if fan_in is None else "with fan_in"
+        raise TypeError(f"{why} statistics must be {wanted.__name__}, got {told(statistics)}")
+    if isinstance(statistics, OverlapStatistics):
+        assert fan_in is not None
+        first = Layer(fan_in, bias)  # the first input is read as 0 and 1
+        return _few_inputs(statistics, depths, first, Layer(fan_in, bias, activation=activation))
+    if check_int("bias", bias, 0, 2**31 - 1):
+        raise ValueError(
+            f"bias needs fan_in: there is no theory of it for dense weights, got {bias}"
+        )
+    assert isinstance(statistics, CosineStatistics)
+    return _dense(statistics, depths, activation)
+
+
+def _dense(statistics: CosineStatistics, depths: list[int], activation: str) -> Iterator[_Depth]:
+    centred = _centred(len(statistics.class_sizes))
+    table = iterate(statistics.cosines, depths[-1] + 1, activation)
+    noise = np.zeros_like(centred)
     before = float(np.mean(statistics.pairs @ table[0]))
-    rows: list[tuple[float, ...]] = []
-    for m in range(int(depths[-1]) + 1):
+    for m in range(depths[-1] + 1):
         inner = statistics.pairs @ table[m + 1]
         mean = float(inner.mean())
         own = (1.0 - np.diag(inner)) / statistics.class_sizes
         spread = centred @ (inner + np.diag(own)) @ centred
         noise = float(slope(before, activation)) ** 2 * noise
-        noise += noise_overlap(before, activation) * (1.0 - mean) / width * spread
+        noise += noise_overlap(before, activation) * (1.0 - mean) * spread
         before = mean
         if m not in depths:
             continue
@@ -113,28 +264,66 @@ def predict(
         stretch = float(np.ptp(table[m + 1]))
         relative = ((table[m + 1] - mean) / stretch).astype(np.float32)
         near = stretch * (statistics.test @ relative).astype(np.float64)
-        unbiased = np.diag(inner) - mean - 2.0 * near
-        distances = unbiased + own
-        values, vectors = np.linalg.eigh(noise)
-        root = vectors * np.sqrt(np.maximum(values, 0.0))
-        hits = 0
-        for _ in range(n_draws):
-            shaken = distances - 2.0 * rng.standard_normal(near.shape) @ root.T
-            hits += int(np.sum(np.argmin(shaken, axis=1) == right))
-        signal = unit * float(np.trace(centred @ inner @ centred)) / n_classes
-        floor = unit * (1.0 - 1.0 / n_classes) * float(own.mean())
-        rows.append(
-            (
-                hits / (n_draws * len(right)),
-                float(np.mean(np.argmin(unbiased, axis=1) == right)),
-                signal,
-                signal + floor,
-                unit * (1.0 - mean),
-                unit * float(np.trace(noise)) / n_classes,
-            )
+        yield _Depth(
+            codes=statistics.test_codes,
+            unbiased=np.diag(inner) - mean - 2.0 * near,
+            own=own,
+            noise=noise.copy(),
+            inner=inner,
+            mean_square=1.0,
+            # Squares of bits (0, 1) have mean 1/2, of signs 1: variances are in those units.
+            unit=0.5 if is_step(activation) else 1.0,
         )
-    columns = np.array(rows).T
-    return Prediction(depths, width, activation, *columns)
+
+
+def _few_inputs(
+    statistics: OverlapStatistics, depths: list[int], first: Layer, later: Layer
+) -> Iterator[_Depth]:
+    n_classes = len(statistics.class_sizes)
+    centred = _centred(n_classes)
+    noise = np.zeros_like(centred)
+    members = np.eye(n_classes)[statistics.train_codes]
+    members /= members.sum(axis=0)
+    sides = [(statistics.train, statistics.train_activities),
+             (statistics.test, statistics.test_activities)]  # fmt: skip
+    others = statistics.activities
+    tables = [np.tile(statistics.overlaps, (len(rows), 1)) for _, rows in sides]
+
+    def of_classes(side: int) -> NDArray[np.float64]:
+        """Return the mean overlap of each sample with each class."""
+        mean = float(tables[side].mean())
+        relative = (tables[side] - mean).astype(np.float32)
+        found = np.einsum("ncb,nb->nc", sides[side][0], relative)
+        return mean + np.asarray(found, dtype=np.float64)
+
+    def means() -> tuple[NDArray[np.float64], float]:
+        inner = members.T @ of_classes(0)
+        return (inner + inner.T) / 2, float(np.mean(sides[0][1]))
+
+    inner, activity = means()
+    for m in range(depths[-1] + 1):
+        layer = later if m else first
+        mean = float(inner.mean())
+        passed = layer.slope(activity, mean) ** 2 * noise
+        rho = layer.noise_overlap(activity, mean)
+        for i, (counts, rows) in enumerate(sides):
+            tables[i] = layer.kernel(rows[:, None], others[None, :], tables[i])
+            sides[i] = (counts, layer.activity(rows))
+        others = layer.activity(others)
+        inner, activity = means()
+        own = (activity - np.diag(inner)) / statistics.class_sizes
+        spread = centred @ (inner + np.diag(own)) @ centred
+        noise = passed + rho * (activity - float(inner.mean())) * spread
+        if m in depths:
+            yield _Depth(
+                codes=statistics.test_codes,
+                unbiased=np.diag(inner) - 2.0 * of_classes(1),
+                own=own,
+                noise=noise.copy(),
+                inner=inner,
+                mean_square=activity,
+                unit=later.unit,
+            )
 
 
 def half_depth(layers: ArrayLike, accuracy: ArrayLike, level: float = 0.5) -> float:
