@@ -22,6 +22,7 @@ from randprop import (
     evaluate,
     fit_parallel,
     save,
+    sweep,
 )
 
 RNG = np.random.default_rng(5)
@@ -309,3 +310,24 @@ def test_each_kind_is_far_above_the_plain_network(digits):
     made = StepClassifier(stages="series", width=500).fit(series, labels)
     assert made.score(new, right) > 0.97
     assert StepClassifier(width=500).fit(series[:, 0], labels).score(new[:, 0], right) < 0.9
+
+
+def test_planes_are_laid_out_as_images(monkeypatch):
+    """CIFAR-10's channels stand one after the other; a convolution reads them side by side."""
+    images = RNG.integers(0, 256, (80, 6, 6, 3)).astype(np.uint8)
+    y = np.arange(80) % 2
+    planar = images.transpose(0, 3, 1, 2).reshape(80, -1)
+    data = datasets.Dataset(planar[:60], y[:60], planar[60:], y[60:])
+    named = datasets.NamedSet(lambda: data, planes=(3, 6, 6))
+    monkeypatch.setitem(datasets.DATASETS, "planar", named)
+    expected = (images[:60], y[:60], images[60:], y[60:])
+    for options in ({"stages": "images"}, {"layers": 0, "width": Conv2D(9, 3)}):
+        shape = {} if "stages" in options else {"input_shape": (6, 6, 3)}
+        found = evaluate(dataset="planar", seed=3, **options)
+        wanted = evaluate(dataset=expected, seed=3, **options, **shape)
+        np.testing.assert_array_equal(found.confusion_matrix, wanted.confusion_matrix)
+    refuses(
+        lambda: sweep([0], dataset="planar", width=Conv2D(9, 3), input_shape=(6, 6, 3), seeds=1),
+        ValueError,
+        "planar has its channels one after the other",
+    )

@@ -329,7 +329,7 @@ def test_datasets_answer_of_networks(numbers):
 
 def test_channels_stand_last():
     planes = np.arange(2 * 3 * 32 * 32).astype(np.uint8).reshape(2, 3072)
-    found = study_datasets.channels_last(planes).reshape(2, 32, 32, 3)
+    found = randprop.datasets.DATASETS["cifar10"].as_images(planes)
     for channel in range(3):
         np.testing.assert_array_equal(
             found[..., channel].reshape(2, -1), planes[:, 1024 * channel :][:, :1024]

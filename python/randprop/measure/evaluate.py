@@ -196,35 +196,26 @@ def evaluate(
 
     started = perf_counter()
     dims = input_dims_of(chain_of, width)
-    split = load_split(dataset, dims=1 if chain_of is None else dims, check=plain)
+    split = load_split(dataset, dims=dims, check=plain)
     seconds = {"load": perf_counter() - started}
     started = perf_counter()
     raw = baseline(split, n_threads=threads)
     seconds["baseline"] = perf_counter() - started
     started = perf_counter()
-    found_shape = split.image_shape if split.sample_shape is None else split.sample_shape
-    shape: Any
-    if plain:
-        shape = input_shape if input_shape is not None else split.image_shape  # checked by it
-    else:
-        shape = shape_of(dims, found_shape, split.n_features, input_shape)
-    prepared = prepare(
-        split.X_train if plain else split.table_train,
+    prepared, X_train, X_test = _prepared(
+        split,
+        dims,
+        input_shape,
+        plain=plain,
         stages=chain_of,
         layers=0 if chain_of is not None else max(depths),
         width=width,
-        shape=shape,
-        scaling=AS_BYTES if plain else mapped,
+        scaling=mapped,
         thresholds=bias,
         n_threads=threads,
         **options,
     )
     network = prepared.network
-    X_train: Any = split.X_train
-    X_test: Any = split.X_test
-    if not plain:
-        X_train = prepared.scaling.map_values(split.table_train)
-        X_test = prepared.scaling.map_values(split.table_test)
     scale = ACTIVATIONS[network.activation].scale
     found: dict[int, Evaluation] = {}
     propagating = 0.0
@@ -241,6 +232,27 @@ def evaluate(
         started = perf_counter()
     results = Evaluations(found[depth] for depth in depths)
     return results if isinstance(layers, Iterable) else results[0]
+
+
+def _prepared(
+    split: Split,
+    dims: int,
+    input_shape: Iterable[int] | None,
+    *,
+    plain: bool,
+    scaling: Any,
+    **options: Any,
+) -> tuple[Prepared, Any, Any]:
+    """Return a network, and the training and test samples as it reads them."""
+    known = split.image_shape if split.sample_shape is None else split.sample_shape
+    if plain:  # the bytes that all are measured on
+        shape: Any = known if input_shape is None else input_shape  # which the network checks
+        prepared = prepare(split.X_train, shape=shape, scaling=AS_BYTES, **options)
+        return prepared, split.X_train, split.X_test
+    shape = shape_of(dims, known, split.n_features, input_shape)
+    prepared = prepare(split.table_train, shape=shape, scaling=scaling, **options)
+    scale = prepared.scaling.map_values
+    return prepared, scale(split.table_train), scale(split.table_test)
 
 
 def _evaluation(

@@ -122,9 +122,10 @@ def _load(dataset: str | Sequence[ArrayLike], *, dims: int, check: bool) -> _Loa
         if dims < 3:
             return _Loaded(dataset, arrays, tables)
         images = [named.as_images(X) for X in tables]
-        rows = images[0].reshape(len(images[0]), -1), images[1].reshape(len(images[1]), -1)
         shape = images[0].shape[1:] if images[0].ndim > 2 else None
-        return _Loaded(dataset, arrays, rows, sample_shape=shape)
+        tables = images[0].reshape(len(images[0]), -1), images[1].reshape(len(images[1]), -1)
+        arrays = Dataset(tables[0], arrays[1], tables[1], arrays[3])
+        return _Loaded(dataset, arrays, tables, sample_shape=shape)
     if not isinstance(dataset, (tuple, list)) or len(dataset) != 4:
         came = f"{len(dataset)} of them" if hasattr(dataset, "__len__") else type(dataset).__name__
         raise TypeError(f"dataset must be a name or (X_train, y_train, X_test, y_test), got {came}")

@@ -29,6 +29,7 @@ from randprop.measure.split import ARRAYS, Split, load_split
 from randprop.measure.store import METRICS, PARAMETERS, CellStore
 from randprop.measure.sweep_result import Cell, SweepResult
 from randprop.measure.workers import check_workers, run_tasks, side_by_side
+from randprop.model.recipes import input_dims_of
 from randprop.network.activations import ACTIVATIONS, smooth
 from randprop.network.chain import Chain, chain, make_network
 from randprop.network.spec import Width, check_stages
@@ -227,6 +228,12 @@ def _load(
 
 def _network(cells: list[Cell], width: Any, data: _Loaded) -> Chain:
     n_stages = max(cell["layers"] for cell in cells) + 1
+    name = data.split.name
+    if name != ARRAYS and DATASETS[name].planes is not None and input_dims_of(None, width) == 3:
+        raise ValueError(
+            f"width begins with a Conv2D, which reads images in the order (y, x, channel), but "
+            f"{name} has its channels one after the other; evaluate lays them out"
+        )
     options = {n: cells[0][n] for n in ("weight_bits", "weights", "activation", "seed")}
     # A chain that stops before the last depth asked for does not look at the stages behind.
     width = width[:n_stages] if isinstance(width, tuple) else width

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 import randprop.study.drawing as drawing
 from randprop.datasets import load
-from randprop.measure.split import Split, load_split
+from randprop.measure.split import load_split
 from randprop.network.convolutions import Conv2D
 from randprop.network.stages import Dense, Stage
 from randprop.network.step_network import StepNetwork
@@ -52,19 +50,6 @@ def available(name: str) -> str | None:
     return None
 
 
-def channels_last(X: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return CIFAR-10's images, a plane a channel, in the order that a convolution reads."""
-    planes = X.reshape(len(X), 3, 32, 32)
-    return np.ascontiguousarray(planes.transpose(0, 2, 3, 1)).reshape(len(X), -1)
-
-
-def _images(name: str) -> Split:
-    split = load_split(name)
-    if _USEFUL[name][1] != _COLOUR:
-        return split
-    return replace(split, X_train=channels_last(split.X_train), X_test=channels_last(split.X_test))
-
-
 def _stages(name: str) -> dict[str, Stage]:
     _, _, kernel, fan_in, bias, pool = _USEFUL[name]
     stages: dict[str, Stage] = {_BITS: Dense(1024)}
@@ -76,7 +61,7 @@ def _stages(name: str) -> dict[str, Stage]:
 
 def _networks(context: Context, name: str) -> dict[str, Any]:
     """Return accuracies of pixels, of the paper's features and of useful ones, by readout."""
-    split, threads = _images(name), context.n_threads
+    split, threads = load_split(name, dims=3), context.n_threads
     context.say(f"readouts of {name}")
     pixels = accuracies(split.X_train, split.X_test, split, n_threads=threads)
     found: dict[str, Any] = {_PIXELS: spreads([pixels])}
