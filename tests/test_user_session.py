@@ -22,22 +22,22 @@ def session(tmp_path_factory):
     folder = tmp_path_factory.mktemp("session")
     text = (ROOT / "README.md").read_text(encoding="utf-8").split(SECTION)[1]
     lines = re.findall(r"^(?:>>>|\.\.\.) (.*)$", text.split("```")[1], re.MULTILINE)
-    assert len(lines) >= 10
+    assert len(lines) >= 8
     lines += [
         "import numpy",
-        "numpy.save('scaled.npy', scaler.transform(X_new))",
+        "numpy.save('features.npy', X_new.astype(float))",
         "numpy.save('predicted.npy', search.predict(X_new))",
     ]
     program = "\n".join(["import randprop", *lines])
     subprocess.run([sys.executable, "-c", program], cwd=folder, check=True)
-    return folder, np.load(folder / "scaled.npy"), np.load(folder / "predicted.npy")
+    return folder, np.load(folder / "features.npy"), np.load(folder / "predicted.npy")
 
 
 def test_another_process_loads_and_predicts(session):
     folder, _, predicted = session
     program = (
         "import numpy, randprop\n"
-        "found = randprop.load('digits.safetensors').predict(numpy.load('scaled.npy'))\n"
+        "found = randprop.load('digits.safetensors').predict(numpy.load('features.npy'))\n"
         "numpy.save('again.npy', found)"
     )
     subprocess.run([sys.executable, "-c", program], cwd=folder, check=True)
@@ -45,9 +45,9 @@ def test_another_process_loads_and_predicts(session):
 
 
 def test_onnx_runtime_predicts(session):
-    folder, scaled, predicted = session
+    folder, features, predicted = session
     running = onnxruntime.InferenceSession(str(folder / "digits.onnx"))
-    (found,) = running.run(["label"], {"X": scaled})
+    (found,) = running.run(["label"], {"X": features})
     np.testing.assert_array_equal(found, predicted)
 
 
@@ -56,8 +56,8 @@ def test_cpp_predicts(session):
     program = os.environ.get("RANDPROP_REQUIRE_CLASSIFY")
     if not program:
         pytest.skip("RANDPROP_REQUIRE_CLASSIFY is not set; .ci/run sets it")
-    folder, scaled, predicted = session
-    rows = "\n".join(" ".join(map(repr, row)) for row in scaled.tolist())
+    folder, features, predicted = session
+    rows = "\n".join(" ".join(map(repr, row)) for row in features.tolist())
     said = subprocess.run(
         [program, folder / "digits.safetensors"],
         input=rows, capture_output=True, text=True, check=True,
