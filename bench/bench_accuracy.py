@@ -31,9 +31,9 @@ ABOUT = {
         '`StepClassifier(stages="images", width=features, readout=readout)` on one split into '
         "training and test images. Accuracy is the mean over seeds 0, 1, ...; seconds are "
         "medians, and what a readout solves when it is first asked counts as fitting. Peers "
-        "see pixels of 0 to 1. Ridge chooses its strength by generalised cross-validation, as "
-        "randprop does; the CNN has two convolutions of 16 and 32 channels, two dense layers, "
-        "Adam, batches of 64."
+        "see pixels of 0 to 1; their ridge chooses its strength on a sixth of the training "
+        "images. The CNN has two convolutions of 16 and 32 channels and two dense layers; it "
+        "is trained by Adam on batches of 64."
     ),
     "series": (
         '`StepClassifier(stages="series", width=features)` and `MiniRocketClassifier` of aeon '
