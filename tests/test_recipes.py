@@ -166,7 +166,7 @@ def test_width_is_features_in_all():
     refuses(
         lambda: StepClassifier(stages="images", width=3).fit(images, y),
         ValueError,
-        "width must be at least 4, got 3",
+        "width must be at least 16, got 3",
     )
 
 

@@ -42,9 +42,9 @@ Stages = str | Sequence[Stage | int] | None
 # Samples whose sums give thresholds, evenly spread over the data: quantiles of more are the same
 # but for what sampling leaves.
 _CALIBRATED_ON = 2048
-# Of values that differ from the most common one, what share lies between a quarter and three
-# quarters of the range: of writing and of line drawings few, of photographs many.
-_BETWEEN = 0.3
+# Images are read as bits where fewer of their values lie between a quarter and three quarters of the
+# range: of MNIST .05, of scanned digits .17, of clothes .23, of photographs .62.
+_BETWEEN = 0.1
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ RECIPES: Registry[Recipe] = Registry()
 
 
 class Images(Recipe):
-    """Patches of few pixels, a step, counts of set bits in quarters of the image."""
+    """Patches of few pixels, a step, counts of set bits in windows of the image."""
 
     input_dims = 3
     readout = "discriminant"
@@ -96,8 +96,10 @@ class Images(Recipe):
             scaling = Scaling("binary") if few else Scaling("channels", n_channels=channels)
         binary = is_binary(scaling)
         side = min(height, width_of_image)
-        kernel = max(1, min(7 if channels == 1 else 6, side // 2))
-        pool = min(2, height - kernel + 1), min(2, width_of_image - kernel + 1)
+        kernel = min(side, max(3, min(7 if channels == 1 else 6, side // 4)))
+        # Finer counts where shades, not only strokes, tell classes apart; of two places at least.
+        most = 4 if channels == 1 and not binary else 2
+        pool = _windows(height - kernel + 1, most), _windows(width_of_image - kernel + 1, most)
         fan_in = min(4 if channels == 1 else 2, kernel * kernel * channels)
         stage = Conv2D(
             channels_of(width, math.prod(pool)),
@@ -107,6 +109,11 @@ class Images(Recipe):
             pool=pool,
         )
         return Plan((stage,), scaling, False, {"between": round(between, 4)})
+
+
+def _windows(n_places: int, most: int) -> int:
+    """Return into how many windows places along one side go, each of two or more."""
+    return max(1, min(most, n_places // 2))
 
 
 class Series(Recipe):
@@ -162,7 +169,7 @@ def channels_of(width: object, n_windows: int) -> int:
 
 
 def share_between(X: Any) -> float:
-    """Share of values in the middle half of their range, of those that are not the most common.
+    """Share of values in the middle half of their range.
 
     Of at most 2,048 samples, evenly spread.
     """
@@ -170,10 +177,9 @@ def share_between(X: Any) -> float:
     values = np.asarray(values.toarray() if is_sparse(values) else values, dtype=np.float64)
     distinct, counts = np.unique(values, return_counts=True)
     low, high = distinct[0], distinct[-1]
-    counts[np.argmax(counts)] = 0
     quarter = high / 4 - low / 4
     middle = (distinct > low + quarter) & (distinct < high - quarter)
-    return float(counts[middle].sum() / max(1, counts.sum()))
+    return float(counts[middle].sum() / counts.sum())
 
 
 def evenly(X: Any, most: int) -> Any:
