@@ -29,9 +29,10 @@ from randprop import (
 )
 from randprop.datasets import load_digits
 from randprop.features import BLOCK_BYTES, row_blocks
+from randprop.model.fixed_scaling import AS_BYTES
 from randprop.model.mapping import map_block
 from randprop.model.recipes import fit_model
-from randprop.model.scaling import AS_BYTES, Scaling
+from randprop.model.scaling import Scaling
 
 X, Y, X_TEST, Y_TEST = (array[:200] for array in load_digits())
 NETWORK = StepNetwork(64, width=50)

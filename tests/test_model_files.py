@@ -31,7 +31,7 @@ from randprop import (
     save,
 )
 from randprop.model.container import DTYPES, packed
-from randprop.model.scaling import FixedScaling
+from randprop.model.fixed_scaling import FixedScaling
 
 READOUTS = {
     "centroids": lambda: Centroids(),

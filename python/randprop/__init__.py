@@ -43,8 +43,9 @@ if TYPE_CHECKING:
     from randprop.model.export_c import export_c
     from randprop.model.export_onnx import export_onnx
     from randprop.model.files import load, save
+    from randprop.model.fixed_scaling import BinaryScaling, LinearScaling
     from randprop.model.model import Model
-    from randprop.model.scaling import BinaryScaling, LinearScaling, Scaling, to_bytes
+    from randprop.model.scaling import Scaling, to_bytes
     from randprop.readouts.discriminant import DiscriminantReadout
     from randprop.readouts.quantized import QuantizedReadout
     from randprop.readouts.ridge import RidgeReadout
@@ -67,7 +68,8 @@ _LAZY = {
         "model.export_onnx": ["export_onnx"],
         "model.files": ["load", "save"],
         "model.model": ["Model"],
-        "model.scaling": ["BinaryScaling", "LinearScaling", "Scaling", "to_bytes"],
+        "model.fixed_scaling": ["BinaryScaling", "LinearScaling"],
+        "model.scaling": ["Scaling", "to_bytes"],
         "readouts.discriminant": ["DiscriminantReadout"],
         "readouts.quantized": ["QuantizedReadout"],
         "readouts.ridge": ["RidgeReadout"],

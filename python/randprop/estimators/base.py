@@ -32,6 +32,13 @@ from randprop.features import (
     without_duplicates,
 )
 from randprop.model.data_checks import DataWatch
+from randprop.model.fixed_scaling import (
+    AS_BYTES,
+    FixedScaling,
+    LinearScaling,
+    propagate_table,
+    warn_outside,
+)
 from randprop.model.mapping import check_range, fits_bytes
 from randprop.model.recipes import (
     check_scaling_argument,
@@ -41,14 +48,7 @@ from randprop.model.recipes import (
     read_stages,
     shape_of,
 )
-from randprop.model.scaling import (
-    AS_BYTES,
-    FixedScaling,
-    LinearScaling,
-    Scaling,
-    propagate_table,
-    warn_outside,
-)
+from randprop.model.scaling import Scaling
 from randprop.network.stages import Shape, Stage
 from randprop.network.step_network import StepNetwork
 

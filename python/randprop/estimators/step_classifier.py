@@ -18,9 +18,10 @@ from randprop._labels import agreement, as_classes, as_labels
 from randprop._validation import as_array, as_reals, refuse_masked
 from randprop.estimators.predictor import Predictor
 from randprop.features import feature_names
+from randprop.model.fixed_scaling import FixedScaling
 from randprop.model.model import Model
 from randprop.model.recipes import RECIPES, read_stages
-from randprop.model.scaling import FixedScaling, Scaling
+from randprop.model.scaling import Scaling
 from randprop.network.stages import Stage
 from randprop.readouts.base import Readout, snapshot
 from randprop.readouts.centroids import DISTANCES

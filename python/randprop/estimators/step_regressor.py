@@ -13,7 +13,8 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from randprop.estimators.predictor import Predictor
 from randprop.features import is_sparse
-from randprop.model.scaling import FixedScaling, Scaling
+from randprop.model.fixed_scaling import FixedScaling
+from randprop.model.scaling import Scaling
 from randprop.network.stages import Stage
 from randprop.readouts.ridge_regression import RidgeRegression, as_targets
 

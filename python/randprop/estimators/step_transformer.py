@@ -12,7 +12,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from randprop.bits import BitMatrix, Features
 from randprop.estimators.base import StepNetworkEstimator
-from randprop.model.scaling import FixedScaling, Scaling
+from randprop.model.fixed_scaling import FixedScaling
+from randprop.model.scaling import Scaling
 from randprop.network.stages import Stage
 from randprop.readouts.base import snapshot
 

@@ -15,6 +15,7 @@ from randprop.datasets import DATASETS
 from randprop.measure.metrics import Metrics, baseline, metrics
 from randprop.measure.results import Evaluation, Evaluations
 from randprop.measure.split import Split, load_split
+from randprop.model.fixed_scaling import AS_BYTES, FixedScaling
 from randprop.model.recipes import (
     RECIPES,
     Prepared,
@@ -26,7 +27,7 @@ from randprop.model.recipes import (
     read_stages,
     shape_of,
 )
-from randprop.model.scaling import AS_BYTES, FixedScaling, Scaling
+from randprop.model.scaling import Scaling
 from randprop.network.activations import ACTIVATIONS
 from randprop.network.chain import chain
 from randprop.network.spec import Width

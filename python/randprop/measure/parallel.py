@@ -25,9 +25,10 @@ from randprop.measure.metrics import accuracy_of, confusion_of
 from randprop.measure.split import check_n_classes
 from randprop.measure.workers import check_workers, run_tasks
 from randprop.model.data_checks import check_fitted
+from randprop.model.fixed_scaling import AS_BYTES, FixedScaling, check_features, propagate_table
 from randprop.model.mapping import fits_bytes
 from randprop.model.model import Model, as_model, check_names, check_scaling
-from randprop.model.scaling import AS_BYTES, FixedScaling, Scaling, check_features, propagate_table
+from randprop.model.scaling import Scaling
 from randprop.network.step_network import StepNetwork
 from randprop.readouts.base import Readout
 from randprop.readouts.registry import make_readout

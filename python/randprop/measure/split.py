@@ -14,9 +14,10 @@ from randprop._labels import as_codes, as_labels, codes_among, distinct, in_one_
 from randprop.datasets import DATASETS, Dataset
 from randprop.features import is_sparse, refuse_unequal, sample_shape
 from randprop.model.data_checks import check_table
+from randprop.model.fixed_scaling import AS_BYTES, check_features, warn_outside
 from randprop.model.mapping import fits_bytes
 from randprop.model.model import check_names
-from randprop.model.scaling import AS_BYTES, Scaling, check_features, warn_outside
+from randprop.model.scaling import Scaling
 
 __all__ = ["ARRAYS", "Split", "check_n_classes", "load_split"]
 

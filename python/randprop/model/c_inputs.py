@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from randprop.model.c_text import Names
+from randprop.model.fixed_scaling import AS_BYTES, BinaryScaling, FixedScaling, LinearScaling
 from randprop.model.mapping import arithmetic_of
-from randprop.model.scaling import AS_BYTES, BinaryScaling, FixedScaling, LinearScaling
 
 __all__ = ["input_code", "told_inputs"]
 

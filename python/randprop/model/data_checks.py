@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from randprop._warnings import warn_data
 from randprop.bits import BitMatrix, Features
-from randprop.model.scaling import AS_BYTES, FixedScaling
+from randprop.model.fixed_scaling import AS_BYTES, FixedScaling
 from randprop.network.step_network import StepNetwork
 from randprop.readouts.base import Readout, SummingReadout, from_core
 

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 import randprop._core as _core
 from randprop._files import write_bytes
 from randprop._validation import check_choice, check_path
+from randprop.model.fixed_scaling import AS_BYTES, BinaryScaling, FixedScaling, LinearScaling
 from randprop.model.mapping import arithmetic_of
 from randprop.model.model import HasModel, Model, as_model
-from randprop.model.scaling import AS_BYTES, BinaryScaling, FixedScaling, LinearScaling
 from randprop.network.convolutions import Conv1D, Conv2D
 from randprop.network.stages import Dense, Shape
 from randprop.network.step_network import StepNetwork

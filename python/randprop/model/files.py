@@ -22,9 +22,9 @@ from randprop.model.container import (
     parse_json,
     read_container,
 )
+from randprop.model.fixed_scaling import BinaryScaling, FixedScaling, LinearScaling
 from randprop.model.mapping import check_range
 from randprop.model.model import HasModel, Model, as_model
-from randprop.model.scaling import BinaryScaling, FixedScaling, LinearScaling
 from randprop.network.spec import read_stage
 from randprop.network.step_network import StepNetwork
 from randprop.readouts.base import Arrays, Readout, Take

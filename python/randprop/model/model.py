@@ -14,16 +14,15 @@ from randprop._validation import check_int, check_threads, told
 from randprop.bits import BitMatrix, Features
 from randprop.features import feature_names as names_of
 from randprop.model.data_checks import DataWatch
-from randprop.model.mapping import check_range
-from randprop.model.scaling import (
+from randprop.model.fixed_scaling import (
     AS_BYTES,
     FixedScaling,
     LinearScaling,
-    Scaling,
     check_features,
-    fixed_scaling,
     propagate_table,
 )
+from randprop.model.mapping import check_range
+from randprop.model.scaling import Scaling, fixed_scaling
 from randprop.network.step_network import StepNetwork
 from randprop.readouts.base import Readout, snapshot
 from randprop.readouts.centroids import Centroids

@@ -17,15 +17,9 @@ from numpy.typing import ArrayLike
 from randprop._registry import Registry
 from randprop._validation import check_ints, told
 from randprop.features import is_sparse, sample_shape
+from randprop.model.fixed_scaling import FixedScaling, check_features, propagate_table
 from randprop.model.model import Model
-from randprop.model.scaling import (
-    SCALINGS,
-    FixedScaling,
-    Scaling,
-    check_features,
-    fixed_scaling,
-    propagate_table,
-)
+from randprop.model.scaling import SCALINGS, Scaling, fixed_scaling
 from randprop.network.convolutions import Conv1D, Conv2D
 from randprop.network.spec import Width, check_stages, resolve_all
 from randprop.network.stages import MAX_WIDTH, Dense, Shape, Stage, check_bias
@@ -42,8 +36,8 @@ Stages = str | Sequence[Stage | int] | None
 # Samples whose sums give thresholds, evenly spread over the data: quantiles of more are the same
 # but for what sampling leaves.
 _CALIBRATED_ON = 2048
-# Images are read as bits where fewer of their values lie between a quarter and three quarters of the
-# range: of MNIST .05, of scanned digits .17, of clothes .23, of photographs .62.
+# Images are read as bits where fewer of their values lie between a quarter and three quarters of
+# the range: of MNIST .05, of scanned digits .17, of clothes .23, of photographs .62.
 _BETWEEN = 0.1
 
 
