@@ -76,10 +76,11 @@ def test_stages(stages: str, capsys: pytest.CaptureFixture[str], tmp_path: Path)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--stages", "pictures"], "images, series or table, or a list"),
+        (["--stages", "pictures"], "expected images, series or table, or a list of stages, got"),
         (["--stages", "images", "--layers", "3"], "stages is in place of layers"),
         (["--stages", "images", "--scaling", "minmax"], "scaling must be 'range'"),
-        (["--stages", "images", "--thresholds", "x"], "thresholds"),
+        (["--stages", "images", "--thresholds", "x"], "expected calibrated or a number"),
+        (["--alpha", "x"], "expected auto or a number, got"),
     ],
 )
 def test_bad_stages(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -60,17 +60,28 @@ def _stages(text: str) -> str | list[int | Stage]:
     try:
         return parse_widths(text)
     except ValueError as error:
+        if text.isidentifier():
+            raise argparse.ArgumentTypeError(
+                f"expected {RECIPES.listed()}, or a list of stages, got {text!r}"
+            ) from None
         raise argparse.ArgumentTypeError(f"{RECIPES.listed()}, or a list: {error}") from None
 
 
 def _thresholds(text: str) -> float | str:
     if text == "calibrated":
         return text
-    return int(text) if text.isdecimal() else float(text)
+    return int(text) if text.isdecimal() else _number(text, "calibrated or a number")
+
+
+def _number(text: str, expected: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected {expected}, got {text!r}") from None
 
 
 def _alpha(text: str) -> float | str:
-    return text if text == "auto" else float(text)
+    return text if text == "auto" else _number(text, "auto or a number")
 
 
 def _bits(text: str) -> int | str:

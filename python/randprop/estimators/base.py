@@ -79,6 +79,7 @@ class StepNetworkEstimator(BaseEstimator):
 
     _watch = DataWatch(AS_BYTES)  # of what an older release has pickled: says nothing
     _prepared = False  # by `prepare`, and not by a part
+    _prepared_with: dict[str, Any] | None = None
     _shape: Shape | None = None  # of a sample, where the first stage reads one
 
     def prepare(self: Self, X: Any, y: Any = None) -> Self:
@@ -102,8 +103,23 @@ class StepNetworkEstimator(BaseEstimator):
             fitting._validate_params()
             fitting._forget()
             fitting._start(fitting._validated(X, reset=True))
-            fitting._prepared = True
+            fitting._prepared, fitting._prepared_with = True, fitting._network_params()
         return self
+
+    def _network_params(self) -> dict[str, Any]:
+        """Return the parameters that `prepare` looks at."""
+        others = {"readout", "metric", "n_neighbors", "alpha", "n_jobs", "output"}
+        found = self.get_params(deep=False)
+        return {name: value for name, value in found.items() if name not in others}
+
+    def _refuse_other_params(self) -> None:
+        """Refuse parameters that were set after `prepare`, which would not be looked at."""
+        if not self._prepared:
+            return
+        now, then = self._network_params(), self._prepared_with or {}
+        changed = [name for name in now if repr(now[name]) != repr(then.get(name))]
+        if changed:
+            raise ValueError(f"{changed[0]} has changed since prepare(X); call it again")
 
     def _forget(self) -> None:
         """Drop what was fitted."""
@@ -138,7 +154,8 @@ class StepNetworkEstimator(BaseEstimator):
         as_bytes = self.scaling_ == AS_BYTES and fits_bytes(X)
         self._told_outside = given
         self._chosen = (not given and not as_bytes) or prepared.calibrated
-        self._watch = DataWatch(self.scaling_)
+        plain = self.stages is None and self.thresholds is None
+        self._watch = DataWatch(self.scaling_, plain=plain)
 
     def _warn_chosen(self, n_samples: int) -> None:
         """Warn where a first part alone has decided what the model of the whole is."""
@@ -191,9 +208,10 @@ class StepNetworkEstimator(BaseEstimator):
             X = X if is_sparse(X) else as_array("X", X)
             n_features = X.shape[1] if X.ndim == 2 else 1
             self._shape = self._shape_for(sample_shape("X", X), n_features)
+        X = as_rows("X", X, self._shape)
         if isinstance(X, np.ndarray) and X.ndim == 2 and X.dtype.kind == "f":
             refuse_missing("X", X)
-        return as_rows("X", X, self._shape)
+        return X
 
     def _shape_for(self, found: tuple[int, ...] | None, n_features: int) -> Shape | None:
         return shape_of(self._input_dims(), found, n_features, self.input_shape)

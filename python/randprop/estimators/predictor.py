@@ -62,6 +62,7 @@ class Predictor(StepNetworkEstimator):
             self._prepared = False
             self._start(X)
         else:
+            self._refuse_other_params()
             self._warn_outside(X)
         made = anew or not hasattr(self, "readout_")
         empty = self._empty() if made else self.readout_.fresh()

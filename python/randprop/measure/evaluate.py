@@ -15,6 +15,7 @@ from randprop.datasets import DATASETS
 from randprop.measure.metrics import Metrics, baseline, metrics
 from randprop.measure.results import Evaluation, Evaluations
 from randprop.measure.split import Split, load_split
+from randprop.model.data_checks import DataWatch
 from randprop.model.fixed_scaling import AS_BYTES, FixedScaling
 from randprop.model.recipes import (
     RECIPES,
@@ -223,6 +224,8 @@ def evaluate(
     for m, train, test in chain(network, X_train, X_test, n_threads=threads):
         propagating += perf_counter() - started
         if m in depths:
+            if not plain:
+                _warn_of_data(prepared, split, train)
             measured = metrics([fresh], train, test, split, scale=scale, n_threads=threads)
             found[m] = _evaluation(
                 m, prepared, split, measured, label_of(fresh), raw, threads,
@@ -245,7 +248,9 @@ def _prepared(
     **options: Any,
 ) -> tuple[Prepared, Any, Any]:
     """Return a network, and the training and test samples as it reads them."""
-    known = split.image_shape if split.sample_shape is None else split.sample_shape
+    # A named set of images, read as series, is rows of pixels.
+    named = split.image_shape if dims == 3 else None
+    known = named if split.sample_shape is None else split.sample_shape
     if plain:  # the bytes that all are measured on
         shape: Any = known if input_shape is None else input_shape  # which the network checks
         prepared = prepare(split.X_train, shape=shape, scaling=AS_BYTES, **options)
@@ -254,6 +259,13 @@ def _prepared(
     prepared = prepare(split.table_train, shape=shape, scaling=scaling, **options)
     scale = prepared.scaling.map_values
     return prepared, scale(split.table_train), scale(split.table_test)
+
+
+def _warn_of_data(prepared: Prepared, split: Split, train: Any) -> None:
+    """Warn as an estimator does: of training data, of units, of test data that are far off."""
+    watch = DataWatch(prepared.scaling, plain=False).with_part(split.table_train, train)
+    watch.warn()
+    watch.compare(split.table_test)
 
 
 def _evaluation(

@@ -40,10 +40,15 @@ class DataWatch:
     ----------
     scaling : FixedScaling
         What maps features.
+    plain : bool
+        Whether the network is the paper's: one range, thresholds 0.
     """
 
-    def __init__(self, scaling: FixedScaling) -> None:
+    plain = True  # of what an older release has pickled
+
+    def __init__(self, scaling: FixedScaling, *, plain: bool = True) -> None:
         self.scaling = scaling
+        self.plain = plain
         self._ones: NDArray[np.int64] | int = 0  # by unit: see _changed
         self._first = np.zeros(0, dtype=np.uint8)  # of counts
         self._n_samples = 0
@@ -70,7 +75,9 @@ class DataWatch:
             after._said.add("range")
         if "units" not in self._said:
             of_bits = isinstance(bits, BitMatrix)
-            after._say("units", _stuck(after._ones, after._n_samples, of_bits=of_bits))
+            after._say(
+                "units", _stuck(after._ones, after._n_samples, of_bits=of_bits, plain=self.plain)
+            )
         return after
 
     def _say(self, cause: str, message: str | None) -> None:
@@ -86,13 +93,17 @@ class DataWatch:
 
     def compare(self, X: Any) -> None:
         """Warn, once, where features to be predicted are far from those of training."""
-        if "far" in self._said or not X.shape[0]:
+        if not X.shape[0]:
             return
         rows, columns = _some(X, 64)
-        message = self._usual.strange(self.scaling.levels(rows, columns), rows)
-        if message:
-            self._said.add("far")
+        cause, message = self._usual.strange(self.scaling.levels(rows, columns), rows)
+        if message and cause not in self._said:
+            self._said.add(cause)
             warn_data(message)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Say again, in another process, what was said of data to be predicted here."""
+        return {**self.__dict__, "_said": self._said - {"far", "small"}}
 
     @property
     def dead_units(self) -> NDArray[np.bool_]:
@@ -132,14 +143,19 @@ class _Usual:
         after._smallest = min(self._smallest, float(energy[energy > 0].min(initial=np.inf)))
         return after
 
-    def strange(self, levels: NDArray[np.float64], rows: NDArray[np.float64]) -> str | None:
-        """Say what sets most of these samples apart from all training samples, if anything."""
+    def strange(
+        self, levels: NDArray[np.float64], rows: NDArray[np.float64]
+    ) -> tuple[str, str | None]:
+        """Say what sets most of these samples apart from all training samples, if anything.
+
+        With it the name of the cause.
+        """
         if self._n < _LEAST or self._judged < _LEAST // 2:
-            return None
+            return "far", None
         far = _median(self._far(levels)) / max(self._farthest, 1.0)
         if far > (_FAR if len(rows) >= _BATCH else _FAR_ALONE):
             mean = np.asarray(self._sum) / self._n
-            return (
+            return "far", (
                 f"the features are far from those of training: half of {len(rows)} samples lie at "
                 f"least {np.sqrt(far):.1f} times as far from the training mean as any of {self._n} "
                 f"training samples; their features are at level {levels.mean():.0f} of 255 on "
@@ -148,13 +164,13 @@ class _Usual:
             )
         energy = _median(_energy(rows))
         if 0.0 < energy < _SMALL * self._smallest:
-            return (
+            return "small", (
                 f"the features are far from those of training: half of {len(rows)} samples have a "
                 f"root mean square of at most {np.sqrt(energy):.2g}, the smallest of {self._n} "
                 f"training samples has {np.sqrt(self._smallest):.2g}. Labels are likely to be "
                 "wrong: are features in another unit, such as [0, 1] for [0, 255]?"
             )
-        return None
+        return "far", None
 
     def _far(self, levels: NDArray[np.float64]) -> NDArray[np.float64]:
         """Mean squared distance from the mean, of each feature by its own variance."""
@@ -185,7 +201,9 @@ def check_fitted(X: Any, scaling: FixedScaling, readout: Readout) -> None:
         _warn_of(_stuck(readout.counts_.sum(axis=0), int(readout.n_samples_.sum())))
 
 
-def _stuck(ones: NDArray[np.int64] | int, n_samples: int, *, of_bits: bool = True) -> str | None:
+def _stuck(
+    ones: NDArray[np.int64] | int, n_samples: int, *, of_bits: bool = True, plain: bool = True
+) -> str | None:
     """Say it where more than half of the units change on less than 1 % of the samples.
 
     `ones` are set bits, or samples whose count differs from the first one's.
@@ -198,9 +216,14 @@ def _stuck(ones: NDArray[np.int64] | int, n_samples: int, *, of_bits: bool = Tru
     if 2 * n_hardly <= ones.size:
         return None
     hardly = f", {n_hardly - n_never} more on less than 1 % of them" if n_hardly > n_never else ""
-    return (
+    told = (
         f"{n_never} of {ones.size} units never change on {n_samples} training samples{hardly}: "
-        "they tell little or nothing of a sample. A unit asks whether a weighted sum of the "
+        "they tell little or nothing of a sample. "
+    )
+    if not plain:
+        return told + "Do the features hardly vary, take few values, or lie far off in a few cells?"
+    return told + (
+        "A unit asks whether a weighted sum of the "
         "features is above 0, and features that are mapped by one range and lie far from 0, or "
         f"beside much larger ones, do not move it across; {_CURE}"
     )
@@ -223,7 +246,8 @@ def _squeezed(X: Any, scaling: FixedScaling) -> str | None:
         few, what = [number], "the features take"
     else:
         return None
-    low, high = np.quantile(rows, [0.05, 0.95])
+    with np.errstate(all="ignore"):  # of what float64 hardly holds
+        low, high = np.quantile(rows, [0.05, 0.95])
     levels_told = f"{max(few)} or fewer" if max(few) > 1 else "1"
     return (
         f"{what} many values, 9 of 10 of which fall into {levels_told} of the 256 levels that a "
@@ -236,13 +260,13 @@ def _cause_of(scaling: FixedScaling, low: float, high: float) -> str:
     if scaling.input_range is None:
         return (
             "Each feature is mapped by a range of its own, in which a few values lie far from all "
-            'others: take them out, or cut them off with Scaling("features", trim=0.01)'
+            "others: take them out, clip them, or cut them off by the trim of a Scaling"
         )
     span = "{:.6g} to {:.6g}".format(*scaling.input_range)
     return (
         f"All features are mapped by one range, {span}, while 9 of 10 of their values lie in "
         f"{low:.4g} to {high:.4g}: are there outliers, or features in other units? Take outliers "
-        f"out, or clip them, and {_CURE}"
+        f"out, clip them, or cut them off by the trim of a Scaling, and {_CURE}"
     )
 
 

@@ -278,20 +278,20 @@ def propagate_table(
 
 def warn_outside(name: str, X: Any, scaling: FixedScaling, first: str) -> bool:
     """Warn where later features do not fit what `first` gave; return whether they do not."""
+    if scaling == AS_BYTES and fits_bytes(X):
+        return False
+    found = scaling.outside(X)
+    rule, cure = "integers of [0, 255] are used as they come", "input_range=(low, high)"
     if scaling == AS_BYTES:
-        rule = "integers of [0, 255] are used as they come"
-        if fits_bytes(X):
-            return False
-        found = scaling.outside(X) or "values that are no integers"
+        found = found or "values that are no integers"
+    elif scaling.input_range is not None:
+        rule = f"they are mapped by {scaling.input_range}"
     else:
-        span = scaling.input_range
-        rule = "each feature is mapped by its own" if span is None else f"they are mapped by {span}"
-        told_outside = scaling.outside(X)
-        if told_outside is None:
-            return False
-        found = told_outside
+        rule, cure = "each feature is mapped by a range of its own", "a fitted Scaling"
+    if found is None:
+        return False
     warn_data(
-        f"{name} has {found}, but {rule}, as {first} had it; what does not fit is rounded or cut. "
-        "Give input_range=(low, high), the range of all of the data, or a fitted Scaling"
+        f"{name} has {found}, but {rule}, which is that of {first}; what does not fit is rounded "
+        f"or cut. Give {cure} of all of the data, or call prepare with data that stand for them"
     )
     return True

@@ -264,9 +264,13 @@ def as_model(model: Model | HasModel) -> Model:
     """Return the `Model` of a `Model` or a fitted `StepClassifier`, as it is now."""
     found = model if isinstance(model, Model) else getattr(model, "model_", None)
     if not isinstance(found, Model):
+        told_of = type(model).__name__
+        if hasattr(type(model), "model_"):
+            told_of += " that is not fitted"
+        elif hasattr(model, "prepare"):
+            told_of += ": a Model has classes, so that no regressor or transformer has one"
         raise TypeError(
-            "model must be a randprop.Model or a fitted randprop.StepClassifier, "
-            f"got {type(model).__name__}; a Model has classes, so that no regressor has one"
+            f"model must be a randprop.Model or a fitted randprop.StepClassifier, got {told_of}"
         )
     seen = copy(found)
     seen.readout = snapshot(found.readout)

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 
 from randprop._registry import Registry
 from randprop._validation import check_ints, told
+from randprop._warnings import warn_data
 from randprop.features import is_sparse, sample_shape
 from randprop.model.fixed_scaling import FixedScaling, check_features, propagate_table
 from randprop.model.model import Model
@@ -36,6 +37,7 @@ Stages = str | Sequence[Stage | int] | None
 # Samples whose sums give thresholds, evenly spread over the data: quantiles of more are the same
 # but for what sampling leaves.
 _CALIBRATED_ON = 2048
+_LOOKED_AT = 1 << 21  # values of images, for whether they are dark and light
 # Images are read as bits where fewer of their values lie between a quarter and three quarters of
 # the range: of MNIST .05, of scanned digits .17, of clothes .23, of photographs .62.
 _BETWEEN = 0.1
@@ -84,9 +86,12 @@ class Images(Recipe):
 
     def plan(self, X: Any, shape: Shape, width: Any, scaling: Any) -> Plan:
         height, width_of_image, channels = shape
-        between = share_between(X)
+        decided = {}
         if scaling is None:
-            few = between < _BETWEEN and channels == 1
+            few = False
+            if channels == 1:
+                decided["between"] = round(share_between(X), 4)
+                few = decided["between"] < _BETWEEN
             scaling = Scaling("binary") if few else Scaling("channels", n_channels=channels)
         binary = is_binary(scaling)
         side = min(height, width_of_image)
@@ -102,7 +107,7 @@ class Images(Recipe):
             bias=0 if binary else 0.1,
             pool=pool,
         )
-        return Plan((stage,), scaling, False, {"between": round(between, 4)})
+        return Plan((stage,), scaling, False, decided)
 
 
 def _windows(n_places: int, most: int) -> int:
@@ -165,11 +170,12 @@ def channels_of(width: object, n_windows: int) -> int:
 def share_between(X: Any) -> float:
     """Share of values in the middle half of their range.
 
-    Of at most 2,048 samples, evenly spread.
+    Of some samples, evenly spread.
     """
-    values = evenly(X, _CALIBRATED_ON)
-    values = np.asarray(values.toarray() if is_sparse(values) else values, dtype=np.float64)
+    values = evenly(X, max(1, _LOOKED_AT // X.shape[1]))
+    values = values.toarray() if is_sparse(values) else values
     distinct, counts = np.unique(values, return_counts=True)
+    distinct = distinct.astype(np.float64)
     low, high = distinct[0], distinct[-1]
     quarter = high / 4 - low / 4
     middle = (distinct > low + quarter) & (distinct < high - quarter)
@@ -231,8 +237,19 @@ def shape_of(
                 "X must hold series, of shape (n_samples, length) or (n_samples, channels, "
                 f"length), got samples of shape {sample_shape}"
             )
+        if sample_shape is not None and sample_shape[0] > sample_shape[1]:
+            warn_data(
+                f"X holds series of {sample_shape[0]} channels and {sample_shape[1]} values each: "
+                "is it (n_samples, length, channels)? Series are (n_samples, channels, length)"
+            )
         return (n_features, 1) if sample_shape is None else sample_shape[::-1]
     if sample_shape is not None:
+        if len(sample_shape) == 3 and sample_shape[0] in (1, 3, 4) and sample_shape[2] > 4:
+            raise ValueError(
+                "X must hold images of shape (n_samples, height, width, channels), got samples of "
+                f"shape {sample_shape}, whose channels seem to come first: X.transpose(0, 2, 3, 1) "
+                "puts them last; input_shape says that they are none"
+            )
         return sample_shape if len(sample_shape) == 3 else (*sample_shape, 1)
     side = math.isqrt(n_features)
     if side * side != n_features:
@@ -307,6 +324,9 @@ def prepare(
         network = StepNetwork(n_features, stages=chain, input_shape=network.input_shape, **common)
     fixed = _fitted(plan.scaling, X)
     fixed.check_groups(n_features)
+    n_channels = network.input_shape[-1] if network.input_shape else n_features
+    if fixed.n_groups not in (1, n_channels, n_features):
+        raise ValueError(f"scaling has {fixed.n_groups} ranges, X has {n_channels} channels")
     if calibrated:
         some = fixed.map_values(evenly(X, _CALIBRATED_ON))
         network = network.calibrate(some, n_threads=n_threads)

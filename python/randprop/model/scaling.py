@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from randprop._validation import check_choice, check_int, check_number, told
-from randprop.features import check_width, is_sparse, row_blocks
+from randprop.features import check_width, is_sparse, row_blocks, sample_shape
 from randprop.model.fixed_scaling import (
     AS_BYTES,
     BinaryScaling,
@@ -39,8 +40,8 @@ class Scaling:
         ``"channels"``: a range for each channel of images or series. ``"binary"``: 1 where a
         feature is above a level.
     trim : float, default=0
-        Share of the values of a feature, of [0, 0.5), that may lie beyond its range at either end,
-        so that a few wild ones do not move it: at most 1,023 of them.
+        Share of the values of a feature, of [0, 0.5), that lie beyond its range at either end,
+        rounded up, so that a few wild ones do not move it: at most 1,023 of them.
     n_channels : int, optional
         Of ``"channels"``.
     low, high : array-like of shape (n_ranges,) or float, optional
@@ -114,7 +115,8 @@ class Scaling:
             return self._given
         if not self._n_values:
             raise AttributeError("this Scaling is not fitted; call fit or partial_fit first")
-        rank = min(int(self.trim * self._n_values), _MOST_TRIMMED - 1)
+        rank = min(math.ceil(self.trim * self._n_values), _MOST_TRIMMED - 1)
+        rank = min(rank, (self._n_values - 1) // 2)
         low, high = self._least[rank], self._most[-1 - rank]
         if self.kind == "binary":
             return BinaryScaling(float(low[0] + (high[0] / 4 - low[0] / 4)))
@@ -164,7 +166,29 @@ class Scaling:
         Scaling
             Itself.
         """
-        return self.add(check_features("X", X).values)
+        return self.add(self._checked(X))
+
+    def _checked(self, X: Any, *, empty: bool = False) -> Any:
+        """Return rows; of what comes as images and series, in the order that a network reads."""
+        found = sample_shape("X", X)
+        if found is None:
+            return check_features("X", X, empty=empty).values
+        if self.kind == "features":
+            raise ValueError(
+                'X must come as rows for kind "features", since images and series are laid out '
+                "otherwise: reshape it, the channel fastest"
+            )
+        n_channels = self.n_channels or 1
+        if self.kind != "channels" or n_channels == 1:  # whatever the order
+            return check_features("X", X, empty=empty).values
+        place = 0 if len(found) == 2 else -1  # of series and of images
+        if found[place] != n_channels:
+            raise ValueError(
+                f"X must have {n_channels} channels, (n_samples, channels, length) or (n_samples, "
+                f"height, width, channels), got samples of shape {found}"
+            )
+        shape = found[::-1] if len(found) == 2 else found
+        return check_features("X", X, empty=empty, shape=shape).values
 
     def add(self, X: Any) -> Scaling:
         """Add features that are checked: an array or a CSR matrix of finite numbers."""
@@ -232,7 +256,7 @@ class Scaling:
             zeros.
         """
         fixed = fixed_scaling(self)
-        values = check_features("X", X, empty=True).values
+        values = self._checked(X, empty=True)
         if self._n_features:
             check_width("X", values.shape, self._n_features, "the scaling")
         fixed.check_groups(values.shape[1])
