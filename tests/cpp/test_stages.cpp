@@ -1,0 +1,222 @@
+// Stages of every kind against the definition, and at the edges of what their kernels hold.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <random>
+
+#include "kernels/kernels.hpp"
+#include "oracle.hpp"
+#include "random_chain.hpp"
+#include "randprop/network.hpp"
+
+using namespace randprop;
+
+namespace {
+
+class Random {
+ public:
+  explicit Random(std::uint64_t seed) : engine(seed) {}
+  std::size_t between(std::size_t low, std::size_t high) {
+    return low + engine() % (high - low + 1);
+  }
+  std::mt19937_64 engine;
+};
+
+// Outputs, thresholds and counts of each stage.
+template <typename View>
+void check_network(const NetworkSpec& spec, const View& x,
+                   const std::vector<oracle::Outputs>& expected, const RunOptions& options) {
+  const Network network(spec);
+  const auto found = network.propagate(x, 0, spec.stages.size(), Keep::all, options);
+  CHECK(oracle::n_wrong(found, expected) == 0);
+  CHECK(network.count_set(x, 0, options) == expected[0].set);
+  for (std::size_t m = 0; m < found.size(); ++m) {
+    const std::vector<std::int64_t> thresholds = network.thresholds(m);
+    for (std::size_t unit = 0; unit < thresholds.size(); ++unit) {
+      CHECK(thresholds[unit] == oracle::threshold_of(spec, m, unit));
+    }
+    if (m > 0) {
+      const auto set = std::visit(
+          [&](const auto& before) { return network.count_set(before.view(), m, options); },
+          found[m - 1]);
+      CHECK(set == expected[m].set);
+    }
+  }
+}
+
+void check_bytes_and_bits(const NetworkSpec& spec, const ByteView& bytes, const BitView& bits) {
+  const auto of_bytes = oracle::chain(spec, oracle::rows_of(bytes));
+  const auto of_bits = oracle::chain(spec, oracle::rows_of(bits));
+  oracle::at_every_level([&](const std::string& level) {
+    CAPTURE(level);
+    check_network(spec, bytes, of_bytes, {1, {}});
+    check_network(spec, bits, of_bits, {2, {}});
+  });
+}
+
+void check_both(const NetworkSpec& spec, std::size_t n_samples, std::mt19937_64& random) {
+  const oracle::Bytes bytes(random, n_samples, spec.n_features);
+  check_bytes_and_bits(spec, bytes.view,
+                       oracle::random_bits(random, n_samples, spec.n_features).view());
+}
+
+}  // namespace
+
+TEST_CASE("chains of any stages equal the definition") {
+  Random random(31);
+  for (int i = 0; i < 150; ++i) {
+    CAPTURE(i);
+    const NetworkSpec spec = oracle::draw_chain(random);
+    constexpr const char* kernels[] = {"", "popcount", "dot", "lut"};
+    use_kernel(kernels[i % 4]);
+    check_both(spec, i % 3 == 0 ? random.between(60, 70) : random.between(1, 9), random.engine);
+    use_kernel("");
+  }
+}
+
+TEST_CASE("few inputs of one column at every threshold") {
+  std::mt19937_64 random(32);
+  oracle::at_every_level([&](const std::string& level) {
+    CAPTURE(level);
+    const kernels::Kernels& k = kernels::active();
+    for (const std::size_t fan_in : {1U, 2U, 3U, 9U, 254U, 255U, 256U, 257U, 258U, 700U}) {
+      for (const int extreme : {-1, 0, 1}) {
+        const std::size_t n_plus = (fan_in + 1) / 2, n_positions = 600;
+        std::vector<std::uint8_t> x((n_positions + fan_in) * 64);
+        for (std::uint8_t& value : x) {
+          value = static_cast<std::uint8_t>(random() % 256);
+        }
+        std::vector<std::uint32_t> positions(n_positions), taps(fan_in);
+        for (std::size_t p = 0; p < n_positions; ++p) {
+          positions[p] = static_cast<std::uint32_t>(extreme == 0 ? p : 0);
+        }
+        for (std::size_t j = 0; j < fan_in; ++j) {
+          taps[j] = static_cast<std::uint32_t>(j);
+          if (extreme != 0) {
+            const bool is_high = (j < n_plus) == (extreme > 0);
+            std::fill_n(x.data() + 64 * j, 64, static_cast<std::uint8_t>(is_high ? 255 : 0));
+          }
+        }
+        kernels::FewInputsBlock block{
+            x.data(), positions.data(), n_positions, taps.data(), n_plus, fan_in - n_plus, 0};
+        std::vector<std::vector<std::int64_t>> z(n_positions, std::vector<std::int64_t>(64, 0));
+        for (std::size_t p = 0; p < n_positions; ++p) {
+          for (std::size_t i = 0; i < fan_in * 64; ++i) {
+            const std::int64_t value = x[(positions[p] + taps[i / 64]) * 64 + i % 64];
+            z[p][i % 64] += i / 64 < n_plus ? value : -value;
+          }
+        }
+        const auto top = static_cast<std::int32_t>(255 * n_plus);
+        const auto low = -static_cast<std::int32_t>(255 * (fan_in - n_plus)) - 1;
+        const auto there = static_cast<std::int32_t>(z[17][5]);
+        for (const std::int32_t threshold : {low, std::max(low, there - 1), there, top - 1, top}) {
+          block.threshold = threshold;
+          for (const std::size_t n : {0U, 1U, 254U, 255U, 256U, 511U, 600U}) {
+            block.n_positions = n;
+            std::vector<std::uint64_t> masks(3 * n_positions, 7), expected = masks;
+            std::vector<std::uint32_t> counts(64, 5), sums = counts;
+            for (std::size_t p = 0; p < n; ++p) {
+              expected[3 * p] = 0;
+              for (std::size_t s = 0; s < 64; ++s) {
+                const bool above = z[p][s] > threshold;
+                expected[3 * p] |= std::uint64_t{above ? 1U : 0U} << s;
+                sums[s] += above ? 1 : 0;
+              }
+            }
+            k.few_masks(block, masks.data(), 3);
+            CHECK(masks == expected);
+            k.few_counts(block, counts.data());
+            CHECK(counts == sums);
+          }
+        }
+      }
+    }
+  });
+}
+
+TEST_CASE("sums of few inputs at their largest and smallest") {
+  // 128 inputs of 255 on one side are the most that 16 bits hold.
+  std::mt19937_64 random(33);
+  for (const std::size_t fan_in : {1U, 2U, 255U, 256U, 257U, 258U, 600U}) {
+    CAPTURE(fan_in);
+    NetworkSpec spec{600, {Stage{Dense{9}}}, Activation::step, random(), {}};
+    spec.stages[0].fan_in = fan_in;
+    const auto plus = static_cast<std::int64_t>((fan_in + 1) / 2);
+    const std::int64_t high = 255 * plus, low = -255 * (static_cast<std::int64_t>(fan_in) - plus);
+    spec.stages[0].thresholds = {low - 1, low, low + 1, -1, 0, 1, high - 1, high, high + 1};
+    // A sample for each unit at its largest, and one at its smallest sum.
+    std::vector<std::uint8_t> x;
+    BitMatrix bits(18, 600);
+    for (std::size_t s = 0; s < 18; ++s) {
+      const auto w = oracle::weights_of(spec, 0, s / 2, 600);
+      for (std::size_t k = 0; k < 600; ++k) {
+        const bool is_high = s % 2 == 0 ? w[k] > 0 : w[k] < 0;
+        x.push_back(is_high ? 255 : 0);
+        if (is_high) {
+          bits.set(s, k);
+        }
+      }
+    }
+    check_bytes_and_bits(spec, {x.data(), 18, 600}, bits.view());
+  }
+}
+
+TEST_CASE("windows of 255 positions and of more") {
+  std::mt19937_64 random(34);
+  for (const std::size_t length : {254U, 255U, 256U, 510U, 511U, 1000U}) {
+    for (const std::size_t pool : {1U, 2U}) {
+      for (const std::size_t fan_in : {0U, 1U}) {
+        CAPTURE(length);
+        // Units that are always set, never, and by the data.
+        NetworkSpec spec{length, {Stage{Conv1D{4, 1, 1, 0, 1, pool}, 1}}, Activation::step, 1, {}};
+        spec.input_shape = {length, 1, 1};
+        spec.stages[0].fan_in = fan_in;
+        spec.stages[0].thresholds = {-1000, 1000, 0, 100};
+        check_both(spec, 3, random);
+      }
+    }
+  }
+}
+
+TEST_CASE("maps of more bits than are held at a time") {
+  std::mt19937_64 random(35);
+  // More positions and channels than 65,536 together, and more channels than that alone.
+  NetworkSpec image{400 * 40, {Stage{Conv2D{5, 1}}}, Activation::step, 3, {400, 40, 1}};
+  image.stages[0].fan_in = 1;
+  image.stages[0].thresholds = {-1, 50, 100, 150, 254};
+  check_both(image, 66, random);
+  NetworkSpec wide{3, {Stage{Dense{65536 + 130}}}, Activation::step, 4, {}};
+  wide.stages[0].fan_in = 2;
+  check_both(wide, 2, random);
+}
+
+TEST_CASE("many inputs of a unit are distinct") {
+  std::mt19937_64 random(36);
+  for (const std::size_t fan_in : {63U, 64U, 65U, 66U, 130U}) {
+    NetworkSpec spec{130, {Stage{Dense{70}}}, Activation::sign, random(), {}};
+    spec.stages[0].fan_in = fan_in;
+    spec.stages.push_back(spec.stages[0]);
+    spec.stages[1].fan_in = 64;
+    check_both(spec, 65, random);
+    const Network network(spec);
+    std::vector<std::int32_t> w(70 * 130);
+    network.weights(0, w.data());
+    for (std::size_t i = 0; i < w.size(); ++i) {
+      CHECK(w[i] == oracle::weights_of(spec, 0, i / 130, 130)[i % 130]);
+    }
+  }
+}
+
+TEST_CASE("drawn dilations fill a series as far as it goes") {
+  std::mt19937_64 random(37);
+  for (const std::size_t length : {3U, 4U, 5U, 16U, 17U, 32U, 33U, 64U}) {
+    for (const std::size_t fan_in : {0U, 2U}) {
+      CAPTURE(length);
+      NetworkSpec spec{2 * length, {Stage{Conv1D{70, 3, 1, 0, 0, 1}}}, Activation::step, 5, {}};
+      spec.input_shape = {length, 1, 2};
+      spec.stages[0].fan_in = fan_in;
+      spec.stages[0].bias = 60;
+      check_both(spec, 5, random);
+    }
+  }
+}
