@@ -32,9 +32,11 @@ void check_network(const NetworkSpec& spec, const View& x,
   CHECK(network.count_set(x, 0, options) == expected[0].set);
   for (std::size_t m = 0; m < found.size(); ++m) {
     const std::vector<std::int64_t> thresholds = network.thresholds(m);
+    std::size_t wrong = 0;
     for (std::size_t unit = 0; unit < thresholds.size(); ++unit) {
-      CHECK(thresholds[unit] == oracle::threshold_of(spec, m, unit));
+      wrong += thresholds[unit] != oracle::threshold_of(spec, m, unit);
     }
+    CHECK(wrong == 0);
     if (m > 0) {
       const auto set = std::visit(
           [&](const auto& before) { return network.count_set(before.view(), m, options); },
@@ -81,7 +83,8 @@ TEST_CASE("few inputs of one column at every threshold") {
     const kernels::Kernels& k = kernels::active();
     for (const std::size_t fan_in : {1U, 2U, 3U, 9U, 254U, 255U, 256U, 257U, 258U, 700U}) {
       for (const int extreme : {-1, 0, 1}) {
-        const std::size_t n_plus = (fan_in + 1) / 2, n_positions = 600;
+        // All numbers of positions with some inputs, few with all others.
+        const std::size_t n_plus = (fan_in + 1) / 2, n_positions = fan_in == 3 ? 600 : 20;
         std::vector<std::uint8_t> x((n_positions + fan_in) * 64);
         for (std::uint8_t& value : x) {
           value = static_cast<std::uint8_t>(random() % 256);
@@ -108,10 +111,13 @@ TEST_CASE("few inputs of one column at every threshold") {
         }
         const auto top = static_cast<std::int32_t>(255 * n_plus);
         const auto low = -static_cast<std::int32_t>(255 * (fan_in - n_plus)) - 1;
-        const auto there = static_cast<std::int32_t>(z[17][5]);
+        const auto there = static_cast<std::int32_t>(z[7][5]);
         for (const std::int32_t threshold : {low, std::max(low, there - 1), there, top - 1, top}) {
           block.threshold = threshold;
-          for (const std::size_t n : {0U, 1U, 254U, 255U, 256U, 511U, 600U}) {
+          for (const std::size_t n : {0U, 1U, 20U, 254U, 255U, 256U, 511U, 600U}) {
+            if (n > n_positions) {
+              break;
+            }
             block.n_positions = n;
             std::vector<std::uint64_t> masks(3 * n_positions, 7), expected = masks;
             std::vector<std::uint32_t> counts(64, 5), sums = counts;
@@ -201,9 +207,12 @@ TEST_CASE("many inputs of a unit are distinct") {
     const Network network(spec);
     std::vector<std::int32_t> w(70 * 130);
     network.weights(0, w.data());
-    for (std::size_t i = 0; i < w.size(); ++i) {
-      CHECK(w[i] == oracle::weights_of(spec, 0, i / 130, 130)[i % 130]);
+    std::size_t wrong = 0;
+    for (std::size_t unit = 0; unit < 70; ++unit) {
+      const auto expected = oracle::weights_of(spec, 0, unit, 130);
+      wrong += std::equal(expected.begin(), expected.end(), w.begin() + 130 * unit) ? 0 : 1;
     }
+    CHECK(wrong == 0);
   }
 }
 
