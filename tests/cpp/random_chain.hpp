@@ -20,12 +20,15 @@ struct DrawnSide {
 template <typename Source>
 DrawnSide draw_side(Source& from, std::size_t size) {
   DrawnSide side{};
-  side.kernel = from.between(1, std::min<std::size_t>(size, 5));
-  side.stride = from.between(1, 3);
-  side.padding = from.between(0, side.kernel - 1);
+  side.kernel = from.between(1, 5);
+  // A kernel may be larger than what it reads, where there is padding enough.
+  side.padding =
+      from.between(side.kernel > size ? (side.kernel - size + 1) / 2 : 0, side.kernel - 1);
+  // Ones are common, so that maps do not shrink to nothing at once.
+  side.stride = std::max<std::size_t>(1, from.between(0, 3));
   const std::size_t room = size + 2 * side.padding - 1;
-  side.dilation =
-      side.kernel == 1 ? 1 : from.between(1, std::max<std::size_t>(1, room / (side.kernel - 1)));
+  const bool is_dilated = side.kernel > 1 && from.between(0, 1) == 1;
+  side.dilation = is_dilated ? from.between(1, room / (side.kernel - 1)) : 1;
   side.pool = from.between(1, (room - side.dilation * (side.kernel - 1)) / side.stride + 1);
   return side;
 }
@@ -44,7 +47,7 @@ std::variant<randprop::Dense, randprop::Conv2D, randprop::Conv1D> draw_convoluti
   const DrawnSide y = draw_side(from, image.height);
   if (is_series) {
     const std::size_t channels = draw_units(from, image.height * y.kernel * image.channels, 70);
-    if (counts && y.kernel > 1 && from.between(0, 1) == 1) {
+    if (counts && y.kernel > 1 && y.kernel <= image.height && from.between(0, 1) == 1) {
       return randprop::Conv1D{channels, y.kernel, y.stride, 0, 0, 1};
     }
     return randprop::Conv1D{channels,  y.kernel,   y.stride,
@@ -82,8 +85,11 @@ void draw_units_of(Source& from, const randprop::StageShape& shape, randprop::St
     stage.bias = static_cast<std::int64_t>(from.between(0, largest));
     return;
   }
+  // Two numbers stand for all of them, so that few bytes make a chain.
+  const std::size_t start = from.between(0, 2 * largest);
+  const std::size_t step = from.between(0, 2 * largest);
   for (std::size_t unit = 0; unit < shape.n_units; ++unit) {
-    const auto threshold = static_cast<std::int64_t>(from.between(0, 2 * largest));
+    const auto threshold = static_cast<std::int64_t>((start + unit * step) % (2 * largest + 1));
     stage.thresholds.push_back(unit % 17 == 15   ? std::numeric_limits<std::int64_t>::min()
                                : unit % 17 == 16 ? std::numeric_limits<std::int64_t>::max()
                                                  : threshold - static_cast<std::int64_t>(largest));

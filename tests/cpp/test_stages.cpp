@@ -2,7 +2,9 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <limits>
 #include <random>
+#include <vector>
 
 #include "kernels/kernels.hpp"
 #include "oracle.hpp"
@@ -167,6 +169,81 @@ TEST_CASE("sums of few inputs at their largest and smallest") {
   }
 }
 
+TEST_CASE("padding adds nothing, whatever is read") {
+  Random random(38);
+  for (const Activation activation : {Activation::step, Activation::sign}) {
+    for (const std::size_t fan_in : {0U, 1U, 2U, 7U}) {
+      CAPTURE(fan_in);
+      for (const Extent padding : {Extent{0, 1}, Extent{1, 0}, Extent{2, 1}}) {
+        // Images as large as a kernel, and larger ones; bits that are read, and counts.
+        for (const ImageShape image : {ImageShape{3, 3, 2}, ImageShape{5, 6, 2}}) {
+          for (const std::size_t pool : {0U, 3U}) {
+            NetworkSpec spec{image.size(), {}, activation, random.engine(), image};
+            spec.stages.push_back({Conv2D{7, 3, 1, 1, 1, pool}, 2, fan_in});
+            spec.stages.push_back({Conv2D{7, 3, 1, padding}, 2, fan_in});
+            check_both(spec, 5, random.engine);
+          }
+        }
+      }
+      NetworkSpec series{5, {}, activation, random.engine(), {5, 1, 1}};
+      series.stages = {{Conv1D{1, 5, 1, 2}, 1, std::min<std::size_t>(fan_in, 4)},
+                       {Conv1D{9, 5, 1, 2}, 1, std::min<std::size_t>(fan_in, 4)}};
+      check_both(series, 9, random.engine);
+    }
+  }
+}
+
+TEST_CASE("dilated kernels reach over the borders") {
+  Random random(39);
+  for (const Activation activation : {Activation::step, Activation::sign}) {
+    for (const std::size_t fan_in : {0U, 4U}) {
+      for (const Extent dilation : {Extent{1, 3}, Extent{3, 1}, Extent{2, 3}, Extent{4, 2}}) {
+        CAPTURE(dilation.y);
+        CAPTURE(dilation.x);
+        // Channels of whole words, too.
+        for (const std::size_t channels : {5U, 64U}) {
+          NetworkSpec spec{9 * 10 * 2, {}, activation, random.engine(), {9, 10, 2}};
+          Conv2D conv{channels, {3, 2}, {1, 2}, {2, 1}, dilation};
+          spec.stages.push_back({conv, 4, fan_in, 30});
+          conv.stride = 1;
+          conv.dilation = {dilation.x, 1};
+          conv.pool = {3, 2};
+          spec.stages.push_back({conv, 4, fan_in, 2});
+          check_both(spec, 4, random.engine);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("thresholds at the largest and smallest sums of weights, and beyond") {
+  // One input of 1 bit, -1 or +1: its sums are -255 and 255.
+  std::mt19937_64 random(40);
+  constexpr std::int64_t least = std::numeric_limits<std::int64_t>::min();
+  constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max();
+  for (const unsigned weight_bits : {1U, 8U, 24U}) {
+    for (const Activation activation : {Activation::step, Activation::sign}) {
+      NetworkSpec spec{1, {}, activation, random(), {}};
+      const std::int64_t top = 255 * ((std::int64_t{1} << weight_bits) - 1);
+      Stage stage{Dense{40}, weight_bits};
+      for (std::size_t unit = 0; unit < 40; ++unit) {
+        const std::int64_t edges[] = {least, -top - 1, -top,    -top + 1, -1,
+                                      0,     1,        top - 1, top,      most};
+        stage.thresholds.push_back(edges[unit % 10]);
+      }
+      spec.stages.push_back(stage);
+      // The second reads 40 bits at sums of weights near its thresholds.
+      stage.thresholds = {least, -40, -2, -1, 0, 1, 2, 40, most};
+      stage.map = Dense{9};
+      spec.stages.push_back(stage);
+      const std::uint8_t x[] = {0, 1, 254, 255};
+      BitMatrix bits(4, 1);
+      bits.set(2, 0);
+      check_bytes_and_bits(spec, {x, 4, 1}, bits.view());
+    }
+  }
+}
+
 TEST_CASE("windows of 255 positions and of more") {
   std::mt19937_64 random(34);
   for (const std::size_t length : {254U, 255U, 256U, 510U, 511U, 1000U}) {
@@ -191,9 +268,9 @@ TEST_CASE("maps of more bits than are held at a time") {
   image.stages[0].fan_in = 1;
   image.stages[0].thresholds = {-1, 50, 100, 150, 254};
   check_both(image, 66, random);
-  NetworkSpec wide{3, {Stage{Dense{65536 + 130}}}, Activation::step, 4, {}};
+  NetworkSpec wide{6, {Stage{Conv1D{65536 + 65, 1}}}, Activation::step, 4, {2, 1, 3}};
   wide.stages[0].fan_in = 2;
-  check_both(wide, 2, random);
+  check_both(wide, 5, random);
 }
 
 TEST_CASE("many inputs of a unit are distinct") {
