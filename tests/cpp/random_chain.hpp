@@ -33,20 +33,21 @@ DrawnSide draw_side(Source& from, std::size_t size) {
   return side;
 }
 
-// Units of a stage: few where each has many inputs at many places.
+// Units of a stage: few where each has much to do, one as much as `work` of `most` in all.
 template <typename Source>
-std::size_t draw_units(Source& from, std::size_t work, std::size_t largest) {
-  return from.between(1, std::clamp<std::size_t>(20000 / work, 1, largest));
+std::size_t draw_units(Source& from, std::size_t work, std::size_t most, std::size_t largest) {
+  return from.between(1, std::clamp<std::size_t>(most / work, 1, largest));
 }
 
 // A convolution over `image`, along a series where that is what it is.
 template <typename Source>
 std::variant<randprop::Dense, randprop::Conv2D, randprop::Conv1D> draw_convolution(
-    Source& from, const randprop::ImageShape& image, bool is_series) {
+    Source& from, const randprop::ImageShape& image, bool is_series, std::size_t most) {
   const bool counts = from.between(0, 1) == 1;
   const DrawnSide y = draw_side(from, image.height);
   if (is_series) {
-    const std::size_t channels = draw_units(from, image.height * y.kernel * image.channels, 70);
+    const std::size_t channels =
+        draw_units(from, image.height * y.kernel * image.channels, most, 70);
     if (counts && y.kernel > 1 && y.kernel <= image.height && from.between(0, 1) == 1) {
       return randprop::Conv1D{channels, y.kernel, y.stride, 0, 0, 1};
     }
@@ -55,7 +56,7 @@ std::variant<randprop::Dense, randprop::Conv2D, randprop::Conv1D> draw_convoluti
   }
   const DrawnSide x = draw_side(from, image.width);
   const std::size_t work = image.size() * y.kernel * x.kernel;
-  randprop::Conv2D conv{draw_units(from, work, 70),
+  randprop::Conv2D conv{draw_units(from, work, most, 70),
                         {y.kernel, x.kernel},
                         {y.stride, x.stride},
                         {y.padding, x.padding},
@@ -96,9 +97,10 @@ void draw_units_of(Source& from, const randprop::StageShape& shape, randprop::St
   }
 }
 
-// Up to 4 stages over a row of features, a series or an image.
+// Up to 4 stages over a row of features, a series or an image, each of at most about `most`
+// products a sample.
 template <typename Source>
-randprop::NetworkSpec draw_chain(Source& from) {
+randprop::NetworkSpec draw_chain(Source& from, std::size_t most) {
   randprop::NetworkSpec spec;
   spec.activation =
       from.between(0, 1) == 0 ? randprop::Activation::step : randprop::Activation::sign;
@@ -117,9 +119,9 @@ randprop::NetworkSpec draw_chain(Source& from) {
   for (std::size_t n = from.between(1, 4); n != 0; --n) {
     randprop::Stage stage{randprop::Dense{1}};
     if (here.size() == 0 || from.between(0, 3) == 0) {
-      stage.map = randprop::Dense{draw_units(from, n_inputs, 140)};
+      stage.map = randprop::Dense{draw_units(from, n_inputs, most, 140)};
     } else {
-      stage.map = draw_convolution(from, here, kind == 1);
+      stage.map = draw_convolution(from, here, kind == 1, most);
     }
     spec.stages.push_back(stage);
     const randprop::StageShape shape = randprop::stage_shapes(spec).back();

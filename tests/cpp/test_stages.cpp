@@ -70,7 +70,7 @@ TEST_CASE("chains of any stages equal the definition") {
   Random random(31);
   for (int i = 0; i < 150; ++i) {
     CAPTURE(i);
-    const NetworkSpec spec = oracle::draw_chain(random);
+    const NetworkSpec spec = oracle::draw_chain(random, 20000);
     constexpr const char* kernels[] = {"", "popcount", "dot", "lut"};
     use_kernel(kernels[i % 4]);
     check_both(spec, i % 3 == 0 ? random.between(60, 70) : random.between(1, 9), random.engine);
