@@ -107,7 +107,7 @@ TEST_CASE("few inputs of one column at every threshold") {
         std::vector<std::vector<std::int64_t>> z(n_positions, std::vector<std::int64_t>(64, 0));
         for (std::size_t p = 0; p < n_positions; ++p) {
           for (std::size_t i = 0; i < fan_in * 64; ++i) {
-            const std::int64_t value = x[(positions[p] + taps[i / 64]) * 64 + i % 64];
+            const std::int64_t value = x[64 * std::size_t{positions[p] + taps[i / 64]} + i % 64];
             z[p][i % 64] += i / 64 < n_plus ? value : -value;
           }
         }
@@ -202,7 +202,7 @@ TEST_CASE("dilated kernels reach over the borders") {
         CAPTURE(dilation.x);
         // Channels of whole words, too.
         for (const std::size_t channels : {5U, 64U}) {
-          NetworkSpec spec{9 * 10 * 2, {}, activation, random.engine(), {9, 10, 2}};
+          NetworkSpec spec{180, {}, activation, random.engine(), {9, 10, 2}};
           Conv2D conv{channels, {3, 2}, {1, 2}, {2, 1}, dilation};
           spec.stages.push_back({conv, 4, fan_in, 30});
           conv.stride = 1;
@@ -264,7 +264,7 @@ TEST_CASE("windows of 255 positions and of more") {
 TEST_CASE("maps of more bits than are held at a time") {
   std::mt19937_64 random(35);
   // More positions and channels than 65,536 together, and more channels than that alone.
-  NetworkSpec image{400 * 40, {Stage{Conv2D{5, 1}}}, Activation::step, 3, {400, 40, 1}};
+  NetworkSpec image{16000, {Stage{Conv2D{5, 1}}}, Activation::step, 3, {400, 40, 1}};
   image.stages[0].fan_in = 1;
   image.stages[0].thresholds = {-1, 50, 100, 150, 254};
   check_both(image, 66, random);
@@ -282,12 +282,12 @@ TEST_CASE("many inputs of a unit are distinct") {
     spec.stages[1].fan_in = 64;
     check_both(spec, 65, random);
     const Network network(spec);
-    std::vector<std::int32_t> w(70 * 130);
+    std::vector<std::int32_t> w(9100);
     network.weights(0, w.data());
     std::size_t wrong = 0;
     for (std::size_t unit = 0; unit < 70; ++unit) {
       const auto expected = oracle::weights_of(spec, 0, unit, 130);
-      wrong += std::equal(expected.begin(), expected.end(), w.begin() + 130 * unit) ? 0 : 1;
+      wrong += std::equal(expected.begin(), expected.end(), w.data() + 130 * unit) ? 0 : 1;
     }
     CHECK(wrong == 0);
   }
