@@ -137,8 +137,8 @@ def test_known_answers_of_models(case: dict[str, Any], tmp_path: Path) -> None:
 
 def conv_sizes(draw: Any, size: int) -> tuple[int, int, int, int]:
     """Draw kernel, stride, padding and dilation that fit one side of a map."""
-    kernel = draw(st.integers(1, min(size, 5)))
-    padding = draw(st.integers(0, kernel - 1))
+    kernel = draw(st.integers(1, 5))
+    padding = draw(st.integers(max(0, (kernel - size + 1) // 2), kernel - 1))
     room = size + 2 * padding - 1
     dilation = draw(st.integers(1, max(1, room // (kernel - 1)))) if kernel > 1 else 1
     return kernel, draw(st.integers(1, 3)), padding, dilation
@@ -158,7 +158,7 @@ def draw_stage(draw: Any, shape: tuple[int, ...]) -> Any:
         kernel, stride, padding, dilation = (
             entry[0] if kind is Conv1D else entry for entry in sizes
         )
-        if kind is Conv1D and kernel > 1 and draw(st.booleans()):
+        if kind is Conv1D and 1 < kernel <= shape[0] and draw(st.booleans()):
             stage = Conv1D(channels, kernel, stride, dilation="log", pool=1)
         else:
             stage = kind(channels, kernel, stride, padding, dilation=dilation)

@@ -10,27 +10,6 @@ using namespace randprop;
 
 namespace {
 
-void check_layers(const NetworkSpec& spec, std::vector<FeatureMatrix> found,
-                  std::vector<std::vector<std::int64_t>> x) {
-  const std::vector<BitMatrix> outputs = oracle::bits_of(std::move(found));
-  const std::vector<StageShape> shapes = stage_shapes(spec);
-  REQUIRE(outputs.size() == shapes.size());
-  for (std::size_t m = 0; m < outputs.size(); ++m) {
-    const auto expected = oracle::layer(spec, m, x);
-    std::size_t wrong = 0;
-    for (std::size_t s = 0; s < x.size(); ++s) {
-      x[s].assign(shapes[m].n_outputs, 0);
-      for (std::size_t unit = 0; unit < shapes[m].n_outputs; ++unit) {
-        wrong += outputs[m].get(s, unit) != expected[s][unit];
-        const bool bit = expected[s][unit];
-        x[s][unit] = spec.activation == Activation::step ? (bit ? 1 : 0) : (bit ? 1 : -1);
-      }
-    }
-    CHECK(wrong == 0);
-    CHECK(oracle::tail_is_zero(outputs[m]));
-  }
-}
-
 class ForcedKernel {
  public:
   explicit ForcedKernel(const char* name) { use_kernel(name); }
@@ -49,13 +28,9 @@ TEST_CASE("propagation equals the definition at every level, kernel and width") 
         const std::size_t n_samples = n % 2 == 0 ? 1 + n % 13 : 66 + n % 70;
         const auto bytes = oracle::random_bytes(random, n_samples * n);
         const BitMatrix bits = oracle::random_bits(random, n_samples, n);
-        std::vector<std::vector<std::int64_t>> as_bytes(n_samples), as_bits(n_samples);
-        for (std::size_t s = 0; s < n_samples; ++s) {
-          for (std::size_t k = 0; k < n; ++k) {
-            as_bytes[s].push_back(bytes[s * n + k]);
-            as_bits[s].push_back(bits.get(s, k) ? 1 : 0);
-          }
-        }
+        const ByteView view{bytes.data(), n_samples, n};
+        const auto of_bytes = oracle::chain(spec, oracle::rows_of(view));
+        const auto of_bits = oracle::chain(spec, oracle::rows_of(bits.view()));
         CAPTURE(weight_bits);
         CAPTURE(n);
         oracle::at_every_level([&](const std::string& level) {
@@ -64,10 +39,9 @@ TEST_CASE("propagation equals the definition at every level, kernel and width") 
             CAPTURE(kernel);
             const ForcedKernel forced(kernel);
             const Network network(spec);
-            check_layers(spec,
-                         network.propagate(ByteView{bytes.data(), n_samples, n}, 0, 2, Keep::all),
-                         as_bytes);
-            check_layers(spec, network.propagate(bits.view(), 0, 2, Keep::all, {3, {}}), as_bits);
+            CHECK(oracle::n_wrong(network.propagate(view, 0, 2, Keep::all), of_bytes) == 0);
+            CHECK(oracle::n_wrong(network.propagate(bits.view(), 0, 2, Keep::all, {3, {}}),
+                                  of_bits) == 0);
           }
         });
       }
@@ -80,14 +54,12 @@ TEST_CASE("inputs of more than one pass over a panel") {
   for (const unsigned weight_bits : {8U, 24U}) {
     const NetworkSpec spec = oracle::dense_spec(2500, {70}, weight_bits, Activation::step, 5);
     const auto bytes = oracle::random_bytes(random, std::size_t{20} * 2500);
-    std::vector<std::vector<std::int64_t>> x(20);
-    for (std::size_t i = 0; i < bytes.size(); ++i) {
-      x[i / 2500].push_back(bytes[i]);
-    }
+    const ByteView view{bytes.data(), 20, 2500};
+    const auto expected = oracle::chain(spec, oracle::rows_of(view));
     oracle::at_every_level([&](const std::string& level) {
       CAPTURE(level);
       const Network network(spec);
-      check_layers(spec, network.propagate(ByteView{bytes.data(), 20, 2500}, 0, 1, Keep::all), x);
+      CHECK(oracle::n_wrong(network.propagate(view, 0, 1, Keep::all), expected) == 0);
     });
   }
 }
@@ -116,12 +88,10 @@ TEST_CASE("stages of different bits in one chain") {
   spec.stages[1].weight_bits = 8;
   spec.stages[2].weight_bits = 24;
   const auto bytes = oracle::random_bytes(random, std::size_t{9} * 100);
-  std::vector<std::vector<std::int64_t>> x(9);
-  for (std::size_t i = 0; i < bytes.size(); ++i) {
-    x[i / 100].push_back(bytes[i]);
-  }
+  const ByteView view{bytes.data(), 9, 100};
   const Network network(spec);
-  check_layers(spec, network.propagate(ByteView{bytes.data(), 9, 100}, 0, 3, Keep::all), x);
+  CHECK(oracle::n_wrong(network.propagate(view, 0, 3, Keep::all),
+                        oracle::chain(spec, oracle::rows_of(view))) == 0);
 }
 
 TEST_CASE("what a stage holds is counted stage by stage") {

@@ -1,0 +1,308 @@
+// Stages of every kind against the definition, and at the edges of what their kernels hold.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <limits>
+#include <random>
+#include <vector>
+
+#include "kernels/kernels.hpp"
+#include "oracle.hpp"
+#include "random_chain.hpp"
+#include "randprop/network.hpp"
+
+using namespace randprop;
+
+namespace {
+
+class Random {
+ public:
+  explicit Random(std::uint64_t seed) : engine(seed) {}
+  std::size_t between(std::size_t low, std::size_t high) {
+    return low + engine() % (high - low + 1);
+  }
+  std::mt19937_64 engine;
+};
+
+// Outputs, thresholds and counts of each stage.
+template <typename View>
+void check_network(const NetworkSpec& spec, const View& x,
+                   const std::vector<oracle::Outputs>& expected, const RunOptions& options) {
+  const Network network(spec);
+  const auto found = network.propagate(x, 0, spec.stages.size(), Keep::all, options);
+  CHECK(oracle::n_wrong(found, expected) == 0);
+  CHECK(network.count_set(x, 0, options) == expected[0].set);
+  for (std::size_t m = 0; m < found.size(); ++m) {
+    const std::vector<std::int64_t> thresholds = network.thresholds(m);
+    std::size_t wrong = 0;
+    for (std::size_t unit = 0; unit < thresholds.size(); ++unit) {
+      wrong += thresholds[unit] != oracle::threshold_of(spec, m, unit);
+    }
+    CHECK(wrong == 0);
+    if (m > 0) {
+      const auto set = std::visit(
+          [&](const auto& before) { return network.count_set(before.view(), m, options); },
+          found[m - 1]);
+      CHECK(set == expected[m].set);
+    }
+  }
+}
+
+void check_bytes_and_bits(const NetworkSpec& spec, const ByteView& bytes, const BitView& bits) {
+  const auto of_bytes = oracle::chain(spec, oracle::rows_of(bytes));
+  const auto of_bits = oracle::chain(spec, oracle::rows_of(bits));
+  oracle::at_every_level([&](const std::string& level) {
+    CAPTURE(level);
+    check_network(spec, bytes, of_bytes, {1, {}});
+    check_network(spec, bits, of_bits, {2, {}});
+  });
+}
+
+void check_both(const NetworkSpec& spec, std::size_t n_samples, std::mt19937_64& random) {
+  const oracle::Bytes bytes(random, n_samples, spec.n_features);
+  check_bytes_and_bits(spec, bytes.view,
+                       oracle::random_bits(random, n_samples, spec.n_features).view());
+}
+
+}  // namespace
+
+TEST_CASE("chains of any stages equal the definition") {
+  Random random(31);
+  for (int i = 0; i < 150; ++i) {
+    CAPTURE(i);
+    const NetworkSpec spec = oracle::draw_chain(random, 20000);
+    constexpr const char* kernels[] = {"", "popcount", "dot", "lut"};
+    use_kernel(kernels[i % 4]);
+    check_both(spec, i % 3 == 0 ? random.between(60, 70) : random.between(1, 9), random.engine);
+    use_kernel("");
+  }
+}
+
+TEST_CASE("few inputs of one column at every threshold") {
+  std::mt19937_64 random(32);
+  oracle::at_every_level([&](const std::string& level) {
+    CAPTURE(level);
+    const kernels::Kernels& k = kernels::active();
+    for (const std::size_t fan_in : {1U, 2U, 3U, 9U, 254U, 255U, 256U, 257U, 258U, 700U}) {
+      for (const int extreme : {-1, 0, 1}) {
+        // All numbers of positions with some inputs, few with all others.
+        const std::size_t n_plus = (fan_in + 1) / 2, n_positions = fan_in == 3 ? 600 : 20;
+        std::vector<std::uint8_t> x((n_positions + fan_in) * 64);
+        for (std::uint8_t& value : x) {
+          value = static_cast<std::uint8_t>(random() % 256);
+        }
+        std::vector<std::uint32_t> positions(n_positions), taps(fan_in);
+        for (std::size_t p = 0; p < n_positions; ++p) {
+          positions[p] = static_cast<std::uint32_t>(extreme == 0 ? p : 0);
+        }
+        for (std::size_t j = 0; j < fan_in; ++j) {
+          taps[j] = static_cast<std::uint32_t>(j);
+          if (extreme != 0) {
+            const bool is_high = (j < n_plus) == (extreme > 0);
+            std::fill_n(x.data() + 64 * j, 64, static_cast<std::uint8_t>(is_high ? 255 : 0));
+          }
+        }
+        kernels::FewInputsBlock block{
+            x.data(), positions.data(), n_positions, taps.data(), n_plus, fan_in - n_plus, 0};
+        std::vector<std::vector<std::int64_t>> z(n_positions, std::vector<std::int64_t>(64, 0));
+        for (std::size_t p = 0; p < n_positions; ++p) {
+          for (std::size_t i = 0; i < fan_in * 64; ++i) {
+            const std::int64_t value = x[64 * std::size_t{positions[p] + taps[i / 64]} + i % 64];
+            z[p][i % 64] += i / 64 < n_plus ? value : -value;
+          }
+        }
+        const auto top = static_cast<std::int32_t>(255 * n_plus);
+        const auto low = -static_cast<std::int32_t>(255 * (fan_in - n_plus)) - 1;
+        const auto there = static_cast<std::int32_t>(z[7][5]);
+        for (const std::int32_t threshold : {low, std::max(low, there - 1), there, top - 1, top}) {
+          block.threshold = threshold;
+          for (const std::size_t n : {0U, 1U, 20U, 254U, 255U, 256U, 511U, 600U}) {
+            if (n > n_positions) {
+              break;
+            }
+            block.n_positions = n;
+            std::vector<std::uint64_t> masks(3 * n_positions, 7), expected = masks;
+            std::vector<std::uint32_t> counts(64, 5), sums = counts;
+            for (std::size_t p = 0; p < n; ++p) {
+              expected[3 * p] = 0;
+              for (std::size_t s = 0; s < 64; ++s) {
+                const bool above = z[p][s] > threshold;
+                expected[3 * p] |= std::uint64_t{above ? 1U : 0U} << s;
+                sums[s] += above ? 1 : 0;
+              }
+            }
+            k.few_masks(block, masks.data(), 3);
+            CHECK(masks == expected);
+            k.few_counts(block, counts.data());
+            CHECK(counts == sums);
+          }
+        }
+      }
+    }
+  });
+}
+
+TEST_CASE("sums of few inputs at their largest and smallest") {
+  // 128 inputs of 255 on one side are the most that 16 bits hold.
+  std::mt19937_64 random(33);
+  for (const std::size_t fan_in : {1U, 2U, 255U, 256U, 257U, 258U, 600U}) {
+    CAPTURE(fan_in);
+    NetworkSpec spec{600, {Stage{Dense{9}}}, Activation::step, random(), {}};
+    spec.stages[0].fan_in = fan_in;
+    const auto plus = static_cast<std::int64_t>((fan_in + 1) / 2);
+    const std::int64_t high = 255 * plus, low = -255 * (static_cast<std::int64_t>(fan_in) - plus);
+    spec.stages[0].thresholds = {low - 1, low, low + 1, -1, 0, 1, high - 1, high, high + 1};
+    // A sample for each unit at its largest, and one at its smallest sum.
+    std::vector<std::uint8_t> x;
+    BitMatrix bits(18, 600);
+    for (std::size_t s = 0; s < 18; ++s) {
+      const auto w = oracle::weights_of(spec, 0, s / 2, 600);
+      for (std::size_t k = 0; k < 600; ++k) {
+        const bool is_high = s % 2 == 0 ? w[k] > 0 : w[k] < 0;
+        x.push_back(is_high ? 255 : 0);
+        if (is_high) {
+          bits.set(s, k);
+        }
+      }
+    }
+    check_bytes_and_bits(spec, {x.data(), 18, 600}, bits.view());
+  }
+}
+
+TEST_CASE("padding adds nothing, whatever is read") {
+  Random random(38);
+  for (const Activation activation : {Activation::step, Activation::sign}) {
+    for (const std::size_t fan_in : {0U, 1U, 2U, 7U}) {
+      CAPTURE(fan_in);
+      for (const Extent padding : {Extent{0, 1}, Extent{1, 0}, Extent{2, 1}}) {
+        // Images as large as a kernel, and larger ones; bits that are read, and counts.
+        for (const ImageShape image : {ImageShape{3, 3, 2}, ImageShape{5, 6, 2}}) {
+          for (const std::size_t pool : {0U, 3U}) {
+            NetworkSpec spec{image.size(), {}, activation, random.engine(), image};
+            spec.stages.push_back({Conv2D{7, 3, 1, 1, 1, pool}, 2, fan_in});
+            spec.stages.push_back({Conv2D{7, 3, 1, padding}, 2, fan_in});
+            check_both(spec, 5, random.engine);
+          }
+        }
+      }
+      NetworkSpec series{5, {}, activation, random.engine(), {5, 1, 1}};
+      series.stages = {{Conv1D{1, 5, 1, 2}, 1, std::min<std::size_t>(fan_in, 4)},
+                       {Conv1D{9, 5, 1, 2}, 1, std::min<std::size_t>(fan_in, 4)}};
+      check_both(series, 9, random.engine);
+    }
+  }
+}
+
+TEST_CASE("dilated kernels reach over the borders") {
+  Random random(39);
+  for (const Activation activation : {Activation::step, Activation::sign}) {
+    for (const std::size_t fan_in : {0U, 4U}) {
+      for (const Extent dilation : {Extent{1, 3}, Extent{3, 1}, Extent{2, 3}, Extent{4, 2}}) {
+        CAPTURE(dilation.y);
+        CAPTURE(dilation.x);
+        // Channels of whole words, too.
+        for (const std::size_t channels : {5U, 64U}) {
+          NetworkSpec spec{180, {}, activation, random.engine(), {9, 10, 2}};
+          Conv2D conv{channels, {3, 2}, {1, 2}, {2, 1}, dilation};
+          spec.stages.push_back({conv, 4, fan_in, 30});
+          conv.stride = 1;
+          conv.dilation = {dilation.x, 1};
+          conv.pool = {3, 2};
+          spec.stages.push_back({conv, 4, fan_in, 2});
+          check_both(spec, 4, random.engine);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("thresholds at the largest and smallest sums of weights, and beyond") {
+  // One input of 1 bit, -1 or +1: its sums are -255 and 255.
+  std::mt19937_64 random(40);
+  constexpr std::int64_t least = std::numeric_limits<std::int64_t>::min();
+  constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max();
+  for (const unsigned weight_bits : {1U, 8U, 24U}) {
+    for (const Activation activation : {Activation::step, Activation::sign}) {
+      NetworkSpec spec{1, {}, activation, random(), {}};
+      const std::int64_t top = 255 * ((std::int64_t{1} << weight_bits) - 1);
+      Stage stage{Dense{40}, weight_bits};
+      for (std::size_t unit = 0; unit < 40; ++unit) {
+        const std::int64_t edges[] = {least, -top - 1, -top,    -top + 1, -1,
+                                      0,     1,        top - 1, top,      most};
+        stage.thresholds.push_back(edges[unit % 10]);
+      }
+      spec.stages.push_back(stage);
+      // The second reads 40 bits at sums of weights near its thresholds.
+      stage.thresholds = {least, -40, -2, -1, 0, 1, 2, 40, most};
+      stage.map = Dense{9};
+      spec.stages.push_back(stage);
+      const std::uint8_t x[] = {0, 1, 254, 255};
+      BitMatrix bits(4, 1);
+      bits.set(2, 0);
+      check_bytes_and_bits(spec, {x, 4, 1}, bits.view());
+    }
+  }
+}
+
+TEST_CASE("windows of 255 positions and of more") {
+  std::mt19937_64 random(34);
+  for (const std::size_t length : {254U, 255U, 256U, 510U, 511U, 1000U}) {
+    for (const std::size_t pool : {1U, 2U}) {
+      for (const std::size_t fan_in : {0U, 1U}) {
+        CAPTURE(length);
+        // Units that are always set, never, and by the data.
+        NetworkSpec spec{length, {Stage{Conv1D{4, 1, 1, 0, 1, pool}, 1}}, Activation::step, 1, {}};
+        spec.input_shape = {length, 1, 1};
+        spec.stages[0].fan_in = fan_in;
+        spec.stages[0].thresholds = {-1000, 1000, 0, 100};
+        check_both(spec, 9, random);  // more samples of the longest than a thread takes at once
+      }
+    }
+  }
+}
+
+TEST_CASE("maps of more bits than are held at a time") {
+  std::mt19937_64 random(35);
+  // More positions and channels than 65,536 together, and more channels than that alone.
+  NetworkSpec image{16000, {Stage{Conv2D{5, 1}}}, Activation::step, 3, {400, 40, 1}};
+  image.stages[0].fan_in = 1;
+  image.stages[0].thresholds = {-1, 50, 100, 150, 254};
+  check_both(image, 66, random);
+  NetworkSpec wide{6, {Stage{Conv1D{65536 + 65, 1}}}, Activation::step, 4, {2, 1, 3}};
+  wide.stages[0].fan_in = 2;
+  check_both(wide, 5, random);
+}
+
+TEST_CASE("many inputs of a unit are distinct") {
+  std::mt19937_64 random(36);
+  for (const std::size_t fan_in : {63U, 64U, 65U, 66U, 130U}) {
+    NetworkSpec spec{130, {Stage{Dense{70}}}, Activation::sign, random(), {}};
+    spec.stages[0].fan_in = fan_in;
+    spec.stages.push_back(spec.stages[0]);
+    spec.stages[1].fan_in = 64;
+    check_both(spec, 65, random);
+    const Network network(spec);
+    std::vector<std::int32_t> w(9100);
+    network.weights(0, w.data());
+    std::size_t wrong = 0;
+    for (std::size_t unit = 0; unit < 70; ++unit) {
+      const auto expected = oracle::weights_of(spec, 0, unit, 130);
+      wrong += std::equal(expected.begin(), expected.end(), w.data() + 130 * unit) ? 0 : 1;
+    }
+    CHECK(wrong == 0);
+  }
+}
+
+TEST_CASE("drawn dilations fill a series as far as it goes") {
+  std::mt19937_64 random(37);
+  for (const std::size_t length : {3U, 4U, 5U, 16U, 17U, 32U, 33U, 64U}) {
+    for (const std::size_t fan_in : {0U, 2U}) {
+      CAPTURE(length);
+      NetworkSpec spec{2 * length, {Stage{Conv1D{70, 3, 1, 0, 0, 1}}}, Activation::step, 5, {}};
+      spec.input_shape = {length, 1, 2};
+      spec.stages[0].fan_in = fan_in;
+      spec.stages[0].bias = 60;
+      check_both(spec, 5, random);
+    }
+  }
+}
