@@ -85,6 +85,25 @@ def test_channels_that_come_first_are_refused_not_mixed():
     refuses(lambda: made.predict(X.transpose(0, 3, 1, 2)), ValueError, "X must have shape")
 
 
+def test_channels_that_come_first_are_refused_at_fit_too():
+    X, y = RNG.integers(0, 256, (30, 3, 9, 9)), np.arange(30) % 2
+    refuses(
+        lambda: StepClassifier(stages="images").fit(X, y), ValueError, "whose channels seem to come"
+    )
+    told = StepClassifier(stages="images", width=64, input_shape=(3, 9, 9)).fit(X, y)
+    assert told.network_.input_shape == (3, 9, 9)
+    series, y = waves(40, 30, 2)
+    with pytest.warns(RandpropDataWarning, match=r"30 channels and 2 values each: is it"):
+        StepClassifier(stages="series", width=16).fit(series.transpose(0, 2, 1), y)
+    refuses(
+        lambda: StepClassifier(
+            stages="series", scaling=Scaling("channels", n_channels=3).fit(np.eye(6))
+        ).fit(series, y),
+        ValueError,
+        "scaling has 3 ranges, X has 2 channels",
+    )
+
+
 def test_series_have_channels_before_time():
     X, y = waves(60, channels=2)
     made = StepClassifier(stages="series", width=100).fit(X, y)
@@ -264,6 +283,15 @@ def test_prepared_any_parts_in_any_order_give_the_same_bytes(tmp_path, stages, r
     assert file_of(again) == file_of(StepClassifier(**options).fit(X[::2], y[::2]))
 
 
+def test_parameters_that_change_after_prepare_are_refused():
+    X, y, options = _data("table")
+    made = StepClassifier(stages="table", **options).prepare(X).set_params(readout="centroid")
+    made.partial_fit(X, y)
+    made = StepClassifier(stages="table", **options).prepare(X).set_params(width=8)
+    refuses(lambda: made.partial_fit(X, y), ValueError, "width has changed since prepare")
+    assert made.fit(X, y).network_.widths == (8,)
+
+
 @pytest.mark.parametrize("stages", ["images", "series", "table"])
 def test_a_first_part_that_decides_warns(stages):
     X, y, options = _data(stages)
@@ -298,6 +326,19 @@ def test_a_cured_cause_is_not_warned_of():
     standardised = (X - X.mean(axis=0)) / X.std(axis=0)
     again = StepClassifier(stages="table").fit(standardised, y)
     np.testing.assert_array_equal(again.predict(standardised), table.predict(X))
+
+
+@pytest.mark.filterwarnings("ignore::randprop.RandpropDataWarning")  # others
+def test_evaluate_warns_of_data_as_estimators_do():
+    X, y, _ = _data("table")
+    wild = X.copy()
+    wild[3] = 1e9
+    for data, text in (
+        ((wild, y, X, y), "a range of its own, in which a few values lie far"),
+        ((X, y, X * 1000, y), "features are far from those of training"),
+    ):
+        with pytest.warns(RandpropDataWarning, match=text):
+            evaluate(stages="table", width=64, dataset=data)
 
 
 def test_each_kind_is_far_above_the_plain_network(digits):

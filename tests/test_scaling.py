@@ -200,3 +200,21 @@ def test_missing_values_are_told_by_column():
     refuses(lambda: Scaling().fit(wrong), ValueError, "column 2 has 3 of 300; fill missing")
     wrong[0, 4] = np.inf
     refuses(lambda: Scaling().fit(wrong), ValueError, "column 2 has 3 of 300, as have 1 more")
+
+
+def test_channels_of_series_stand_before_time():
+    series = RNG.normal(size=(30, 3, 20)) * np.array([1, 10, 1000])[:, None]
+    found = Scaling("channels", n_channels=3).fit(series)
+    np.testing.assert_array_equal(found.fixed_.low, series.min(axis=(0, 2)))
+    rows = series.transpose(0, 2, 1).reshape(30, -1)
+    np.testing.assert_array_equal(found.transform(series), found.transform(rows))
+    refuses(
+        lambda: Scaling("channels", n_channels=2).fit(series), ValueError, "X must have 2 channels"
+    )
+    refuses(lambda: Scaling("features").fit(series), ValueError, "X must come as rows for kind")
+
+
+def test_a_trim_takes_a_cell_of_few_samples_too():
+    few = np.append(RNG.normal(size=59), 1e9)[:, None]
+    assert Scaling("features", trim=0.01).fit(few).fixed_.high[0] < 10
+    assert Scaling("features", trim=0.49).fit([[1.0], [2.0]]).fixed_ == LinearScaling(1, 2)
