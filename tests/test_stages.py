@@ -230,7 +230,7 @@ def test_calibrate_is_the_definitions(activation: str) -> None:
     assert network.calibrate(X, n_threads=1) == calibrated
     assert calibrated.calibrate(X) == calibrated
     series = StepNetwork(
-        60, stages=[Conv1D(20, 5, dilation="log", fan_in=4, pool=1)], input_shape=(30, 2)
+        60, stages=[Conv1D(20, 5, 2, dilation="log", fan_in=4, pool=1)], input_shape=(30, 2)
     )
     X = random_bytes(9, 30, 60)
     _, thresholds = reference.propagate_stages(

@@ -135,6 +135,28 @@ TEST_CASE("sums of a sparse row beyond 32 bits") {
   }
 }
 
+TEST_CASE("as many inputs of a sparse unit as there may be") {
+  std::mt19937_64 random(27);
+  const std::size_t n = 66000, fan_in = 65536;
+  NetworkSpec spec = oracle::dense_spec(n, {1}, 8, Activation::step, 10);
+  spec.stages[0].fan_in = fan_in;
+  // Rows at the unit's largest and smallest sum.
+  Sparse x(random, 2, n, 1);
+  const auto w = oracle::weights_of(spec, 0, 0, n);
+  for (std::size_t k = 0; k < n; ++k) {
+    x.dense[k] = x.values[k] = w[k] > 0 ? 255 : 0;
+    x.dense[n + k] = x.values[n + k] = w[k] < 0 ? 255 : 0;
+  }
+  const std::int64_t top = 255 * 32768;
+  for (const std::int64_t threshold : {-top - 1, -top, top - 1, top}) {
+    spec.stages[0].thresholds = {threshold};
+    const Network network(spec);
+    const std::uint64_t set = threshold == -top - 1 ? 2 : threshold == top ? 0 : 1;
+    CHECK(network.count_set(x.view(), 0) == std::vector<std::uint64_t>{set});
+    CHECK(network.count_set(x.bytes(), 0) == std::vector<std::uint64_t>{set});
+  }
+}
+
 TEST_CASE("more sparse rows than one thread takes at a time") {
   std::mt19937_64 random(24);
   const Sparse x(random, 9001, 40, 6);

@@ -244,6 +244,26 @@ TEST_CASE("thresholds at the largest and smallest sums of weights, and beyond") 
   }
 }
 
+TEST_CASE("thresholds that 32 bits hardly hold") {
+  // Twice the largest sum is just below 2^31.
+  const std::size_t n = 16512;
+  std::mt19937_64 random(41);
+  NetworkSpec spec{n, {Stage{Dense{6}, 8}}, Activation::step, 6, {}};
+  spec.stages[0].thresholds = {std::numeric_limits<std::int64_t>::min(),
+                               -(std::int64_t{1} << 30),
+                               -1,
+                               0,
+                               std::int64_t{1} << 30,
+                               std::numeric_limits<std::int64_t>::max()};
+  const oracle::Bytes x(random, 3, n, 255);
+  const BitMatrix bits = oracle::random_bits(random, 3, n);
+  for (const char* kernel : {"popcount", "dot"}) {
+    use_kernel(kernel);
+    check_bytes_and_bits(spec, x.view, bits.view());
+    use_kernel("");
+  }
+}
+
 TEST_CASE("windows of 255 positions and of more") {
   std::mt19937_64 random(34);
   for (const std::size_t length : {254U, 255U, 256U, 510U, 511U, 1000U}) {
