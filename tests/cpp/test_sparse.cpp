@@ -147,7 +147,7 @@ TEST_CASE("as many inputs of a sparse unit as there may be") {
     x.dense[k] = x.values[k] = w[k] > 0 ? 255 : 0;
     x.dense[n + k] = x.values[n + k] = w[k] < 0 ? 255 : 0;
   }
-  const std::int64_t top = 255 * 32768;
+  const std::int64_t top = std::int64_t{255} * 32768;
   for (const std::int64_t threshold : {-top - 1, -top, top - 1, top}) {
     spec.stages[0].thresholds = {threshold};
     const Network network(spec);

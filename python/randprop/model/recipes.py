@@ -1,7 +1,7 @@
 """Networks that are useful, by what the data are: images, series, tables.
 
 A recipe is made once, from data that stand for all that will come, and then never changes: it gives
-a scaling and a network. Reasons and figures are in docs/choices.md.
+a scaling and a network. Reasons and figures are in docs/which_network.md and the pages it names.
 """
 
 from __future__ import annotations
