@@ -211,7 +211,6 @@ def test_channels_of_series_stand_before_time():
     refuses(
         lambda: Scaling("channels", n_channels=2).fit(series), ValueError, "X must have 2 channels"
     )
-    refuses(lambda: Scaling("features").fit(series), ValueError, "X must come as rows for kind")
 
 
 def test_a_trim_takes_a_cell_of_few_samples_too():

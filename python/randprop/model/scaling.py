@@ -143,7 +143,8 @@ class Scaling:
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
-            In any form that `to_bytes` takes.
+            In any form that `to_bytes` takes. Of kind ``"channels"`` also series of shape
+            (n_samples, channels, length); for other kinds series come as rows, channel fastest.
 
         Returns
         -------
@@ -173,11 +174,6 @@ class Scaling:
         found = sample_shape("X", X)
         if found is None:
             return check_features("X", X, empty=empty).values
-        if self.kind == "features":
-            raise ValueError(
-                'X must come as rows for kind "features", since images and series are laid out '
-                "otherwise: reshape it, the channel fastest"
-            )
         n_channels = self.n_channels or 1
         if self.kind != "channels" or n_channels == 1:  # whatever the order
             return check_features("X", X, empty=empty).values
