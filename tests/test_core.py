@@ -268,6 +268,8 @@ def test_daemon_threads_in_the_core_at_exit(name: str) -> None:
     words = np.zeros((2000, 13), np.uint64)
     codes = np.zeros(2000, np.int32)
     counts, ns = np.zeros((10, 784), np.int64), np.full(10, 3)
+    starts, columns = np.arange(0, 20_001, 10), np.tile(np.arange(0, 780, 78, np.int32), 2000)
+    sparse = starts, columns, np.full(20_000, 9, np.uint8)
     running = threading.Barrier(4)
     def work():
         running.wait()
