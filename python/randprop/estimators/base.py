@@ -129,7 +129,7 @@ class StepNetworkEstimator(BaseEstimator):
     def _start(self, X: Any) -> None:
         """Make scaling and network for the features of `X`."""
         scaling = check_scaling_argument(self.scaling)
-        given = scaling is not None and not (isinstance(scaling, Scaling) and not scaling.is_fitted)
+        given = isinstance(scaling, FixedScaling) or (scaling is not None and scaling.is_fitted)
         if self.input_range is not None:
             if scaling is not None:
                 raise ValueError("scaling is in place of input_range; give one or the other")

@@ -188,17 +188,17 @@ def evenly(X: Any, most: int) -> Any:
     return X if n_samples <= most else X[np.arange(most) * n_samples // most]
 
 
-def read_stages(stages: Stages, name: str = "stages") -> Stages:
+def read_stages(stages: Stages) -> Stages:
     """Return the name of a recipe, or a sequence of stages; None stands for the plain network."""
     if stages is None:
         return None
     if isinstance(stages, str):
-        RECIPES.choose(name, stages)
+        RECIPES.choose("stages", stages)
         return stages
     if isinstance(stages, Stage) or not isinstance(stages, Iterable):
-        raise TypeError(f"{name} must be a name or a sequence of stages, got {told(stages)}")
+        raise TypeError(f"stages must be a name or a sequence of stages, got {told(stages)}")
     given = tuple(stages)
-    return check_stages(given, 1, len(given), name)
+    return check_stages(given, 1, len(given), "stages")
 
 
 def input_dims_of(stages: Stages, width: Any = None) -> int:
