@@ -72,20 +72,24 @@ struct LutBlock {
   uint64_t* masks;
 };
 
-// Samples side by side in a column of a FewInputsBlock.
-constexpr size_t kFewSamples = 64;
+// Words of samples side by side in a plane of a FewInputsBlock, but for a block of one word.
+constexpr size_t kSliceWords = 8;
 // Sums of so many bytes stay in 32 bits.
 constexpr size_t kMaxFewInputs = 65536;
 
 // One unit that looks at few inputs, at some positions: z is the sum of its columns of weight +1
 // less that of those of weight -1.
 struct FewInputsBlock {
-  const uint8_t* x;           // column k, sample s: x[64 * k + s]
+  // Bit j of column k of sample s: bit s % 64 of x[(k * n_planes + j) * plane_words + s / 64].
+  const uint64_t* x;
+  unsigned n_planes;          // at most 8
+  size_t plane_words;         // 1 or kSliceWords
+  size_t n_words;             // those with samples; what is computed of the others is of no use
   const uint32_t* positions;  // the column at which a patch begins
-  size_t n_positions;         //
+  size_t n_positions;         // fewer than 2^32
   const uint32_t* taps;       // columns from there: n_plus that are added, then n_minus
   size_t n_plus, n_minus;     // n_minus is n_plus or one less; at most kMaxFewInputs in all
-  int32_t threshold;          // from one below the smallest z to the largest
+  int32_t threshold;          //
 };
 
 // Sums of nibbles of 15 stay in 16 bits.
@@ -125,10 +129,13 @@ struct Kernels {
   size_t (*lut_groups)(size_t n_bits);
   size_t (*lut_scratch_bytes)(size_t n_groups);
 
-  // Bit s of masks[p * stride]: z > threshold at position p, for sample s.
+  // Word w of masks[p * stride + w]: the bits z > threshold at position p.
   void (*few_masks)(const FewInputsBlock& block, uint64_t* masks, size_t stride);
-  // counts[s] += the positions where z > threshold. Fewer than 2^32 of them in all.
-  void (*few_counts)(const FewInputsBlock& block, uint32_t* counts);
+  // How many positions have z > threshold: bit j of the count of a sample stands in the words
+  // planes[j * plane_words], for all bits of n_positions.
+  void (*few_counts)(const FewInputsBlock& block, uint64_t* planes);
+  // Byte s of 64: the number whose bit p < n_planes <= 8 is bit s of planes[p * stride].
+  void (*join_planes)(const uint64_t* planes, size_t n_planes, size_t stride, uint8_t* out);
 
   // 64 * n_words bytes of 0 or 1 from n_words words.
   void (*unpack_bits)(const uint64_t* words, size_t n_words, uint8_t* out);

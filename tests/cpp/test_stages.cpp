@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <limits>
 #include <random>
+#include <set>
 #include <vector>
 
 #include "kernels/kernels.hpp"
@@ -78,63 +79,138 @@ TEST_CASE("chains of any stages equal the definition") {
   }
 }
 
+namespace {
+
+// Columns of a block, and what they say: value(k, s) of column k, sample s.
+class SlicedColumns {
+ public:
+  SlicedColumns(std::size_t n_columns, unsigned n_planes, std::size_t plane_words)
+      : n_planes_(n_planes),
+        plane_words_(plane_words),
+        words_(n_columns * n_planes * plane_words, 0),
+        values_(n_columns * 64 * plane_words, 0) {}
+
+  void set(std::size_t k, std::size_t s, unsigned value) {
+    values_[k * 64 * plane_words_ + s] = value;
+    for (unsigned j = 0; j < n_planes_; ++j) {
+      std::uint64_t& word = words_[(k * n_planes_ + j) * plane_words_ + s / 64];
+      const std::uint64_t bit = std::uint64_t{1} << (s % 64);
+      word = (value >> j & 1U) != 0 ? word | bit : word & ~bit;
+    }
+  }
+  std::int64_t value(std::size_t k, std::size_t s) const {
+    return values_[k * 64 * plane_words_ + s];
+  }
+  const std::uint64_t* words() const { return words_.data(); }
+
+ private:
+  unsigned n_planes_;
+  std::size_t plane_words_;
+  std::vector<std::uint64_t> words_;
+  std::vector<unsigned> values_;
+};
+
+// Masks and counts of a block at its threshold, against sums of numbers.
+void check_few(const kernels::Kernels& k, kernels::FewInputsBlock block,
+               const std::vector<std::int64_t>& z, std::size_t n_positions) {
+  const std::size_t n_samples = 64 * block.plane_words, used = 64 * block.n_words;
+  block.n_positions = n_positions;
+  const std::size_t stride = block.plane_words + 2;
+  std::vector<std::uint64_t> masks(stride * n_positions + stride, 7), expected = masks;
+  std::vector<std::uint64_t> planes(32 * block.plane_words, 7);
+  std::vector<std::size_t> counts(n_samples, 0);
+  k.few_masks(block, masks.data(), stride);
+  k.few_counts(block, planes.data());
+  std::size_t n_wrong = 0;
+  for (std::size_t p = 0; p < n_positions; ++p) {
+    for (std::size_t s = 0; s < used; ++s) {
+      const bool above = z[p * n_samples + s] > block.threshold;
+      counts[s] += above ? 1 : 0;
+      n_wrong += above != ((masks[p * stride + s / 64] >> (s % 64) & 1U) != 0) ? 1 : 0;
+    }
+    for (std::size_t w = block.plane_words; w < stride; ++w) {
+      n_wrong += masks[p * stride + w] != 7 ? 1 : 0;  // what belongs to others
+    }
+  }
+  CHECK(n_wrong == 0);
+  n_wrong = 0;
+  for (std::size_t s = 0; s < used; ++s) {
+    std::size_t count = 0;
+    for (std::size_t j = 0; n_positions >> j != 0; ++j) {
+      count |= (planes[j * block.plane_words + s / 64] >> (s % 64) & 1U) << j;
+    }
+    n_wrong += count != counts[s] ? 1 : 0;
+  }
+  CHECK(n_wrong == 0);
+}
+
+}  // namespace
+
 TEST_CASE("few inputs of one column at every threshold") {
   std::mt19937_64 random(32);
   oracle::at_every_level([&](const std::string& level) {
     CAPTURE(level);
     const kernels::Kernels& k = kernels::active();
-    for (const std::size_t fan_in : {1U, 2U, 3U, 9U, 254U, 255U, 256U, 257U, 258U, 700U}) {
-      for (const int extreme : {-1, 0, 1}) {
-        // All numbers of positions with some inputs, few with all others.
-        const std::size_t n_plus = (fan_in + 1) / 2, n_positions = fan_in == 3 ? 600 : 20;
-        std::vector<std::uint8_t> x((n_positions + fan_in) * 64);
-        for (std::uint8_t& value : x) {
-          value = static_cast<std::uint8_t>(random() % 256);
-        }
-        std::vector<std::uint32_t> positions(n_positions), taps(fan_in);
-        for (std::size_t p = 0; p < n_positions; ++p) {
-          positions[p] = static_cast<std::uint32_t>(extreme == 0 ? p : 0);
-        }
-        for (std::size_t j = 0; j < fan_in; ++j) {
-          taps[j] = static_cast<std::uint32_t>(j);
-          if (extreme != 0) {
-            const bool is_high = (j < n_plus) == (extreme > 0);
-            std::fill_n(x.data() + 64 * j, 64, static_cast<std::uint8_t>(is_high ? 255 : 0));
-          }
-        }
-        kernels::FewInputsBlock block{
-            x.data(), positions.data(), n_positions, taps.data(), n_plus, fan_in - n_plus, 0};
-        std::vector<std::vector<std::int64_t>> z(n_positions, std::vector<std::int64_t>(64, 0));
-        for (std::size_t p = 0; p < n_positions; ++p) {
-          for (std::size_t i = 0; i < fan_in * 64; ++i) {
-            const std::int64_t value = x[64 * std::size_t{positions[p] + taps[i / 64]} + i % 64];
-            z[p][i % 64] += i / 64 < n_plus ? value : -value;
-          }
-        }
-        const auto top = static_cast<std::int32_t>(255 * n_plus);
-        const auto low = -static_cast<std::int32_t>(255 * (fan_in - n_plus)) - 1;
-        const auto there = static_cast<std::int32_t>(z[7][5]);
-        for (const std::int32_t threshold : {low, std::max(low, there - 1), there, top - 1, top}) {
-          block.threshold = threshold;
-          for (const std::size_t n : {0U, 1U, 20U, 254U, 255U, 256U, 511U, 600U}) {
-            if (n > n_positions) {
-              break;
+    for (const unsigned n_planes : {1U, 2U, 8U}) {
+      for (const std::size_t fan_in : {1U, 2U, 3U, 4U, 5U, 8U, 9U, 257U, 700U}) {
+        for (const std::size_t plane_words : {std::size_t{1}, kernels::kSliceWords}) {
+          for (const int extreme : {-1, 0, 1}) {
+            CAPTURE(n_planes);
+            CAPTURE(fan_in);
+            CAPTURE(plane_words);
+            CAPTURE(extreme);
+            const bool many = fan_in == 4 && plane_words == 1;
+            const std::size_t n_positions = many ? 600 : 35;
+            const std::size_t n_plus = (fan_in + 1) / 2, n_samples = 64 * plane_words;
+            const unsigned top = (1U << n_planes) - 1;
+            SlicedColumns x(n_positions + fan_in, n_planes, plane_words);
+            std::vector<std::uint32_t> positions(n_positions), taps(fan_in);
+            for (std::size_t p = 0; p < n_positions; ++p) {
+              positions[p] = static_cast<std::uint32_t>(extreme == 0 ? p : 0);
             }
-            block.n_positions = n;
-            std::vector<std::uint64_t> masks(3 * n_positions, 7), expected = masks;
-            std::vector<std::uint32_t> counts(64, 5), sums = counts;
-            for (std::size_t p = 0; p < n; ++p) {
-              expected[3 * p] = 0;
-              for (std::size_t s = 0; s < 64; ++s) {
-                const bool above = z[p][s] > threshold;
-                expected[3 * p] |= std::uint64_t{above ? 1U : 0U} << s;
-                sums[s] += above ? 1 : 0;
+            for (std::size_t c = 0; c < n_positions + fan_in; ++c) {
+              const bool is_high = (c < n_plus) == (extreme > 0);
+              for (std::size_t s = 0; s < n_samples; ++s) {
+                const unsigned given = is_high ? top : 0;
+                x.set(c, s, extreme == 0 ? static_cast<unsigned>(random()) & top : given);
               }
             }
-            k.few_masks(block, masks.data(), 3);
-            CHECK(masks == expected);
-            k.few_counts(block, counts.data());
-            CHECK(counts == sums);
+            for (std::size_t j = 0; j < fan_in; ++j) {
+              taps[j] = static_cast<std::uint32_t>(j);
+            }
+            std::vector<std::int64_t> z(n_positions * n_samples, 0);
+            for (std::size_t p = 0; p < n_positions; ++p) {
+              for (std::size_t j = 0; j < fan_in; ++j) {
+                for (std::size_t s = 0; s < n_samples; ++s) {
+                  const std::int64_t value = x.value(positions[p] + taps[j], s);
+                  z[p * n_samples + s] += j < n_plus ? value : -value;
+                }
+              }
+            }
+            const kernels::FewInputsBlock block{
+                x.words(),        n_planes, plane_words, plane_words == 1 ? 1U : 5U,
+                positions.data(), 0,        taps.data(), n_plus,
+                fan_in - n_plus,  0};
+            const auto most = static_cast<std::int32_t>(top * n_plus);
+            const auto least = -static_cast<std::int32_t>(top * (fan_in - n_plus));
+            const auto there = static_cast<std::int32_t>(z[7 * n_samples + 5]);
+            std::set<std::int32_t> thresholds{least - 9, least - 1, least,    there - 1,
+                                              there,     most - 1,  most + 9, -257};
+            for (std::int32_t t = -6; t <= 6; ++t) {
+              thresholds.insert(t);
+            }
+            for (const std::int32_t threshold : thresholds) {
+              kernels::FewInputsBlock at = block;
+              at.threshold = threshold;
+              check_few(k, at, z, 35);
+            }
+            for (const std::size_t n : {0U, 1U, 2U, 7U, 16U, 17U, 31U, 255U, 256U, 600U}) {
+              kernels::FewInputsBlock at = block;
+              at.threshold = there - 1;
+              if (n <= n_positions) {
+                check_few(k, at, z, n);
+              }
+            }
           }
         }
       }
@@ -142,8 +218,28 @@ TEST_CASE("few inputs of one column at every threshold") {
   });
 }
 
+TEST_CASE("planes of numbers joined to bytes") {
+  std::mt19937_64 random(34);
+  oracle::at_every_level([&](const std::string& level) {
+    CAPTURE(level);
+    for (std::size_t n_planes = 0; n_planes <= 8; ++n_planes) {
+      std::vector<std::uint64_t> planes(8 * 3);
+      for (std::uint64_t& word : planes) {
+        word = random();
+      }
+      std::vector<std::uint8_t> out(64, 9), expected(64, 0);
+      for (std::size_t s = 0; s < 64; ++s) {
+        for (std::size_t p = 0; p < n_planes; ++p) {
+          expected[s] |= static_cast<std::uint8_t>((planes[3 * p] >> s & 1U) << p);
+        }
+      }
+      kernels::active().join_planes(planes.data(), n_planes, 3, out.data());
+      CHECK(out == expected);
+    }
+  });
+}
+
 TEST_CASE("sums of few inputs at their largest and smallest") {
-  // 128 inputs of 255 on one side are the most that 16 bits hold.
   std::mt19937_64 random(33);
   for (const std::size_t fan_in : {1U, 2U, 255U, 256U, 257U, 258U, 600U}) {
     CAPTURE(fan_in);

@@ -51,6 +51,13 @@ struct V {
 
 #include "../shared/popcount_tiles.inl.hpp"
 
+#include "../shared/slices.inl.hpp"
+
+typedef uint64_t Words __attribute__((vector_size(32)));
+using WideSlice = PlainSlice<Words>;
+
+#include "../shared/sliced_units.inl.hpp"
+
 inline __m256i load256(const void* p) { return _mm256_loadu_si256(static_cast<const __m256i*>(p)); }
 
 inline __m256i broadcast_quad(const uint8_t* x) {
@@ -245,6 +252,7 @@ constexpr Kernels make_table() {
   table.name = "avx2";
   fill_plain_loops(table);
   fill_popcount_tiles(table);
+  fill_sliced_units(table);
   fill_lut_tiles(table);
   table.dot_bytes = dot_bytes;
   table.dot_bits = dot_bits;

@@ -40,6 +40,46 @@ struct V {
 
 #include "../shared/popcount_tiles.inl.hpp"
 
+#include "../shared/slices.inl.hpp"
+
+// The truth tables of a vpternlog: bit 4 a + 2 b + c.
+struct WideSlice {
+  using Vec = __m512i;
+  static constexpr size_t kWords = 8;
+
+  static Vec zero() { return _mm512_setzero_si512(); }
+  static Vec ones() { return _mm512_set1_epi64(-1); }
+  static Vec fill(uint64_t word) { return V::broadcast(word); }
+  // Once: a vpternlog overwrites an operand, and GCC would load it again rather than copy it.
+  static Vec load(const uint64_t* p) {
+    Vec v = _mm512_loadu_si512(p);
+    __asm__("" : "+v"(v));
+    return v;
+  }
+  static void store(uint64_t* p, Vec v) { _mm512_storeu_si512(p, v); }
+  static Vec both(Vec a, Vec b) { return _mm512_and_si512(a, b); }
+  static Vec differ(Vec a, Vec b) { return _mm512_xor_si512(a, b); }
+  static Vec invert(Vec a) { return _mm512_ternarylogic_epi64(a, a, a, 0x0F); }
+  static Vec sum(Vec a, Vec b, Vec c) { return _mm512_ternarylogic_epi64(a, b, c, 0x96); }
+  static Vec sum_not(Vec a, Vec b, Vec c) { return _mm512_ternarylogic_epi64(a, b, c, 0x69); }
+  static Vec most(Vec a, Vec b, Vec c) { return _mm512_ternarylogic_epi64(a, b, c, 0xE8); }
+  static Vec most_not(Vec a, Vec b, Vec c) { return _mm512_ternarylogic_epi64(a, b, c, 0xD4); }
+  static Vec all_not(Vec a, Vec b, Vec c) { return _mm512_ternarylogic_epi64(a, b, c, 0x40); }
+  static Vec any_not(Vec a, Vec b, Vec c) { return _mm512_ternarylogic_epi64(a, b, c, 0xFD); }
+  static Vec choose(Vec mask, Vec a, Vec b) { return _mm512_ternarylogic_epi64(mask, a, b, 0xCA); }
+};
+
+#include "../shared/sliced_units.inl.hpp"
+
+void join_planes_wide(const uint64_t* planes, size_t n_planes, size_t stride, uint8_t* out) {
+  __m512i bytes = _mm512_setzero_si512();
+  for (size_t p = 0; p < n_planes; ++p) {
+    const __m512i bit = _mm512_set1_epi8(static_cast<char>(1U << p));
+    bytes = _mm512_mask_add_epi8(bytes, planes[p * stride], bytes, bit);
+  }
+  _mm512_storeu_si512(out, bytes);
+}
+
 // 6 rows x 64 units: 24 accumulators, 4 weight vectors and a broadcast fill the 32 registers.
 template <size_t kRows>
 inline void dot_tile(const DotBlock& block, size_t row) {
@@ -238,10 +278,12 @@ constexpr Kernels make_table() {
   table.name = "avx512";
   fill_plain_loops(table);
   fill_popcount_tiles(table);
+  fill_sliced_units(table);
   fill_lut_tiles(table);
   table.dot_bytes = dot_bytes;
   table.dot_bits = dot_bytes;
   table.unpack_bits = unpack_bits_wide;
+  table.join_planes = join_planes_wide;
   table.slice_bytes = slice_bytes_wide;
   table.spin_dot = spin_dot;
   table.threshold_sums = threshold_sums;

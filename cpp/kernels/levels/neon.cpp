@@ -40,6 +40,13 @@ struct V {
 
 #include "../shared/popcount_tiles.inl.hpp"
 
+#include "../shared/slices.inl.hpp"
+
+typedef uint64_t Words __attribute__((vector_size(16)));
+using WideSlice = PlainSlice<Words>;
+
+#include "../shared/sliced_units.inl.hpp"
+
 // Widening multiply-add, for cores without the dot-product extension: 8 units, one row.
 void dot_bytes(const DotBlock& block) {
   for (size_t r = 0; r < block.n_rows; ++r) {
@@ -146,6 +153,7 @@ constexpr Kernels make_table() {
   table.name = "neon";
   fill_plain_loops(table);
   fill_popcount_tiles(table);
+  fill_sliced_units(table);
   fill_lut_tiles(table);
   table.dot_bytes = dot_bytes;
   table.dot_bits = dot_bytes;

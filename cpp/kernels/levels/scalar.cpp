@@ -69,6 +69,13 @@ struct V {
 
 #include "../shared/popcount_tiles.inl.hpp"
 
+#include "../shared/slices.inl.hpp"
+
+typedef uint64_t Words __attribute__((vector_size(16)));
+using WideSlice = PlainSlice<Words>;
+
+#include "../shared/sliced_units.inl.hpp"
+
 void dot_bytes(const DotBlock& block) {
   for (size_t r = 0; r < block.n_rows; ++r) {
     const uint8_t* x = block.x + r * block.x_stride;
@@ -106,6 +113,7 @@ constexpr Kernels make_table() {
   table.name = "scalar";
   fill_plain_loops(table);
   fill_popcount_tiles(table);
+  fill_sliced_units(table);
   table.dot_bytes = dot_bytes;
   table.dot_bits = dot_bytes;
   table.threshold_sums = threshold_sums;

@@ -297,8 +297,6 @@ inline void word_tables4(const uint8_t* u, unsigned shift, size_t n_groups, uint
   }
 }
 
-#include "few_inputs.inl.hpp"
-
 constexpr void fill_plain_loops(Kernels& table) {
   table.philox_batch = philox_batch;
   table.transpose64 = transpose64;
@@ -311,6 +309,4 @@ constexpr void fill_plain_loops(Kernels& table) {
   table.byte_distances = byte_distances;
   table.count_columns = count_columns;
   table.sum_columns = sum_columns;
-  table.few_masks = few_masks;
-  table.few_counts = few_counts;
 }

@@ -11,6 +11,7 @@
 
 template <size_t kValue>
 struct Index {
+  static constexpr size_t value = kValue;
   constexpr operator size_t() const { return kValue; }  // NOLINT: stands for its value
 };
 

@@ -1,12 +1,13 @@
-// 64 samples go through a map side by side. Their features are laid out as columns, a byte a
-// sample, with the padding around them, so that a patch is a place to begin and a unit a list of
-// columns from there.
+// Samples go through a map side by side, bit-sliced: 512 at a time, or 64. Their features are laid
+// out as columns of a bit a sample, or 8 bits, with the padding around them, so that a patch is a
+// place to begin and a unit a list of columns from there.
 #include "propagate/few_inputs.hpp"
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 #include <mutex>
-#include <type_traits>
+#include <utility>
 
 #include "bits/views.hpp"
 #include "kernels/kernels.hpp"
@@ -14,9 +15,14 @@
 namespace randprop {
 namespace {
 
-constexpr std::size_t n_lanes = kernels::kFewSamples;
 // Masks that are held before they are written out as bits: 512 KB.
-constexpr std::size_t held_masks = 65536;
+constexpr std::size_t held_words = 65536;
+// Beyond this the columns of 512 samples would not stay in a cache, and 64 go at a time.
+constexpr std::size_t wide_bytes = std::size_t{4} << 20;
+// Groups of 64 features whose bytes are cut into planes at a time.
+constexpr std::size_t cut_groups = 16;
+// Counts of more positions are turned to bytes by division rather than by a table.
+constexpr std::size_t max_table = std::size_t{1} << 20;
 
 // Where the channels of one dilation stand: all of them, but for series with drawn dilations.
 struct Sites {
@@ -29,10 +35,15 @@ struct Sites {
 class Plan {
  public:
   Plan(const FewInputs& few_inputs, const Geometry& geometry,
-       const std::vector<std::size_t>& dilations, bool signed_inputs)
+       const std::vector<std::size_t>& dilations, Features reads, bool signed_inputs,
+       std::size_t n_samples)
       : few(few_inputs),
         g(geometry),
-        shift(signed_inputs ? static_cast<std::int64_t>(few.fan_in % 2) : 0) {
+        signed_(signed_inputs),
+        padded_(geometry.padding.y != 0 || geometry.padding.x != 0),
+        n_planes(reads == Features::bytes   ? 8
+                 : signed_inputs && padded_ ? 2
+                                            : 1) {
     const bool is_all = g.patch_size() == g.in.size() && g.padding.y == 0 && g.padding.x == 0;
     if (is_all && dilations.empty() && few.inputs.size() < g.in.size()) {
       keep_used_columns();
@@ -40,6 +51,8 @@ class Plan {
       place_image();
     }
     sort_channels(dilations);
+    const bool wide = n_samples > 64 && n_columns() * n_planes * 64 <= wide_bytes;
+    n_words = wide ? kernels::kSliceWords : 1;
   }
 
   std::size_t n_columns() const { return features_.size(); }
@@ -49,27 +62,43 @@ class Plan {
 
   // Unit `unit` at some of the positions of its sites.
   kernels::FewInputsBlock block(const Sites& at, std::size_t unit, std::size_t first,
-                                std::size_t last, const std::uint8_t* columns) const {
-    const std::int64_t low = -255 * static_cast<std::int64_t>(few.fan_in - few.n_plus()) - 1;
-    const std::int64_t high = 255 * static_cast<std::int64_t>(few.n_plus());
+                                std::size_t last, const std::uint64_t* columns,
+                                std::size_t used_words) const {
     kernels::FewInputsBlock block;
     block.x = columns;
+    block.n_planes = n_planes;
+    block.plane_words = n_words;
+    block.n_words = used_words;
     block.positions = at.positions.data() + first;
     block.n_positions = last - first;
     block.taps = taps_.data() + unit * few.fan_in;
     block.n_plus = few.n_plus();
     block.n_minus = few.fan_in - few.n_plus();
-    // -1 and +1 are read as 0 and 2: what that adds, the threshold has too. Beyond what a sum can
-    // be, all thresholds are the same.
+    std::int64_t threshold = few.thresholds[unit];
+    if (signed_) {
+      // -1 and +1 are read as 0 and 2, and padding as 1: an input more of weight +1 than of -1
+      // adds 1. Without padding as 0 and 1.
+      threshold = std::clamp<std::int64_t>(threshold, -max_sum, max_sum);
+      threshold += static_cast<std::int64_t>(few.fan_in % 2);
+      threshold = n_planes == 2 ? threshold : threshold >> 1;
+    }
+    // Beyond what a sum can be, all thresholds are the same.
     block.threshold =
-        static_cast<std::int32_t>(std::clamp(few.thresholds[unit], low - shift, high) + shift);
+        static_cast<std::int32_t>(std::clamp<std::int64_t>(threshold, -max_sum, max_sum));
     return block;
   }
 
   static constexpr std::uint32_t none = 0xFFFFFFFFU;
   const FewInputs& few;
   const Geometry& g;
-  const std::int64_t shift;
+
+ private:
+  static constexpr std::int64_t max_sum = std::int64_t{255} * kernels::kMaxFewInputs;
+  const bool signed_, padded_;
+
+ public:
+  const unsigned n_planes;  // bits of an input
+  std::size_t n_words = 1;  // of a plane of a block
 
  private:
   // One patch that is all of the input, in its order: the inputs that some unit looks at.
@@ -141,32 +170,178 @@ class Plan {
   std::vector<Sites> sites_;
 };
 
-// What a thread holds: the columns of its 64 samples, and masks on their way to bits.
-class Worker {
- public:
-  Worker(const Plan& plan, bool signed_inputs)
-      : plan_(plan),
-        k_(kernels::active()),
-        scale_(signed_inputs ? 2 : 1),
-        columns_(plan.n_columns() * n_lanes) {
-    std::memset(columns_.data(), signed_inputs ? 1 : 0, columns_.bytes());
+std::size_t bits_of(std::size_t number) {
+  std::size_t n = 0;
+  for (; number != 0; number >>= 1) {
+    ++n;
   }
+  return n;
+}
 
-  void load(const ByteView& x, std::size_t first, std::size_t n_samples) {
-    for (std::size_t c = 0; c < plan_.n_columns(); ++c) {
-      const std::uint32_t feature = plan_.features()[c];
-      if (feature == Plan::none) {
-        continue;
+// How counts become bytes, the same for all threads.
+class Counts {
+ public:
+  explicit Counts(const Plan& plan) : sites(plan.g.map.channels), channels_(plan.g.map.channels) {
+    std::size_t most = 0;
+    for (const Sites& at : plan.sites()) {
+      for (const std::size_t channel : at.channels) {
+        sites[channel] = &at;
       }
-      std::uint8_t* column = columns_.data() + c * n_lanes;
-      for (std::size_t s = 0; s < n_samples; ++s) {
-        column[s] = x.row(first + s)[feature];
+      for (std::size_t w = 0; w + 1 < at.windows.size(); ++w) {
+        most = std::max(most, at.windows[w + 1] - at.windows[w]);
       }
-      std::memset(column + n_samples, 0, n_lanes - n_samples);
+    }
+    n_planes = bits_of(most);
+    if (n_planes > 8) {
+      for (const Sites& at : plan.sites()) {
+        add_tables(at);
+      }
     }
   }
 
-  void load(const BitView& x, std::size_t first, std::size_t n_samples) {
+  std::uint8_t as_byte(std::uint32_t count, std::size_t feature) const {
+    const Sites& at = *sites[feature % channels_];
+    const std::size_t window = feature / channels_;
+    const std::size_t positions = at.windows[window + 1] - at.windows[window];
+    const auto table = tables_.find(positions);
+    return table == tables_.end() ? count_byte(count, positions) : table->second[count];
+  }
+
+  std::size_t n_planes;             // bits of the largest count
+  std::vector<const Sites*> sites;  // of each channel
+
+ private:
+  void add_tables(const Sites& at) {
+    for (std::size_t w = 0; w + 1 < at.windows.size(); ++w) {
+      const std::size_t positions = at.windows[w + 1] - at.windows[w];
+      if (positions <= max_table && tables_.find(positions) == tables_.end()) {
+        std::vector<std::uint8_t>& table = tables_[positions];
+        for (std::size_t count = 0; count <= positions; ++count) {
+          table.push_back(count_byte(count, positions));
+        }
+      }
+    }
+  }
+
+  std::size_t channels_;
+  std::map<std::size_t, std::vector<std::uint8_t>> tables_;  // by the number of positions
+};
+
+// What a thread holds: the columns of a block of samples, and what is on its way to the output.
+class Worker {
+ public:
+  explicit Worker(const Plan& plan)
+      : plan_(plan),
+        k_(kernels::active()),
+        n_words_(plan.n_words),
+        columns_(plan.n_columns() * plan.n_planes * n_words_) {
+    columns_.fill_zero();
+    if (plan.n_planes == 2) {  // padding reads as 1
+      for (std::size_t c = 0; c < plan.n_columns(); ++c) {
+        if (plan.features()[c] == Plan::none) {
+          std::fill_n(column(c), n_words_, ~std::uint64_t{0});
+        }
+      }
+    }
+  }
+
+  // The samples [first, first + n_samples), unless they are there already.
+  template <typename View>
+  void load(const View& x, std::size_t first, std::size_t n_samples) {
+    if (first == first_ && n_samples == n_samples_) {
+      return;
+    }
+    first_ = first;
+    n_samples_ = n_samples;
+    used_words_ = (n_samples + 63) / 64;
+    for (std::size_t w = 0; w < used_words_; ++w) {
+      load_word(x, w);
+    }
+  }
+
+  // Words [word0, word1) of the bits of the map: position after position, all channels of each.
+  void write_bits(BitMatrix& out, std::size_t word0, std::size_t word1) {
+    const std::size_t step = std::max<std::size_t>(1, held_words / (64 * n_words_));
+    masks_.resize(std::min(step, word1 - word0) * 64 * n_words_);
+    for (std::size_t word = word0; word < word1; word += step) {
+      const std::size_t last = std::min(word1, word + step);
+      const std::size_t bit1 = std::min(out.n_bits(), 64 * last);
+      make_masks(64 * word, bit1);
+      std::fill(masks_.begin() + static_cast<std::ptrdiff_t>((bit1 - 64 * word) * n_words_),
+                masks_.end(), 0);
+      for (std::size_t at = word; at < last; ++at) {
+        for (std::size_t w = 0; w < used_words_; ++w) {
+          std::uint64_t block[64];
+          for (std::size_t bit = 0; bit < 64; ++bit) {
+            block[bit] = masks_[(64 * (at - word) + bit) * n_words_ + w];
+          }
+          k_.transpose64(block);
+          const std::size_t n = std::min<std::size_t>(64, n_samples_ - 64 * w);
+          for (std::size_t s = 0; s < n; ++s) {
+            out.row(first_ + 64 * w + s)[at] = block[s];
+          }
+        }
+      }
+    }
+  }
+
+  // Counts of features [feature0, feature1), channels of each window, fewer than 65 of them.
+  void write_counts(const Counts& counts, ByteMatrix& out, std::size_t feature0,
+                    std::size_t feature1) {
+    const std::size_t stride = counts.n_planes * n_words_;
+    counters_.resize(64 * counts.n_planes * n_words_);
+    for (std::size_t f = feature0; f < feature1; ++f) {
+      const std::size_t channel = f % plan_.g.map.channels;
+      const std::size_t window = f / plan_.g.map.channels;
+      const Sites& sites = *counts.sites[channel];
+      const kernels::FewInputsBlock block =
+          plan_.block(sites, channel, sites.windows[window], sites.windows[window + 1],
+                      columns_.data(), used_words_);
+      std::uint64_t* planes = counters_.data() + (f - feature0) * stride;
+      k_.few_counts(block, planes);
+      // A window of fewer positions may have fewer bits.
+      std::fill(planes + bits_of(block.n_positions) * n_words_, planes + stride, 0);
+    }
+    poll_interrupt();
+    for (std::size_t w = 0; w < used_words_; ++w) {
+      write_word(counts, out, feature0, feature1, w);
+    }
+  }
+
+  void add_counts(std::uint64_t* totals) {
+    const std::uint64_t* planes = nullptr;
+    for (const Sites& sites : plan_.sites()) {
+      const std::size_t n_planes = bits_of(sites.positions.size());
+      counters_.resize(n_planes * n_words_);
+      for (const std::size_t channel : sites.channels) {
+        k_.few_counts(
+            plan_.block(sites, channel, 0, sites.positions.size(), columns_.data(), used_words_),
+            counters_.data());
+        planes = counters_.data();
+        for (std::size_t p = 0; p < n_planes; ++p, planes += n_words_) {
+          std::uint64_t set = 0;
+          for (std::size_t w = 0; w < used_words_; ++w) {
+            const std::uint64_t word = planes[w] & there(w);
+            set += k_.popcount_words(&word, 1);
+          }
+          totals[channel] += set << p;
+        }
+      }
+      poll_interrupt();
+    }
+  }
+
+ private:
+  std::uint64_t* column(std::size_t c) { return columns_.data() + c * plan_.n_planes * n_words_; }
+  // The samples of a word that are there.
+  std::uint64_t there(std::size_t w) const {
+    const std::size_t n = n_samples_ - 64 * w;
+    return n >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << n) - 1;
+  }
+
+  void load_word(const BitView& x, std::size_t w) {
+    const std::size_t first = first_ + 64 * w;
+    const std::size_t n = std::min<std::size_t>(64, n_samples_ - 64 * w);
     std::uint64_t block[64];
     std::size_t held = ~std::size_t{0};  // the word whose features stand in `block`
     for (std::size_t c = 0; c < plan_.n_columns(); ++c) {
@@ -177,79 +352,77 @@ class Worker {
       if (feature / 64 != held) {
         held = feature / 64;
         for (std::size_t s = 0; s < 64; ++s) {
-          block[s] = s < n_samples ? x.row(first + s)[held] : 0;
+          block[s] = s < n ? x.row(first + s)[held] : 0;
         }
         k_.transpose64(block);
       }
-      std::uint8_t* column = columns_.data() + c * n_lanes;
-      k_.unpack_bits(block + feature % 64, 1, column);
-      for (std::size_t s = 0; s < n_lanes; ++s) {
-        column[s] = static_cast<std::uint8_t>(column[s] * scale_);
-      }
+      // As 0 and 2 where there are two planes.
+      column(c)[(plan_.n_planes - 1) * n_words_ + w] = block[feature % 64];
     }
   }
 
-  // Bits of the map, position after position, all channels of each.
-  void write_bits(std::size_t first, std::size_t n_samples, BitMatrix& out) {
-    const Sites& sites = plan_.sites().front();
-    const std::size_t channels = plan_.g.map.channels;
-    const std::size_t n_bits = out.n_bits();
-    masks_.assign(std::min(held_masks, (n_bits + 63) / 64 * 64), 0);
-    for (std::size_t bit0 = 0; bit0 < n_bits; bit0 += masks_.size()) {
-      const std::size_t bit1 = std::min(n_bits, bit0 + masks_.size());
-      make_masks(sites, channels, bit0, bit1);
-      std::fill(masks_.begin() + static_cast<std::ptrdiff_t>(bit1 - bit0), masks_.end(), 0);
-      for (std::size_t bit = bit0; bit < bit1; bit += 64) {
-        std::uint64_t* block = masks_.data() + (bit - bit0);
-        k_.transpose64(block);
-        for (std::size_t s = 0; s < n_samples; ++s) {
-          out.row(first + s)[bit / 64] = block[s];
+  void load_word(const ByteView& x, std::size_t w) {
+    const std::size_t first = first_ + 64 * w;
+    const std::size_t n = std::min<std::size_t>(64, n_samples_ - 64 * w);
+    const std::size_t n_groups = (x.n_features + 63) / 64;
+    cut_.resize(64 * 8 * cut_groups);
+    std::size_t c = 0;
+    for (std::size_t group = 0; group < n_groups; group += cut_groups) {
+      const std::size_t last = std::min(n_groups, group + cut_groups);
+      // Columns stand in the order of their features.
+      while (c < plan_.n_columns() && plan_.features()[c] == Plan::none) {
+        ++c;
+      }
+      if (c == plan_.n_columns()) {
+        return;
+      }
+      if (plan_.features()[c] >= 64 * last) {
+        continue;
+      }
+      const std::size_t n_bytes = std::min(x.n_features, 64 * last) - 64 * group;
+      // Plane j of sample s, word g: cut_[(j * cut_groups + g) * 64 + s], transposed in place.
+      for (std::size_t s = 0; s < 64; ++s) {
+        std::uint64_t planes[8 * cut_groups] = {};
+        if (s < n) {
+          k_.slice_bytes(x.row(first + s) + 64 * group, n_bytes, planes, last - group);
         }
-      }
-    }
-  }
-
-  void write_counts(std::size_t first, std::size_t n_samples, ByteMatrix& out) {
-    const std::size_t channels = plan_.g.map.channels;
-    for (const Sites& sites : plan_.sites()) {
-      for (std::size_t w = 0; w + 1 < sites.windows.size(); ++w) {
-        const std::size_t n_positions = sites.windows[w + 1] - sites.windows[w];
-        for (const std::size_t channel : sites.channels) {
-          std::uint32_t counts[n_lanes] = {};
-          k_.few_counts(
-              plan_.block(sites, channel, sites.windows[w], sites.windows[w + 1], columns_.data()),
-              counts);
-          for (std::size_t s = 0; s < n_samples; ++s) {
-            out.row(first + s)[w * channels + channel] = count_byte(counts[s], n_positions);
+        for (std::size_t j = 0; j < 8; ++j) {
+          for (std::size_t g = 0; g < last - group; ++g) {
+            cut_[(j * cut_groups + g) * 64 + s] = planes[j * (last - group) + g];
           }
         }
-        poll_interrupt();
       }
-    }
-  }
-
-  void add_counts(std::size_t n_samples, std::uint64_t* totals) {
-    for (const Sites& sites : plan_.sites()) {
-      for (const std::size_t channel : sites.channels) {
-        std::uint32_t counts[n_lanes] = {};
-        k_.few_counts(plan_.block(sites, channel, 0, sites.positions.size(), columns_.data()),
-                      counts);
-        for (std::size_t s = 0; s < n_samples; ++s) {
-          totals[channel] += counts[s];
+      for (std::size_t j = 0; j < 8; ++j) {
+        for (std::size_t g = 0; g < last - group; ++g) {
+          k_.transpose64(cut_.data() + (j * cut_groups + g) * 64);
         }
       }
-      poll_interrupt();
+      for (; c < plan_.n_columns(); ++c) {
+        const std::uint32_t feature = plan_.features()[c];
+        if (feature == Plan::none) {
+          continue;
+        }
+        if (feature >= 64 * last) {
+          break;
+        }
+        const std::size_t at = feature - 64 * group;
+        for (std::size_t j = 0; j < 8; ++j) {
+          column(c)[j * n_words_ + w] = cut_[(j * cut_groups + at / 64) * 64 + at % 64];
+        }
+      }
     }
   }
 
- private:
-  // masks_[bit - bit0] for the bits [bit0, bit1), bit position * channels + channel.
-  void make_masks(const Sites& sites, std::size_t channels, std::size_t bit0, std::size_t bit1) {
+  // Masks of the bits [bit0, bit1), bit position * channels + channel.
+  void make_masks(std::size_t bit0, std::size_t bit1) {
+    const Sites& sites = plan_.sites().front();
+    const std::size_t channels = plan_.g.map.channels;
     const auto make = [&](std::size_t channel, std::size_t first, std::size_t last) {
-      k_.few_masks(plan_.block(sites, channel, first, last, columns_.data()),
-                   masks_.data() + (first * channels + channel - bit0), channels);
+      k_.few_masks(plan_.block(sites, channel, first, last, columns_.data(), used_words_),
+                   masks_.data() + (first * channels + channel - bit0) * n_words_,
+                   channels * n_words_);
     };
-    if (channels >= masks_.size()) {
+    if (channels >= bit1 - bit0) {
       for (std::size_t bit = bit0; bit < bit1; ++bit) {
         make(bit % channels, bit / channels, bit / channels + 1);
       }
@@ -265,25 +438,70 @@ class Worker {
     poll_interrupt();
   }
 
+  // Bytes of the counters of features [feature0, feature1), for the samples of word w.
+  void write_word(const Counts& counts, ByteMatrix& out, std::size_t feature0, std::size_t feature1,
+                  std::size_t w) {
+    const std::size_t n = std::min<std::size_t>(64, n_samples_ - 64 * w);
+    by_sample_.resize(64 * counts.n_planes);
+    for (std::size_t p = 0; p < counts.n_planes; ++p) {
+      std::uint64_t* block = by_sample_.data() + 64 * p;
+      for (std::size_t f = 0; f < 64; ++f) {
+        block[f] =
+            f < feature1 - feature0 ? counters_[(f * counts.n_planes + p) * n_words_ + w] : 0;
+      }
+      k_.transpose64(block);
+    }
+    for (std::size_t s = 0; s < n; ++s) {
+      std::uint8_t bytes[4][64] = {};
+      for (std::size_t p = 0; p < counts.n_planes; p += 8) {
+        k_.join_planes(by_sample_.data() + 64 * p + s,
+                       std::min<std::size_t>(8, counts.n_planes - p), 64, bytes[p / 8]);
+      }
+      std::uint8_t* row = out.row(first_ + 64 * w + s) + feature0;
+      if (counts.n_planes <= 8) {
+        std::memcpy(row, bytes[0], feature1 - feature0);
+        continue;
+      }
+      for (std::size_t f = 0; f < feature1 - feature0; ++f) {
+        const std::uint32_t count = bytes[0][f] | std::uint32_t{bytes[1][f]} << 8 |
+                                    std::uint32_t{bytes[2][f]} << 16 |
+                                    std::uint32_t{bytes[3][f]} << 24;
+        row[f] = counts.as_byte(count, feature0 + f);
+      }
+    }
+  }
+
   const Plan& plan_;
   const kernels::Kernels& k_;
-  unsigned scale_;
-  AlignedArray<std::uint8_t> columns_;
-  std::vector<std::uint64_t> masks_;
+  const std::size_t n_words_;  // of a plane
+  std::size_t first_ = 0, n_samples_ = 0, used_words_ = 0;
+  AlignedArray<std::uint64_t> columns_;
+  std::vector<std::uint64_t> masks_, counters_, by_sample_, cut_;
 };
 
+// Calls use(worker, part, n_parts) for every block of samples: for all of it, or where blocks are
+// fewer than would keep the threads busy, for parts of its output, of `most_parts` at most.
 template <typename View, typename Use>
-void each_block(const Plan& plan, bool signed_inputs, const View& x, const RunOptions& options,
+void each_block(const Plan& plan, const View& x, std::size_t most_parts, const RunOptions& options,
                 const Use& use) {
-  const std::size_t n_chunks = (x.n_samples + n_lanes - 1) / n_lanes;
+  const std::size_t samples = 64 * plan.n_words;
+  const std::size_t n_blocks = (x.n_samples + samples - 1) / samples;
+  const auto threads = static_cast<std::size_t>(worker_count(~std::size_t{0}, options));
+  const std::size_t wanted = threads == 1 || n_blocks == 0 ? 1 : (4 * threads - 1) / n_blocks + 1;
+  const std::size_t n_parts = std::clamp<std::size_t>(wanted, 1, most_parts);
   parallel_chunks(
-      n_chunks, options, [&] { return Worker(plan, signed_inputs); },
+      n_blocks * n_parts, options, [&] { return Worker(plan); },
       [&](std::size_t chunk, Worker& worker) {
-        const std::size_t first = chunk * n_lanes;
-        const std::size_t n_samples = std::min(n_lanes, x.n_samples - first);
-        worker.load(x, first, n_samples);
-        use(worker, first, n_samples);
+        const std::size_t first = chunk / n_parts * samples;
+        worker.load(x, first, std::min(samples, x.n_samples - first));
+        use(worker, chunk % n_parts, n_parts);
       });
+}
+
+// Groups [first, last) of part `part` of `n_parts`.
+std::pair<std::size_t, std::size_t> share(std::size_t n_groups, std::size_t part,
+                                          std::size_t n_parts) {
+  return {n_groups * part / n_parts, n_groups * (part + 1) / n_parts};
 }
 
 }  // namespace
@@ -292,19 +510,27 @@ template <typename View>
 FeatureMatrix propagate_few(const FewInputs& few, const Geometry& g,
                             const std::vector<std::size_t>& dilations, bool signed_inputs,
                             const View& x, const RunOptions& options) {
-  const Plan plan(few, g, dilations, signed_inputs);
+  const Plan plan(few, g, dilations, kind_of<View>, signed_inputs, x.n_samples);
   if (g.counts()) {
     ByteMatrix out(x.n_samples, g.n_windows() * g.map.channels);
-    each_block(plan, signed_inputs, x, options,
-               [&](Worker& worker, std::size_t first, std::size_t n) {
-                 worker.write_counts(first, n, out);
+    const Counts counts(plan);
+    const std::size_t n_groups = words_for_bits(out.n_features());
+    each_block(plan, x, n_groups, options,
+               [&](Worker& worker, std::size_t part, std::size_t n_parts) {
+                 const auto [first, last] = share(n_groups, part, n_parts);
+                 for (std::size_t group = first; group < last; ++group) {
+                   worker.write_counts(counts, out, 64 * group,
+                                       std::min(out.n_features(), 64 * (group + 1)));
+                 }
                });
     return out;
   }
   BitMatrix out = BitMatrix::uninitialized(x.n_samples, g.map.size());
-  each_block(
-      plan, signed_inputs, x, options,
-      [&](Worker& worker, std::size_t first, std::size_t n) { worker.write_bits(first, n, out); });
+  each_block(plan, x, out.n_words(), options,
+             [&](Worker& worker, std::size_t part, std::size_t n_parts) {
+               const auto [first, last] = share(out.n_words(), part, n_parts);
+               worker.write_bits(out, first, last);
+             });
   return out;
 }
 
@@ -312,12 +538,12 @@ template <typename View>
 std::vector<std::uint64_t> count_few(const FewInputs& few, const Geometry& g,
                                      const std::vector<std::size_t>& dilations, bool signed_inputs,
                                      const View& x, const RunOptions& options) {
-  const Plan plan(few, g, dilations, signed_inputs);
+  const Plan plan(few, g, dilations, kind_of<View>, signed_inputs, x.n_samples);
   std::vector<std::uint64_t> totals(g.map.channels, 0);
   std::mutex merging;
-  each_block(plan, signed_inputs, x, options, [&](Worker& worker, std::size_t, std::size_t n) {
+  each_block(plan, x, 1, options, [&](Worker& worker, std::size_t, std::size_t) {
     std::vector<std::uint64_t> counts(g.map.channels, 0);
-    worker.add_counts(n, counts.data());
+    worker.add_counts(counts.data());
     const std::lock_guard<std::mutex> lock(merging);
     for (std::size_t c = 0; c < counts.size(); ++c) {
       totals[c] += counts[c];

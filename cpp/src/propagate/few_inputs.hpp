@@ -22,7 +22,7 @@ struct FewInputs {
 
 // The output of a map, bits or counts. `dilations` has one number a channel where each has its own,
 // and is empty otherwise. signed_inputs: bits are read as -1 and +1. Beyond the result a thread
-// holds 64 bytes for each pixel of the padded image.
+// holds 64 bytes for each feature of the padded image, or up to 4 MB.
 template <typename View>
 FeatureMatrix propagate_few(const FewInputs& few, const Geometry& geometry,
                             const std::vector<std::size_t>& dilations, bool signed_inputs,
