@@ -29,9 +29,9 @@ void def_bits_and_bytes(py::module_& module, const std::string& name, const Call
 }
 
 // A row of numbers for each class (or output), and one number for each.
-template <typename View>
-void check_table(const Array<std::int64_t>& table, const char* table_name,
-                 const Array<std::int64_t>& column, const char* column_name, const View& x) {
+template <typename View, typename T>
+void check_table(const Array<T>& table, const char* table_name, const Array<T>& column, const char* column_name,
+                 const View& x) {
   require(column.ndim() == 1 && table.ndim() == 2 && table.shape(0) == column.shape(0) &&
               static_cast<std::size_t>(table.shape(1)) == n_features_of(x),
           std::string(table_name) + " must have shape (n_classes, " +
@@ -51,6 +51,25 @@ py::tuple neighbors(const View& train, const View& queries, std::size_t k, int n
   const RunOptions options = run_options(n_threads);
   without_gil([&] { find(train, queries, k, distance_data, index_data, options); });
   return py::make_tuple(distances, indices);
+}
+
+// Linear scores of coefficients of one type.
+template <typename T>
+void def_scores(py::module_& module, const char* name) {
+  def_bits_and_bytes<const Array<T>&, const Array<T>&, int>(
+      module, name,
+      [](const auto& x, const Array<T>& coef, const Array<T>& bias, int n_threads) {
+        check_table(coef, "coef", bias, "bias", x);
+        py::array_t<T> scores({static_cast<py::ssize_t>(x.n_samples), bias.shape(0)});
+        T* out = scores.mutable_data();
+        const T* coef_data = coef.data();
+        const T* bias_data = bias.data();
+        const auto n_outputs = static_cast<std::size_t>(bias.shape(0));
+        const RunOptions options = run_options(n_threads);
+        without_gil([&] { linear_scores(x, coef_data, bias_data, n_outputs, out, options); });
+        return scores;
+      },
+      py::arg("coef").noconvert(), py::arg("bias").noconvert(), py::arg("n_threads"));
 }
 
 }  // namespace
@@ -91,20 +110,8 @@ void register_readouts(py::module_& module) {
       },
       py::arg("counts").noconvert(), py::arg("n_samples").noconvert(), py::arg("n_threads"));
 
-  def_bits_and_bytes<const Integers&, const Integers&, int>(
-      module, "linear_scores",
-      [](const auto& x, const Integers& coef, const Integers& bias, int n_threads) {
-        check_table(coef, "coef", bias, "bias", x);
-        py::array_t<std::int64_t> scores({static_cast<py::ssize_t>(x.n_samples), bias.shape(0)});
-        std::int64_t* out = scores.mutable_data();
-        const std::int64_t* coef_data = coef.data();
-        const std::int64_t* bias_data = bias.data();
-        const auto n_outputs = static_cast<std::size_t>(bias.shape(0));
-        const RunOptions options = run_options(n_threads);
-        without_gil([&] { linear_scores(x, coef_data, bias_data, n_outputs, out, options); });
-        return scores;
-      },
-      py::arg("coef").noconvert(), py::arg("bias").noconvert(), py::arg("n_threads"));
+  def_scores<std::int64_t>(module, "linear_scores");
+  def_scores<double>(module, "real_scores");
 
   def_bits_and_bytes<Integers&, int>(
       module, "add_gram",
@@ -135,6 +142,30 @@ void register_readouts(py::module_& module) {
                          byte_neighbors);
       },
       py::arg("train").noconvert(), py::arg("queries").noconvert(), py::arg("k"),
+      py::arg("n_threads"));
+
+  module.def(
+      "bits_above",
+      [](const Array<std::uint8_t>& x, std::uint8_t level, int n_threads) {
+        const ByteView view = byte_view(x, "x");
+        const RunOptions options = run_options(n_threads);
+        return to_array(without_gil([&] { return bits_above(view, level, options); }));
+      },
+      py::arg("x").noconvert(), py::arg("level"), py::arg("n_threads"));
+  module.def(
+      "count_changed",
+      [](const Array<std::uint8_t>& x, const Array<std::uint8_t>& first,
+         Array<std::int64_t>& counts, int n_threads) {
+        const ByteView view = byte_view(x, "x");
+        require(first.ndim() == 1 && counts.ndim() == 1 && first.shape(0) == counts.shape(0) &&
+                    static_cast<std::size_t>(first.shape(0)) == view.n_features,
+                "first and counts must have shape (n_features,)");
+        const std::uint8_t* first_data = first.data();
+        std::int64_t* out = counts.mutable_data();
+        const RunOptions options = run_options(n_threads);
+        without_gil([&] { count_changed(view, first_data, out, options); });
+      },
+      py::arg("x").noconvert(), py::arg("first").noconvert(), py::arg("counts").noconvert(),
       py::arg("n_threads"));
 
   module.def(

@@ -98,6 +98,10 @@ constexpr size_t kMaxLutInputs = 4096;
 // Rows of bytes whose sums stay in 32 bits.
 constexpr size_t kMaxByteRows = size_t{1} << 24;
 
+// Outputs that are scored together, and the partial sums of each.
+constexpr size_t kScoreOutputs = 4;
+constexpr size_t kScoreLanes = 16;
+
 struct Kernels {
   const char* name;
 
@@ -106,6 +110,12 @@ struct Kernels {
                        uint32_t layer, uint32_t plane, uint32_t* out);
   // In place: bit j of word i becomes bit i of word j.
   void (*transpose64)(uint64_t* block);
+  // Byte i of row j, out[64 * j + i], is byte j of row i, in[i * in_stride + j], of 64 rows.
+  void (*transpose_bytes)(const uint8_t* in, size_t in_stride, uint8_t* out);
+  // 64 x 64 bytes in the two forms that dot_bytes reads: columns as rows, and four rows side by
+  // side, less 128: columns[j * stride + i] is in[64 * i + j], and so is
+  // units[i / 4 * 256 + 4 * j + i % 4] + 128.
+  void (*columns_and_units)(const uint8_t* in, uint8_t* columns, size_t stride, int8_t* units);
 
   // Byte g of row r (out[r * out_stride + g]) gets bit i set where
   // 4 * S[r, 8 g + i] > row_terms[r] + unit_terms[8 g + i].
@@ -153,6 +163,17 @@ struct Kernels {
                         uint32_t* counts);
   // sums[k] += byte k of each of the rows. n_rows <= kMaxByteRows.
   void (*sum_columns)(const uint8_t* const* rows, size_t n_rows, size_t n_bytes, uint32_t* sums);
+
+  // counts[k] += the rows whose byte k is not that of `first`. n_rows <= kMaxByteRows.
+  void (*count_changed)(const uint8_t* const* rows, size_t n_rows, size_t n_bytes,
+                        const uint8_t* first, uint32_t* counts);
+  // Bits of bytes above a level; those past n_bytes are 0.
+  void (*bits_above)(const uint8_t* bytes, size_t n_bytes, uint8_t level, uint64_t* out);
+  // out[r * out_stride + o] = the sum of x[r * n + i] * coef[o * n + i], for kScoreOutputs rows of
+  // coefficients, n a multiple of kScoreLanes. Added in one order at every level, so that scores
+  // are the same on all.
+  void (*score_rows)(const double* x, size_t n_rows, const double* coef, size_t n, double* out,
+                     size_t out_stride);
 
   // The instructions that a kernel rests on, with all operands in registers: what the bench holds
   // the kernels against. Each returns the multiply-adds that n_rounds of it stand for; null where

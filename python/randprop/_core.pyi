@@ -178,6 +178,23 @@ def neighbors_bits(
 def neighbors_bytes(
     train: NDArray[np.uint8], queries: NDArray[np.uint8], k: int, n_threads: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]: ...
+def real_scores_bits(
+    words: NDArray[np.uint64],
+    n_bits: int,
+    coef: NDArray[np.float64],
+    bias: NDArray[np.float64],
+    n_threads: int,
+) -> NDArray[np.float64]: ...
+def real_scores_bytes(
+    x: NDArray[np.uint8],
+    coef: NDArray[np.float64],
+    bias: NDArray[np.float64],
+    n_threads: int,
+) -> NDArray[np.float64]: ...
+def bits_above(x: NDArray[np.uint8], level: int, n_threads: int) -> NDArray[np.uint64]: ...
+def count_changed(
+    x: NDArray[np.uint8], first: NDArray[np.uint8], counts: NDArray[np.int64], n_threads: int
+) -> None: ...
 def row_popcounts(words: NDArray[np.uint64], n_bits: int) -> NDArray[np.int64]: ...
 def read_model(data: bytes) -> tuple[int, list[str], list[str]]: ...
 def read_model_and_predict(

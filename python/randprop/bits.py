@@ -12,7 +12,7 @@ import randprop._core as _core
 from randprop._validation import as_array, check_int, refuse_masked
 
 __all__ = [
-    "BitMatrix", "Features", "as_features", "stack", "trusted_bits",
+    "BitMatrix", "Features", "as_features", "bits_above", "stack", "trusted_bits",
 ]  # fmt: skip
 
 _MAX_BITS = 1 << 28
@@ -262,6 +262,14 @@ def trusted_bits(words: NDArray[np.uint64], n_bits: int) -> BitMatrix:
     result = BitMatrix.__new__(BitMatrix)
     result._set(words, n_bits)
     return result
+
+
+def bits_above(X: NDArray[np.uint8], level: float, n_threads: int = 1) -> BitMatrix:
+    """Return the bits X > level."""
+    if not 0.0 <= level < 255.0:
+        return BitMatrix.from_array(np.full(X.shape, level < 0.0))
+    words = _core.bits_above(np.ascontiguousarray(X), int(level), n_threads)
+    return trusted_bits(words, X.shape[1])
 
 
 def as_features(name: str, features: object) -> Features:

@@ -145,4 +145,12 @@ class ByteMatrix {
 // What a stage puts out.
 using FeatureMatrix = std::variant<BitMatrix, ByteMatrix>;
 
+struct RunOptions;  // of threads.hpp
+
+// Bit i of a row: whether its feature i is above the level.
+BitMatrix bits_above(ByteView x, std::uint8_t level, const RunOptions& options);
+// counts[i] += the rows whose feature i is not first[i].
+void count_changed(ByteView x, const std::uint8_t* first, std::int64_t* counts,
+                   const RunOptions& options);
+
 }  // namespace randprop

@@ -1,4 +1,4 @@
-// Integer scores: the form of every linear readout that has been rounded to integers.
+// Scores of linear readouts: of floating-point coefficients, and of those rounded to integers.
 #pragma once
 
 #include <cstddef>
@@ -16,5 +16,11 @@ void linear_scores(BitView x, const std::int64_t* coef, const std::int64_t* bias
                    std::size_t n_outputs, std::int64_t* scores, const RunOptions& options = {});
 void linear_scores(ByteView x, const std::int64_t* coef, const std::int64_t* bias,
                    std::size_t n_outputs, std::int64_t* scores, const RunOptions& options = {});
+
+// The same of floating-point coefficients, added in one order on every machine.
+void linear_scores(BitView x, const double* coef, const double* bias, std::size_t n_outputs,
+                   double* scores, const RunOptions& options = {});
+void linear_scores(ByteView x, const double* coef, const double* bias, std::size_t n_outputs,
+                   double* scores, const RunOptions& options = {});
 
 }  // namespace randprop

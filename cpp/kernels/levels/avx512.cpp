@@ -71,6 +71,16 @@ struct WideSlice {
 
 #include "../shared/sliced_units.inl.hpp"
 
+void bits_above_wide(const uint8_t* bytes, size_t n_bytes, uint8_t level, uint64_t* out) {
+  const __m512i limit = _mm512_set1_epi8(static_cast<char>(level));
+  for (size_t start = 0; start < n_bytes; start += 64) {
+    const size_t width = n_bytes - start < 64 ? n_bytes - start : 64;
+    const __mmask64 there = width == 64 ? ~__mmask64{0} : (__mmask64{1} << width) - 1;
+    const __m512i x = _mm512_maskz_loadu_epi8(there, bytes + start);
+    out[start / 64] = _mm512_mask_cmpgt_epu8_mask(there, x, limit);
+  }
+}
+
 void join_planes_wide(const uint64_t* planes, size_t n_planes, size_t stride, uint8_t* out) {
   __m512i bytes = _mm512_setzero_si512();
   for (size_t p = 0; p < n_planes; ++p) {
@@ -284,6 +294,7 @@ constexpr Kernels make_table() {
   table.dot_bits = dot_bytes;
   table.unpack_bits = unpack_bits_wide;
   table.join_planes = join_planes_wide;
+  table.bits_above = bits_above_wide;
   table.slice_bytes = slice_bytes_wide;
   table.spin_dot = spin_dot;
   table.threshold_sums = threshold_sums;

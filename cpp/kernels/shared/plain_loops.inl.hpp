@@ -57,6 +57,52 @@ inline void transpose64(uint64_t* block) {
   transpose_step<1>(block, 0x5555555555555555U);
 }
 
+// Bytes of four rows side by side, as words.
+inline void interleave4(const uint8_t* in, size_t in_stride, uint32_t* words) {
+  const uint8_t* a = in;
+  const uint8_t* b = a + in_stride;
+  const uint8_t* c = b + in_stride;
+  const uint8_t* d = c + in_stride;
+  uint8_t out[256];
+  for (size_t j = 0; j < 64; ++j) {
+    out[4 * j] = a[j];
+    out[4 * j + 1] = b[j];
+    out[4 * j + 2] = c[j];
+    out[4 * j + 3] = d[j];
+  }
+  __builtin_memcpy(words, out, sizeof(out));
+}
+
+// Word j of 16 rows as row j.
+inline void gather_words(const uint32_t* words, uint8_t* out, size_t stride) {
+  for (size_t j = 0; j < 64; ++j) {
+    for (size_t quad = 0; quad < 16; ++quad) {
+      __builtin_memcpy(out + j * stride + 4 * quad, words + 64 * quad + j, 4);
+    }
+  }
+}
+
+inline void transpose_bytes(const uint8_t* in, size_t in_stride, uint8_t* out) {
+  uint32_t words[16 * 64];
+  for (size_t quad = 0; quad < 16; ++quad) {
+    interleave4(in + 4 * quad * in_stride, in_stride, words + 64 * quad);
+  }
+  gather_words(words, out, 64);
+}
+
+inline void columns_and_units(const uint8_t* in, uint8_t* columns, size_t stride, int8_t* units) {
+  uint32_t words[16 * 64];
+  for (size_t quad = 0; quad < 16; ++quad) {
+    interleave4(in + 256 * quad, 64, words + 64 * quad);
+  }
+  gather_words(words, columns, stride);
+  // Less 128 is the highest bit turned.
+  for (uint32_t& word : words) {
+    word ^= 0x80808080U;
+  }
+  __builtin_memcpy(units, words, sizeof(words));
+}
+
 inline void unpack_bits(const uint64_t* words, size_t n_words, uint8_t* out) {
   for (size_t w = 0; w < n_words; ++w) {
     const uint64_t word = words[w];
@@ -190,6 +236,83 @@ inline void sum_columns(const uint8_t* const* rows, size_t n_rows, size_t n_byte
   }
 }
 
+inline void count_changed(const uint8_t* const* rows, size_t n_rows, size_t n_bytes,
+                          const uint8_t* first, uint32_t* counts) {
+  constexpr size_t kColumns = 128;
+  constexpr size_t kRun = 255;
+  for (size_t start = 0; start < n_bytes; start += kColumns) {
+    const size_t width = n_bytes - start < kColumns ? n_bytes - start : kColumns;
+    for (size_t row = 0; row < n_rows; row += kRun) {
+      const size_t stop = n_rows - row < kRun ? n_rows : row + kRun;
+      uint8_t part[kColumns] = {};
+      for (size_t r = row; r < stop; ++r) {
+        const uint8_t* bytes = rows[r] + start;
+        if (width == kColumns) {
+          for (size_t k = 0; k < kColumns; ++k) {
+            part[k] = static_cast<uint8_t>(part[k] + (bytes[k] != first[start + k]));
+          }
+        } else {
+          for (size_t k = 0; k < width; ++k) {
+            part[k] = static_cast<uint8_t>(part[k] + (bytes[k] != first[start + k]));
+          }
+        }
+      }
+      for (size_t k = 0; k < width; ++k) {
+        counts[start + k] += part[k];
+      }
+    }
+  }
+}
+
+inline void bits_above(const uint8_t* bytes, size_t n_bytes, uint8_t level, uint64_t* out) {
+  for (size_t start = 0; start < n_bytes; start += 64) {
+    const size_t width = n_bytes - start < 64 ? n_bytes - start : 64;
+    uint8_t above[64] = {};
+    if (width == 64) {
+      for (size_t i = 0; i < 64; ++i) {
+        above[i] = bytes[start + i] > level;
+      }
+    } else {
+      for (size_t i = 0; i < width; ++i) {
+        above[i] = bytes[start + i] > level;
+      }
+    }
+    uint64_t word = 0;
+    for (size_t byte = 0; byte < 8; ++byte) {
+      uint64_t bits;
+      __builtin_memcpy(&bits, above + 8 * byte, 8);
+      // The lowest bits of 8 bytes, byte i to bit i of the highest byte.
+      word |= (bits * 0x0102040810204080U) >> 56 << (8 * byte);
+    }
+    out[start / 64] = word;
+  }
+}
+
+// Partial sums in 16 lanes, whatever the level's vectors: the order of additions is the same.
+inline void score_rows(const double* x, size_t n_rows, const double* coef, size_t n, double* out,
+                       size_t out_stride) {
+  typedef double Lanes __attribute__((vector_size(64)));
+  for (size_t r = 0; r < n_rows; ++r, x += n) {
+    Lanes sums[kScoreOutputs][2] = {};
+    for (size_t i = 0; i < n; i += kScoreLanes) {
+      for (size_t half = 0; half < 2; ++half) {
+        Lanes values;
+        __builtin_memcpy(&values, x + i + 8 * half, sizeof(values));
+        for (size_t o = 0; o < kScoreOutputs; ++o) {
+          Lanes weights;
+          __builtin_memcpy(&weights, coef + o * n + i + 8 * half, sizeof(weights));
+          sums[o][half] += weights * values;
+        }
+      }
+    }
+    for (size_t o = 0; o < kScoreOutputs; ++o) {
+      const Lanes s = sums[o][0] + sums[o][1];
+      out[r * out_stride + o] =
+          ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]));
+    }
+  }
+}
+
 // Bit-sliced counters: plane p of column j holds bit p of the count of column j, so one operation
 // counts for as many columns as a vector has bits. Seven rows are first added to a three-bit
 // number by four full adders (Harley and Seal's carry-save scheme), then rippled into the planes.
@@ -300,6 +423,8 @@ inline void word_tables4(const uint8_t* u, unsigned shift, size_t n_groups, uint
 constexpr void fill_plain_loops(Kernels& table) {
   table.philox_batch = philox_batch;
   table.transpose64 = transpose64;
+  table.transpose_bytes = transpose_bytes;
+  table.columns_and_units = columns_and_units;
   table.unpack_bits = unpack_bits;
   table.slice_bytes = slice_bytes;
   table.popcount_words = popcount_words;
@@ -309,4 +434,7 @@ constexpr void fill_plain_loops(Kernels& table) {
   table.byte_distances = byte_distances;
   table.count_columns = count_columns;
   table.sum_columns = sum_columns;
+  table.count_changed = count_changed;
+  table.bits_above = bits_above;
+  table.score_rows = score_rows;
 }

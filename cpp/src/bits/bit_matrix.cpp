@@ -5,9 +5,32 @@
 #include <limits>
 #include <new>
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
 #include "bits/sizes.hpp"
 
 namespace randprop {
+namespace {
+
+void* allocate(std::size_t alignment, std::size_t bytes) {
+#if defined(__linux__)
+  // Memory comes in pages, each at a cost that is that of filling it: large ones are asked for.
+  constexpr std::size_t large_page = std::size_t{1} << 21;
+  if (bytes >= 2 * large_page) {
+    void* pointer = nullptr;
+    if (posix_memalign(&pointer, large_page, bytes) != 0) {
+      return nullptr;
+    }
+    (void)madvise(pointer, bytes, MADV_HUGEPAGE);  // advice: memory is as good without
+    return pointer;
+  }
+#endif
+  return std::aligned_alloc(alignment, bytes);
+}
+
+}  // namespace
 
 template <typename T>
 AlignedArray<T>::AlignedArray(std::size_t size) : size_(size) {
@@ -19,7 +42,7 @@ AlignedArray<T>::AlignedArray(std::size_t size) : size_(size) {
     throw std::bad_alloc();
   }
   const std::size_t bytes = (size * sizeof(T) + alignment - 1) / alignment * alignment;
-  void* pointer = std::aligned_alloc(alignment, bytes);
+  void* pointer = allocate(alignment, bytes);
   if (pointer == nullptr) {
     throw std::bad_alloc();
   }

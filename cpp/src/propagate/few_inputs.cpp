@@ -439,33 +439,34 @@ class Worker {
   }
 
   // Bytes of the counters of features [feature0, feature1), for the samples of word w.
-  void write_word(const Counts& counts, ByteMatrix& out, std::size_t feature0, std::size_t feature1,
-                  std::size_t w) {
+  void write_word(const Counts& counts, ByteMatrix& out, std::size_t feature0,
+                  std::size_t feature1, std::size_t w) {
     const std::size_t n = std::min<std::size_t>(64, n_samples_ - 64 * w);
-    by_sample_.resize(64 * counts.n_planes);
-    for (std::size_t p = 0; p < counts.n_planes; ++p) {
-      std::uint64_t* block = by_sample_.data() + 64 * p;
-      for (std::size_t f = 0; f < 64; ++f) {
-        block[f] =
-            f < feature1 - feature0 ? counters_[(f * counts.n_planes + p) * n_words_ + w] : 0;
+    const std::size_t n_features = feature1 - feature0;
+    const std::size_t n_bytes = (counts.n_planes + 7) / 8;
+    // Bytes 8 b of the counts: of feature f, sample s in `joined`, of sample s, feature f across.
+    std::uint8_t across[4][64 * 64];
+    for (std::size_t b = 0; b < n_bytes; ++b) {
+      std::uint8_t joined[64 * 64];
+      const std::size_t n_planes = std::min<std::size_t>(8, counts.n_planes - 8 * b);
+      for (std::size_t f = 0; f < n_features; ++f) {
+        k_.join_planes(counters_.data() + (f * counts.n_planes + 8 * b) * n_words_ + w, n_planes,
+                       n_words_, joined + 64 * f);
       }
-      k_.transpose64(block);
+      std::memset(joined + 64 * n_features, 0, 64 * (64 - n_features));
+      k_.transpose_bytes(joined, 64, across[b]);
     }
     for (std::size_t s = 0; s < n; ++s) {
-      std::uint8_t bytes[4][64] = {};
-      for (std::size_t p = 0; p < counts.n_planes; p += 8) {
-        k_.join_planes(by_sample_.data() + 64 * p + s,
-                       std::min<std::size_t>(8, counts.n_planes - p), 64, bytes[p / 8]);
-      }
       std::uint8_t* row = out.row(first_ + 64 * w + s) + feature0;
-      if (counts.n_planes <= 8) {
-        std::memcpy(row, bytes[0], feature1 - feature0);
+      if (n_bytes <= 1) {
+        std::memcpy(row, across[0] + 64 * s, n_features);
         continue;
       }
-      for (std::size_t f = 0; f < feature1 - feature0; ++f) {
-        const std::uint32_t count = bytes[0][f] | std::uint32_t{bytes[1][f]} << 8 |
-                                    std::uint32_t{bytes[2][f]} << 16 |
-                                    std::uint32_t{bytes[3][f]} << 24;
+      for (std::size_t f = 0; f < n_features; ++f) {
+        std::uint32_t count = 0;
+        for (std::size_t b = 0; b < n_bytes; ++b) {
+          count |= std::uint32_t{across[b][64 * s + f]} << (8 * b);
+        }
         row[f] = counts.as_byte(count, feature0 + f);
       }
     }
@@ -476,7 +477,7 @@ class Worker {
   const std::size_t n_words_;  // of a plane
   std::size_t first_ = 0, n_samples_ = 0, used_words_ = 0;
   AlignedArray<std::uint64_t> columns_;
-  std::vector<std::uint64_t> masks_, counters_, by_sample_, cut_;
+  std::vector<std::uint64_t> masks_, counters_, cut_;
 };
 
 // Calls use(worker, part, n_parts) for every block of samples: for all of it, or where blocks are

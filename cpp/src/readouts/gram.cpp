@@ -16,7 +16,7 @@ namespace randprop {
 namespace {
 
 // What one layout of the transposed features may take before the samples are split.
-constexpr std::size_t layout_bytes = std::size_t{32} << 20;
+constexpr std::size_t layout_bytes = std::size_t{8} << 20;
 
 // Columns of a tile of the result, from these on.
 struct Tile {
@@ -28,7 +28,7 @@ struct Tile {
 // i % 8].
 class BitColumns {
  public:
-  // 64 x 128 sums are 64 KB.
+  // 64 x 128 sums are 64 KB. Tiles begin at the diagonal, where rows do.
   static constexpr std::size_t tile_rows = 64;
   static constexpr std::size_t tile_columns = 128;
   using Sum = std::int64_t;
@@ -133,14 +133,7 @@ class ByteColumns {
         for (std::size_t s = 0; s < 64 && run * run_ + start + s < n_samples; ++s) {
           std::memcpy(block[s], x.row(first + run * run_ + start + s) + 64 * panel, width);
         }
-        for (std::size_t j = 0; j < 64; ++j) {
-          std::uint8_t* row = rows + j * run_ + start;
-          std::int8_t* unit = units + start * 64 + 4 * j;
-          for (std::size_t s = 0; s < 64; ++s) {
-            row[s] = block[s][j];
-            unit[s / 4 * 256 + s % 4] = static_cast<std::int8_t>(block[s][j] - 128);
-          }
-        }
+        k.columns_and_units(block[0], rows + start, run_, units + start * 64);
       }
       for (std::size_t j = 0; j < 64; ++j) {
         sums_[run * n_columns_ + 64 * panel + j] =
@@ -175,7 +168,7 @@ class ByteColumns {
 
  private:
   // Samples of a run: a panel of 124 KB, and rows that do not all fall into the same cache sets.
-  static constexpr std::size_t most_run = std::size_t{31} * 64;
+  static constexpr std::size_t most_run = std::size_t{9} * 64;
   std::size_t padded_samples(std::size_t run) const {
     return std::min(run_, round_up(n_samples_ - run * run_, 64));
   }
@@ -189,6 +182,16 @@ class ByteColumns {
   AlignedArray<std::int64_t> sums_;
 };
 
+// What lies left of the diagonal, from its mirror image in a tile: tiles there are not computed,
+// and those on the diagonal need not be whole.
+void mirror(const Tile& tile, std::int64_t* gram, std::size_t n) {
+  for (std::size_t c = tile.column; c < tile.column + tile.n_columns; ++c) {
+    for (std::size_t r = tile.row; r < std::min(c, tile.row + tile.n_rows); ++r) {
+      gram[c * n + r] = gram[r * n + c];
+    }
+  }
+}
+
 template <typename Columns, typename View>
 void add_any(View x, std::int64_t* gram, const RunOptions& options) {
   const std::size_t n = n_inputs_of(x);
@@ -198,8 +201,7 @@ void add_any(View x, std::int64_t* gram, const RunOptions& options) {
   Columns columns(n, x.n_samples);
   std::vector<Tile> tiles;
   for (std::size_t row = 0; row < n; row += Columns::tile_rows) {
-    for (std::size_t column = row / Columns::tile_columns * Columns::tile_columns; column < n;
-         column += Columns::tile_columns) {
+    for (std::size_t column = row; column < n; column += Columns::tile_columns) {
       tiles.push_back({row, std::min(Columns::tile_rows, n - row), column,
                        std::min(Columns::tile_columns, n - column)});
     }
@@ -207,18 +209,16 @@ void add_any(View x, std::int64_t* gram, const RunOptions& options) {
   using Sums = AlignedArray<typename Columns::Sum>;
   for (std::size_t first = 0; first < x.n_samples; first += columns.max_samples()) {
     columns.load(x, first, std::min(columns.max_samples(), x.n_samples - first), options);
+    const bool is_last = x.n_samples - first <= columns.max_samples();
     parallel_chunks(
         tiles.size(), options, [] { return Sums(Columns::tile_rows * Columns::tile_columns); },
         [&](std::size_t index, Sums& sums) {
           const Tile& tile = tiles[index];
           columns.add(tile, sums.data(), gram + tile.row * n + tile.column, n);
+          if (is_last) {
+            mirror(tile, gram, n);
+          }
         });
-  }
-  // Tiles left of the diagonal were not computed, and those on it only half needed to be.
-  for (std::size_t i = 0; i < n; ++i) {
-    for (std::size_t j = 0; j < i; ++j) {
-      gram[i * n + j] = gram[j * n + i];
-    }
   }
 }
 

@@ -63,7 +63,77 @@ void scores_any(View x, const std::int64_t* coef, const std::int64_t* bias, std:
   });
 }
 
+// Rows that are turned to numbers at a time: 512 KB of 1,024 features.
+constexpr std::size_t score_bytes = std::size_t{1} << 19;
+
+void as_numbers(const ByteView& x, std::size_t row, double* out, std::vector<std::uint8_t>&) {
+  for (std::size_t i = 0; i < x.n_features; ++i) {
+    out[i] = x.row(row)[i];
+  }
+}
+
+void as_numbers(const BitView& x, std::size_t row, double* out, std::vector<std::uint8_t>& bytes) {
+  bytes.resize(64 * x.n_words());
+  kernels::active().unpack_bits(x.row(row), x.n_words(), bytes.data());
+  for (std::size_t i = 0; i < x.n_bits; ++i) {
+    out[i] = bytes[i];
+  }
+}
+
+template <typename View>
+void scores_any(View x, const double* coef, const double* bias, std::size_t n_outputs,
+                double* scores, const RunOptions& options) {
+  constexpr std::size_t together = kernels::kScoreOutputs;
+  const std::size_t n_features = n_inputs_of(x);
+  const std::size_t n = round_up(n_features, kernels::kScoreLanes);
+  std::vector<double> table(round_up(n_outputs, together) * n, 0.0);
+  for (std::size_t o = 0; o < n_outputs; ++o) {
+    std::copy_n(coef + o * n_features, n_features, table.data() + o * n);
+  }
+  const std::size_t rows = std::clamp<std::size_t>(score_bytes / (8 * std::max<std::size_t>(1, n)),
+                                                   1, 256);
+  const kernels::Kernels& k = kernels::active();
+  struct Scratch {
+    std::vector<double> numbers, sums;
+    std::vector<std::uint8_t> bytes;
+  };
+  parallel_chunks(
+      (x.n_samples + rows - 1) / rows, options,
+      [&] {
+        return Scratch{std::vector<double>(rows * n, 0.0), std::vector<double>(rows * together),
+                       {}};
+      },
+      [&](std::size_t chunk, Scratch& scratch) {
+        const std::size_t first = chunk * rows;
+        const std::size_t n_rows = std::min(rows, x.n_samples - first);
+        for (std::size_t r = 0; r < n_rows; ++r) {
+          as_numbers(x, first + r, scratch.numbers.data() + r * n, scratch.bytes);
+        }
+        for (std::size_t o = 0; o < n_outputs; o += together) {
+          k.score_rows(scratch.numbers.data(), n_rows, table.data() + o * n, n,
+                       scratch.sums.data(), together);
+          for (std::size_t r = 0; r < n_rows; ++r) {
+            for (std::size_t i = 0; i < together && o + i < n_outputs; ++i) {
+              scores[(first + r) * n_outputs + o + i] =
+                  scratch.sums[r * together + i] + bias[o + i];
+            }
+          }
+        }
+        poll_interrupt();
+      });
+}
+
 }  // namespace
+
+void linear_scores(BitView x, const double* coef, const double* bias, std::size_t n_outputs,
+                   double* scores, const RunOptions& options) {
+  scores_any(x, coef, bias, n_outputs, scores, options);
+}
+
+void linear_scores(ByteView x, const double* coef, const double* bias, std::size_t n_outputs,
+                   double* scores, const RunOptions& options) {
+  scores_any(x, coef, bias, n_outputs, scores, options);
+}
 
 void linear_scores(BitView x, const std::int64_t* coef, const std::int64_t* bias,
                    std::size_t n_outputs, std::int64_t* scores, const RunOptions& options) {

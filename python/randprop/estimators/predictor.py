@@ -10,6 +10,8 @@ from sklearn.utils.validation import check_is_fitted
 from randprop._validation import refuse_masked
 from randprop.bits import Features
 from randprop.estimators.base import StepNetworkEstimator
+from randprop.model.data_checks import UnitCounts
+from randprop.model.fixed_scaling import propagate_parts
 from randprop.readouts.base import changing, snapshot
 
 __all__ = ["Predictor"]
@@ -30,7 +32,7 @@ class Predictor(StepNetworkEstimator):
         while True:
             fitting = copy(self)  # what fails or is interrupted changes nothing
             anew = first or not (hasattr(fitting, "readout_") or fitting._prepared)
-            part, features, bits = fitting._fitted_part(X, y, anew=anew, **more)
+            part, features, units = fitting._fitted_part(X, y, anew=anew, **more)
             with changing():
                 now = vars(self)
                 if not anew and now.get("network_") is fitting.network_:
@@ -39,10 +41,10 @@ class Predictor(StepNetworkEstimator):
                     fitting._watch = self._watch
                 elif not first and "readout_" in now:
                     continue  # another thread made a network meanwhile: the bits are of no use
-                fitting._watch = fitting._watch.with_part(features, bits)
+                fitting._watch = fitting._watch.with_part(features, units)
                 fitting._read_by(part)
                 self.__dict__ = fitting.__dict__
-            fitting._warn(len(bits), chose=anew and not first)
+            fitting._warn(len(units), chose=anew and not first)
             return self
 
     def _warn(self, n_samples: int, *, chose: bool) -> None:
@@ -50,8 +52,10 @@ class Predictor(StepNetworkEstimator):
         if chose:
             self._warn_chosen(n_samples)
 
-    def _fitted_part(self, X: Any, y: Any, *, anew: bool, **more: Any) -> tuple[Any, Any, Features]:
-        """Return a readout of these samples alone, and their features and bits.
+    def _fitted_part(
+        self, X: Any, y: Any, *, anew: bool, **more: Any
+    ) -> tuple[Any, Any, UnitCounts]:
+        """Return a readout of these samples alone, their features, and what units made of them.
 
         Where `anew`, a network is made for them.
         """
@@ -66,8 +70,9 @@ class Predictor(StepNetworkEstimator):
             self._warn_outside(X)
         made = anew or not hasattr(self, "readout_")
         empty = self._empty() if made else self.readout_.fresh()
-        bits = self._propagated(X)
-        return empty.partial_fit(bits, y, **more), X, bits
+        units = self._watch.units()
+        parts = propagate_parts(self.network_, X, self.scaling_, self._threads())
+        return empty.add_parts(units.watch(parts), y, **more), X, units
 
     def _checked(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:
         """Return features and labels, or targets, as `_validated` does."""

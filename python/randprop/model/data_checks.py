@@ -6,19 +6,21 @@ counted exactly, features by some samples, evenly spread.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from copy import copy
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+import randprop._core as _core
 from randprop._warnings import warn_data
 from randprop.bits import BitMatrix, Features
 from randprop.model.fixed_scaling import AS_BYTES, FixedScaling
 from randprop.network.step_network import StepNetwork
 from randprop.readouts.base import Readout, SummingReadout, from_core
 
-__all__ = ["DataWatch", "check_fitted", "check_table"]
+__all__ = ["DataWatch", "UnitCounts", "check_fitted", "check_table"]
 
 _ROWS = 512  # samples that are looked at
 _COLUMNS = 1 << 13  # features
@@ -56,13 +58,21 @@ class DataWatch:
         self._news: list[str] = []
         self._said: set[str] = set()
 
-    def with_part(self, X: Any, bits: Features) -> DataWatch:
+    def units(self) -> UnitCounts:
+        """Return what counts the outputs of a part that is to be added."""
+        return UnitCounts(self._first if self._n_samples else None)
+
+    def with_part(self, X: Any, bits: Features | UnitCounts) -> DataWatch:
         """Return a watch that has seen this part too: features, and what came of them."""
         after = copy(self)
         after._said = set(self._said)
-        if not isinstance(bits, BitMatrix) and not self._n_samples and len(bits):
-            after._first = bits[0].copy()
-        after._ones = self._ones + _changed(bits, after._first)
+        units = bits
+        if not isinstance(units, UnitCounts):
+            units = self.units()
+            units.add(bits)
+        if not self._n_samples:
+            after._first = units.first
+        after._ones = self._ones + units.changed_from(after._first)
         after._n_samples = self._n_samples + len(bits)
         after._news = []
         # Of a stream ever fewer: what is looked at grows with its logarithm.
@@ -74,7 +84,7 @@ class DataWatch:
             after._say("range", _squeezed(X, self.scaling))
             after._said.add("range")
         if "units" not in self._said:
-            of_bits = isinstance(bits, BitMatrix)
+            of_bits = units.of_bits
             after._say(
                 "units", _stuck(after._ones, after._n_samples, of_bits=of_bits, plain=self.plain)
             )
@@ -110,6 +120,46 @@ class DataWatch:
         """Units, as a mask, whose bit was the same for all training samples."""
         ones = np.asarray(self._ones)
         return np.asarray((ones == 0) | (ones == self._n_samples))
+
+
+class UnitCounts:
+    """By unit, the samples with a 1; of counts those that differ from the first sample's.
+
+    Parameters
+    ----------
+    first : ndarray of shape (n_units,), dtype uint8, or None
+        The first sample, where there was one before.
+    """
+
+    def __init__(self, first: NDArray[np.uint8] | None) -> None:
+        self.first = np.zeros(0, dtype=np.uint8) if first is None else first
+        self.of_bits = True
+        self._ones: NDArray[np.int64] | int = 0
+        self._n_samples = 0
+
+    def __len__(self) -> int:
+        return self._n_samples
+
+    def add(self, features: Features) -> None:
+        """Count samples in."""
+        self.of_bits = isinstance(features, BitMatrix)
+        if not self.of_bits and not self.first.size and len(features):
+            self.first = np.array(features[0])
+        self._ones = self._ones + _changed(features, self.first)
+        self._n_samples += len(features)
+
+    def watch(self, parts: Iterable[Features]) -> Iterator[Features]:
+        """Count parts in as they pass by."""
+        for features in parts:
+            self.add(features)
+            yield features
+
+    def changed_from(self, first: NDArray[np.uint8]) -> NDArray[np.int64] | int:
+        """Return the counts; where they are of another first sample, at least so many."""
+        if first is self.first or not first.size:
+            return self._ones
+        other = self.first != first
+        return np.where(other, np.maximum(self._n_samples - self._ones, self._ones), self._ones)
 
 
 class _Usual:
@@ -181,7 +231,8 @@ class _Usual:
             weight = 1.0 / (variance + max(0.25 * float(variance.mean()), 1e-3))
             self._scale = mean, weight / len(mean)
         mean, weight = self._scale
-        return np.asarray(np.square(levels - mean) @ weight)
+        # Not by BLAS, whose threads would go on waiting for more.
+        return np.asarray(np.einsum("ij,j->i", np.square(levels - mean), weight))
 
 
 def check_table(X: Any, scaling: FixedScaling) -> None:
@@ -294,8 +345,8 @@ def _changed(features: Features, first: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Count by unit the samples with a 1; of counts those that differ from the first sample."""
     if not isinstance(features, BitMatrix):
         changed = np.zeros(features.shape[1], dtype=np.int64)
-        for start in range(0, len(features), 1024):
-            changed += np.count_nonzero(features[start : start + 1024] != first, axis=0)
+        if len(features):
+            _core.count_changed(np.ascontiguousarray(features), first, changed, 1)
         return changed
     bits = features
     ones, n_samples = np.zeros((1, bits.n_bits), dtype=np.int64), np.zeros(1, dtype=np.int64)

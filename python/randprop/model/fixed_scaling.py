@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from randprop._validation import as_reals, check_number
+from randprop._validation import as_reals, check_number, check_threads
 from randprop._warnings import warn_data
-from randprop.bits import BitMatrix, Features, stack
+from randprop.bits import BitMatrix, Features, bits_above, stack
 from randprop.features import Table, check_width, is_sparse, read_table, row_blocks, with_values
 from randprop.model.mapping import AS_THEY_COME, Floats, extremes_by_group, fits_bytes, map_block
 from randprop.network.step_network import StepNetwork
 
 __all__ = [
     "AS_BYTES", "BinaryScaling", "FixedScaling", "LinearScaling", "check_features",
-    "propagate_table", "warn_outside",
+    "propagate_parts", "propagate_table", "warn_outside",
 ]  # fmt: skip
+
+# Bytes are mapped by a table for each range, up to so many of them.
+_MOST_TABLES = 16
+# What a network puts out of many samples is worked on so much at a time.
+_PART_BYTES = 1 << 24
 
 
 class FixedScaling:
@@ -44,7 +50,7 @@ class FixedScaling:
         self.check_groups(values.shape[1])
         return self.map_values(values)
 
-    def map_values(self, X: Any) -> Any:
+    def map_values(self, X: Any, n_threads: int = 1) -> Any:
         """Map features that are checked: an array or a CSR matrix of finite numbers."""
         raise NotImplementedError
 
@@ -128,13 +134,20 @@ class LinearScaling(FixedScaling):
         """Whether integers of [0, 255] are left as they are."""
         return self.input_range == AS_THEY_COME
 
-    def map_values(self, X: Any) -> Any:  # noqa: D102
+    def map_values(self, X: Any, n_threads: int = 1) -> Any:  # noqa: D102
         if is_sparse(X):
             return self._sparse(X)
         if X.dtype == np.uint8 and self.as_is:
             return np.ascontiguousarray(X)
-        low, high = self._by_feature(X.shape[1])
         out = np.empty(X.shape, dtype=np.uint8)
+        if X.dtype == np.uint8 and self.n_groups <= _MOST_TABLES:
+            values = np.arange(256, dtype=np.uint8)[:, None]
+            for group in range(self.n_groups):
+                part = slice(group, group + 1)
+                table = map_block(values, self.low[part], self.high[part])[:, 0]
+                out[:, group :: self.n_groups] = table[X[:, group :: self.n_groups]]
+            return out
+        low, high = self._by_feature(X.shape[1])
         for rows in row_blocks(X, 40):
             out[rows] = map_block(X[rows], low, high)
         return out
@@ -213,7 +226,9 @@ class BinaryScaling(FixedScaling):
     def __init__(self, level: float) -> None:
         self.level = check_number("level", level)
 
-    def map_values(self, X: Any) -> Features:  # noqa: D102
+    def map_values(self, X: Any, n_threads: int = 1) -> Features:  # noqa: D102
+        if isinstance(X, np.ndarray) and X.dtype == np.uint8:
+            return bits_above(X, self.level, n_threads)
         parts = [self._bits(X[rows]) for rows in row_blocks(X, 2)]
         if not parts:
             return BitMatrix.from_array(np.zeros(X.shape, dtype=np.uint8))
@@ -267,13 +282,26 @@ def propagate_table(
     check_width("X", X.shape, network.n_features, "the network")
     small = X.dtype == np.uint8 if not is_sparse(X) else scaling.keeps_zeros(X.shape[1])
     if small:
-        whole: Features = network.propagate(scaling.map_values(X), n_threads=n_threads)
+        threads = check_threads(n_threads)
+        whole: Features = network.propagate(scaling.map_values(X, threads), n_threads=threads)
         return whole
     parts: list[Features] = [
         network.propagate(scaling.map_values(X[rows]), n_threads=n_threads)
         for rows in row_blocks(X, 4)
     ]
     return stack(parts)
+
+
+def propagate_parts(
+    network: StepNetwork, X: Any, scaling: FixedScaling, n_threads: int | None
+) -> Iterator[Features]:
+    """Give what a network puts out in parts of many samples: all of it may be larger than `X`."""
+    n_outputs = network.widths[-1]
+    row_bytes = n_outputs if network.gives_bytes else n_outputs // 8 + 8
+    # What is summed over a part is a square of the features, which some parts are added to.
+    rows = max(_PART_BYTES // row_bytes, 4 * n_outputs)
+    for start in range(0, max(1, X.shape[0]), rows):
+        yield propagate_table(network, X[start : start + rows], scaling, n_threads)
 
 
 def warn_outside(name: str, X: Any, scaling: FixedScaling, first: str) -> bool:

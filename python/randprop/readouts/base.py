@@ -18,13 +18,13 @@ from numpy.typing import ArrayLike, NDArray
 import randprop._core as _core
 from randprop._labels import as_classes, as_codes, as_labels, distinct, unite
 from randprop._validation import check_threads
-from randprop.bits import BitMatrix, Features, as_features
+from randprop.bits import BitMatrix, Features, as_features, stack
 
 if TYPE_CHECKING:
     from randprop.readouts.quantized import QuantizedReadout
 
 __all__ = [
-    "Arrays", "NotFittedError", "Reader", "Readout", "SummingReadout", "Take", "changing",
+    "Arrays", "NotFittedError", "Reader", "Readout", "SummingReadout", "Sums", "Take", "changing",
     "from_core", "known_labels", "narrow", "of_one_state", "rows_within", "snapshot",
 ]  # fmt: skip
 
@@ -33,7 +33,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 Own = TypeVar("Own", bound="Reader")
 Self = TypeVar("Self", bound="Readout")
-Sums = TypeVar("Sums", bound="SummingReadout")
+Adding = TypeVar("Adding", bound="SummingReadout")
 Arrays = dict[str, NDArray[Any]]
 # Gives an array of a file by name if it has a shape, a type that begins like this ("u", "i8") and
 # finite values: see model/files.py.
@@ -136,6 +136,14 @@ class Reader:
                 f"the readout was fitted on {n_features}"
             )
         return found
+
+    def add_parts(self: Own, parts: Iterable[Features], y: Any, **more: Any) -> Own:
+        """Add training vectors that come in parts, with the labels or targets of all of them.
+
+        The same as `partial_fit` with the whole.
+        """
+        fit: Callable[..., Own] = self.partial_fit  # type: ignore[attr-defined]
+        return fit(stack(list(parts)), y, **more)
 
     def __repr__(self) -> str:
         given = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.parameters)
@@ -291,6 +299,17 @@ class Readout(Reader):
         raise NotImplementedError
 
 
+class Sums:
+    """What a readout sums over features beside their sums by class: here nothing."""
+
+    def add(self, features: Features, codes: NDArray[np.int32]) -> None:
+        """Add samples and their classes."""
+
+    def found(self) -> dict[str, Any]:
+        """Return attributes of the readout."""
+        return {}
+
+
 class SummingReadout(Readout):
     """Readout of integer statistics that add: sums of the features by class, and more."""
 
@@ -298,27 +317,51 @@ class SummingReadout(Readout):
     n_samples_: NDArray[np.int64]
 
     def partial_fit(  # noqa: D102
-        self: Sums, bits: Features, y: ArrayLike, classes: ArrayLike | None = None
-    ) -> Sums:
+        self: Adding, bits: Features, y: ArrayLike, classes: ArrayLike | None = None
+    ) -> Adding:
         seen = snapshot(self)
-        threads = check_threads(seen.n_threads)
         seen.check_takes_samples()
         features = seen.check_features("bits", bits)
-        labels = as_labels("y", y, len(features), "bits")
+        self._add_all(seen, [features], as_labels("y", y, len(features), "bits"), classes)
+        return self
+
+    def add_parts(self: Adding, parts: Iterable[Features], y: Any, **more: Any) -> Adding:  # noqa: D102
+        seen = snapshot(self)
+        seen.check_takes_samples()
+        self._add_all(seen, parts, as_labels("y", y, len(y), "bits"), **more)
+        return self
+
+    def _add_all(
+        self: Adding,
+        seen: Adding,
+        parts: Iterable[Features],
+        labels: NDArray[Any],
+        classes: ArrayLike | None = None,
+    ) -> None:
+        threads = check_threads(seen.n_threads)
         known = unite(known_labels(labels, classes))
         if seen.n_features is not None:
             unite([known, seen.classes_])  # refused before anything is counted
         part = seen.fresh()
-        sums = part._spread([known], features.shape[1])
-        codes = as_codes(labels, sums["classes_"])
-        from_core("add_class_counts", features, codes, sums["counts_"], sums["n_samples_"], threads)
-        sums |= part.more_sums(features, codes, threads)
-        part._take_over(sums, isinstance(features, BitMatrix))
+        codes = as_codes(labels, known)
+        sums: dict[str, Any] = {}
+        start = 0
+        for features in parts:
+            features = seen.check_features("bits", features)
+            if not sums:
+                sums = part._spread([known], features.shape[1])
+                more = part.more_sums(len(labels), features.shape[1], threads)
+            these = codes[start : start + len(features)]
+            start += len(features)
+            counts = sums["counts_"], sums["n_samples_"]
+            from_core("add_class_counts", features, these, *counts, threads)
+            more.add(features, these)
+            of_bits = isinstance(features, BitMatrix)
+        part._take_over(sums | more.found(), of_bits)
         with changing():
             self._add(part, reuse=True)
-        return self
 
-    def merge(self: Sums, other: Sums) -> Sums:  # noqa: D102
+    def merge(self: Adding, other: Sums) -> Adding:  # noqa: D102
         if not isinstance(other, type(self)):
             raise TypeError(f"other must be a {type(self).__name__}, got {type(other).__name__}")
         other = snapshot(other)
@@ -329,7 +372,7 @@ class SummingReadout(Readout):
             self._add(other, reuse=False)
         return self
 
-    def _add(self: Sums, other: Sums, *, reuse: bool) -> None:
+    def _add(self: Adding, other: Adding, *, reuse: bool) -> None:
         """Add the sums of `other`, whose arrays may be used up for it where `reuse`."""
         n_features, ours = other.counts_.shape[1], self.n_features
         if ours is not None and (ours != n_features or self.reads_bits != other.reads_bits):
@@ -357,14 +400,12 @@ class SummingReadout(Readout):
         """Return how many samples of all classes are too many, if there is such a number."""
         return None
 
-    def more_sums(
-        self, features: Features, codes: NDArray[np.int32], threads: int
-    ) -> dict[str, Any]:
-        """Return other attributes as they are of these features alone; changes nothing."""
-        return {}
+    def more_sums(self, n_samples: int, n_features: int, threads: int) -> Sums:
+        """Return what adds up other attributes over so many samples; changes nothing."""
+        return Sums()
 
     def merged_sums(
-        self: Sums, other: Sums, classes: NDArray[Any], *, reuse: bool
+        self: Adding, other: Adding, classes: NDArray[Any], *, reuse: bool
     ) -> dict[str, Any]:
         """Return other attributes with those of `other` added, in its arrays where `reuse`.
 

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from randprop._blas import few_threads
 from randprop._labels import as_codes
 from randprop._validation import check_number, check_threads
 from randprop._warnings import warn_data
@@ -17,18 +18,17 @@ from randprop.readouts.base import (
     SummingReadout,
     Take,
     of_one_state,
-    rows_within,
     snapshot,
 )
 from randprop.readouts.products import (
     MAX_SAMPLES,
+    Products,
     add_products,
     as_bytes,
     gram_of,
     kernel_of,
     linear_scores,
     on_features,
-    products_of,
     row_order,
 )
 from randprop.readouts.quantized import QuantizedReadout
@@ -117,12 +117,8 @@ class LinearReadout(SummingReadout):
     def max_samples(self) -> int:  # noqa: D102
         return MAX_SAMPLES
 
-    def more_sums(  # noqa: D102
-        self, features: Features, codes: NDArray[np.int32], threads: int
-    ) -> dict[str, Any]:
-        rows, gram = products_of(features, threads)
-        codes = codes[:0] if rows is None else codes
-        return {"_rows": rows, "_codes": codes, "_gram": gram, "_solution": None}
+    def more_sums(self, n_samples: int, n_features: int, threads: int) -> Products:  # noqa: D102
+        return Products(n_samples, n_features, threads)
 
     def merged_sums(  # noqa: D102
         self: Self, other: Self, classes: NDArray[Any], *, reuse: bool
@@ -188,10 +184,11 @@ class LinearReadout(SummingReadout):
         self.check_takes_samples()
         there, n = self.n_samples_ > 0, int(self.n_samples_.sum())
         n_samples = self.n_samples_[there].astype(np.float64)
-        used, columns, about_mean = self._fitted(self._equations(), n_samples, alpha)
         coef, intercept = np.zeros(self.counts_.shape), np.full(len(there), self.absent)
-        coef[there] = columns.T
-        intercept[there] = about_mean - coef[there] @ self.counts_.sum(axis=0) / n
+        with few_threads(min(n, coef.shape[1])):
+            used, columns, about_mean = self._fitted(self._equations(), n_samples, alpha)
+            coef[there] = columns.T
+            intercept[there] = about_mean - coef[there] @ self.counts_.sum(axis=0) / n
         self._solution = (alpha, used, coef, intercept)
         return self._solution[1:]
 
@@ -200,14 +197,9 @@ class LinearReadout(SummingReadout):
         self.check_fitted()
         features = self.check_features("bits", bits)
         _, coef, intercept = self._solved()
-        return linear_scores(features, coef, intercept, self.block_rows())
+        return linear_scores(features, coef, intercept, check_threads(self.n_threads))
 
     decision_function = scores
-
-    def block_rows(self) -> int:  # noqa: D102
-        # Vectors as bytes and as float64. Blocks of `predict` are those of `scores`: a product of
-        # floats may differ in its last bit with the number of rows.
-        return rows_within(9 * (self.n_features or 0) + 8 * len(self.classes_))
 
     @of_one_state
     def quantize(self, bits: int | str = 8) -> QuantizedReadout:

@@ -6,45 +6,74 @@ to the sums. Which it is follows from their number alone: nothing depends on the
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 import randprop._core as _core
 from randprop.bits import BitMatrix, Features, stack
-from randprop.readouts.base import from_core, rows_within
+from randprop.readouts.base import Sums, from_core, rows_within
 from randprop.readouts.regression import centred_kernel
 
 __all__ = [
-    "MAX_SAMPLES", "add_products", "as_bytes", "gram_of", "kernel_of", "linear_scores",
-    "on_features", "products_of", "row_order",
+    "MAX_SAMPLES", "Products", "add_products", "as_bytes", "gram_of", "kernel_of", "linear_scores",
+    "on_features", "row_order",
 ]  # fmt: skip
 
 Floats = NDArray[np.float64]
 Gram = NDArray[np.int64]
+Codes = NDArray[np.int32]
 
 MAX_SAMPLES = 1 << 31
 # A Gram matrix of so many bits takes 8.6 GB.
 _MAX_BITS = 1 << 15
 
 
-def products_of(features: Features, threads: int) -> tuple[Features | None, Gram | None]:
-    """Return a copy of the samples, or their sums of products; the other one is None."""
-    n = features.shape[1]
-    if n > _MAX_BITS:
-        raise ValueError(
-            f"bits must have at most {_MAX_BITS} bits, whose Gram matrix takes 8.6 GB, got {n}"
-        )
-    if len(features) >= n:
-        return None, gram_of([features], threads)
+class Products(Sums):
+    """A copy of so many samples with their classes, or their sums of products."""
+
+    def __init__(self, n_samples: int, n_features: int, threads: int) -> None:
+        if n_features > _MAX_BITS:
+            raise ValueError(
+                f"bits must have at most {_MAX_BITS} bits, whose Gram matrix takes 8.6 GB, "
+                f"got {n_features}"
+            )
+        self.gram: Gram | None = None
+        if n_samples >= n_features:
+            self.gram = np.zeros((n_features, n_features), dtype=np.int64)
+        self._rows: list[Features] = []
+        self._codes: list[Codes] = []
+        self._threads = threads
+
+    def add(self, features: Features, codes: Codes | None = None) -> None:  # noqa: D102
+        if self.gram is not None:
+            gram_of([features], self._threads, self.gram)
+            return
+        self._rows.append(_copy(features))
+        if codes is not None:
+            self._codes.append(codes)
+
+    @property
+    def rows(self) -> Features | None:
+        """The samples; None where they are summed."""
+        return stack(self._rows) if self._rows else None
+
+    def found(self) -> dict[str, Any]:  # noqa: D102
+        codes = np.concatenate([np.zeros(0, np.int32), *self._codes])
+        return {"_rows": self.rows, "_codes": codes, "_gram": self.gram, "_solution": None}
+
+
+def _copy(features: Features) -> Features:
     if isinstance(features, BitMatrix):
-        return BitMatrix(features.words, n), None
-    return features.copy(), None
+        return BitMatrix(features.words, features.n_bits)
+    return features.copy()
 
 
 def add_products(
     rows: list[Features], grams: list[Gram], threads: int, *, spare: Gram | None = None
 ) -> tuple[Features | None, Gram | None]:
-    """Add what `products_of` gave; `spare` is one of the matrices and may be used up for it."""
+    """Add what `Products` has of two parts; `spare` is one of the matrices and may be used up for it."""
     if not grams and sum(map(len, rows)) < rows[0].shape[1]:
         return stack(rows), None
     gram: Gram | None = None
@@ -92,11 +121,8 @@ def on_features(rows: NDArray[np.uint8], means: Floats, x: Floats) -> Floats:
     return coef
 
 
-def linear_scores(features: Features, coef: Floats, intercept: Floats, step: int) -> Floats:
-    """Return features times coefficients plus intercepts, so many samples at a time."""
-    out = np.empty((len(features), len(coef)))
-    for start in range(0, len(features), step):
-        values = as_bytes(features[start : start + step])
-        np.matmul(values.astype(np.float64), coef.T, out=out[start : start + step])
-        out[start : start + step] += intercept
-    return out
+def linear_scores(features: Features, coef: Floats, intercept: Floats, threads: int) -> Floats:
+    """Return features times coefficients plus intercepts."""
+    coef, intercept = np.ascontiguousarray(coef), np.ascontiguousarray(intercept)
+    scores: Floats = from_core("real_scores", features, coef, intercept, threads)
+    return scores

@@ -6,8 +6,8 @@ fewer, those of the samples, in their kernel, whose solutions have the rank of t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,9 +26,13 @@ GRID = tuple(10.0 ** (half / 2) for half in range(-16, 7))
 # Of more degrees of freedom than this share of the samples no fit is chosen: there the criterion
 # is a quotient of two numbers that both vanish.
 _MOST_FREEDOM = 0.9
-# So many equations have their eigenvalues computed, and every alpha of the grid tried. More are
-# solved for some alphas, with the trace from so many probes.
-_MAX_EIGEN = 512
+# Where the search for one begins: what it most often finds.
+_START = GRID.index(1e-3)
+# So many equations have their eigenvalues computed, and every alpha of the grid tried: of features,
+# and of samples, whose products with what a fit leaves come with them. More are solved for some
+# alphas. Of so many the trace of the inverse is computed, of more it comes from so many probes.
+_MAX_EIGEN, _MAX_EIGEN_SAMPLES = 192, 512
+_MAX_TRACE = 512
 _PROBES = 32
 
 
@@ -67,7 +71,7 @@ def fit_alpha(equations: Equations, unit: float, alpha: float | None) -> tuple[f
         none = np.zeros_like(equations.right)
         left = equations.right.T @ equations.right if equations.of_samples else None
         return GRID[-1] if alpha is None else alpha, Fit(none, left=left)
-    small = len(equations.matrix) <= _MAX_EIGEN
+    small = len(equations.matrix) <= (_MAX_EIGEN_SAMPLES if equations.of_samples else _MAX_EIGEN)
     if alpha is not None and not (small and equations.of_samples):
         return alpha, solve(equations, unit, alpha)
     solver = _ByEigenvalues(equations) if small else _ByCholesky(equations)
@@ -83,7 +87,7 @@ def fit_alpha(equations: Equations, unit: float, alpha: float | None) -> tuple[f
         scores = np.array([score(index) for index in range(len(GRID))])
         best = int(np.flatnonzero(scores == scores.min())[-1])
     else:
-        best = _least(score, len(GRID))
+        best = _least(score, len(GRID), _START)
     return GRID[best], fits[best]
 
 
@@ -93,27 +97,39 @@ def _criterion(fit: Fit, n: int) -> float:
     return max(fit.residual, 0.0) / (1.0 - fit.freedom / n) ** 2
 
 
-def _least(score: Any, n: int) -> int:
+def _least(score: Callable[[int], float], n: int, start: int) -> int:
     """Index of the least of n values that fall and then rise, the last of equal ones.
 
-    Fibonacci's search, which looks at six or seven of twenty.
+    Steps that double lead from `start` to both sides of it, and halving goes on between them: near
+    `start` it looks at three.
     """
     known: dict[int, tuple[float, int]] = {}
 
     def at(index: int) -> tuple[float, int]:
         if index not in known:
-            known[index] = (score(index), -index) if index < n else (np.inf, index)
+            known[index] = (score(index), -index) if 0 <= index < n else (np.inf, n)
         return known[index]
 
-    low, before, step = -1, 1, 2  # the least lies between low and low + step
-    while step < n + 1:
-        before, step = step, before + step
-    while step > 2:
-        if at(low + before) < at(low + step - before):
-            low += step - before
-        before, step = step - before, before
-    at(low + 1)
-    return low + 1
+    best = start
+    up = at(start + 1) < at(start)
+    sign, step = (1, 1) if up else (-1, 1)
+    while at(best + sign * step) < at(best):
+        best += sign * step
+        step *= 2
+    # The least lies between what is known to be worse on either side.
+    low = max([i for i in known if i < best], default=best - 1)
+    high = min([i for i in known if i > best], default=best + 1)
+    while high - low > 2:
+        left, right = best - low, high - best
+        tried = best - left // 2 if left > right else best + right // 2
+        if at(tried) < at(best):
+            low, high = (low, best) if tried < best else (best, high)
+            best = tried
+        elif tried < best:
+            low = tried
+        else:
+            high = tried
+    return best
 
 
 class _ByEigenvalues:
@@ -141,27 +157,32 @@ class _ByEigenvalues:
 
 
 class _ByCholesky:
-    """One factor an alpha; the trace of the inverse by probes of -1 and +1, always the same."""
+    """One factor an alpha; the trace of a large inverse by probes of -1 and +1, always the same."""
 
     def __init__(self, equations: Equations) -> None:
         m = len(equations.matrix)
-        probes = np.random.RandomState(0).randint(0, 2, (m, _PROBES)) * 2.0 - 1.0
+        n_probes = 0 if m <= _MAX_TRACE else _PROBES
+        probes = np.random.RandomState(0).randint(0, 2, (m, n_probes)) * 2.0 - 1.0
         self.equations, self.probes = equations, probes
 
     def fit(self, alpha: float) -> Fit:
-        from scipy.linalg import LinAlgError, cho_factor, cho_solve
+        from scipy.linalg.lapack import dpotrf, dpotrs, dtrtri
 
         equations, probes = self.equations, self.probes
         n_classes = equations.right.shape[1]
         matrix = equations.matrix.copy()
         matrix[np.diag_indices_from(matrix)] += alpha
-        try:
-            factor = cho_factor(matrix.T, lower=True, overwrite_a=True, check_finite=False)
-        except LinAlgError:
+        # LAPACK's order of a symmetric matrix, so that it needs no copy.
+        factor, failed = dpotrf(matrix.T, lower=1, clean=1, overwrite_a=1)
+        if failed:
             return Fit(np.zeros_like(equations.right), freedom=np.inf)
-        both = cho_solve(factor, np.hstack([equations.right, probes]), check_finite=False)
+        both, _ = dpotrs(factor, np.hstack([equations.right, probes]), lower=1)
         x = np.ascontiguousarray(both[:, :n_classes])
-        trace = float(np.sum(probes * both[:, n_classes:])) / _PROBES
+        if probes.shape[1]:
+            trace = float(np.sum(probes * both[:, n_classes:])) / probes.shape[1]
+        else:
+            inverse, _ = dtrtri(factor, lower=1, overwrite_c=1)
+            trace = float(np.vdot(inverse, inverse))
         freedom = 1.0 + len(matrix) - alpha * trace
         if equations.of_samples:
             left = alpha * (equations.right.T @ x)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -20,12 +21,12 @@ from randprop.readouts.base import (
 from randprop.readouts.linear import check_alpha
 from randprop.readouts.products import (
     MAX_SAMPLES,
+    Products,
     add_products,
     as_bytes,
     kernel_of,
     linear_scores,
     on_features,
-    products_of,
     row_order,
 )
 from randprop.readouts.regression import Equations, centred, fit_alpha
@@ -128,7 +129,9 @@ class RidgeRegression(Reader):
         alone = targets.ndim == 1
         columns = targets[:, None] if alone else targets
         part = seen.fresh()
-        rows, gram = products_of(features, threads)
+        products = Products(*features.shape, threads)
+        products.add(features)
+        rows, gram = products.rows, products.gram
         part._take(
             n_samples_=len(features),
             _ones=_sums_of_features(features),
@@ -141,6 +144,13 @@ class RidgeRegression(Reader):
         )
         with changing():
             self._add(part, spare=gram)
+        return self
+
+    def add_parts(self: Self, parts: Iterable[Features], y: Any, **more: Any) -> Self:  # noqa: D102
+        targets, start = as_targets("y", y), 0
+        for features in parts:
+            self.partial_fit(features, targets[start : start + len(features)])
+            start += len(features)
         return self
 
     def merge(self: Self, other: Self) -> Self:
@@ -162,9 +172,9 @@ class RidgeRegression(Reader):
         self.check_fitted()
         features = self.check_features("bits", bits)
         _, coef, intercept, exponents = self._solved()
-        step = rows_within(9 * coef.shape[1] + 8 * len(coef))
+        scores = linear_scores(features, coef, intercept, check_threads(self.n_threads))
         with np.errstate(over="ignore"):
-            found = np.ldexp(linear_scores(features, coef, intercept, step), exponents)
+            found = np.ldexp(scores, exponents)
         found = np.asarray(np.clip(found, -_LARGEST, _LARGEST))
         return found[:, 0] if self._alone else found
 
