@@ -27,6 +27,10 @@ py::array_t<std::int64_t> to_integers(const std::vector<T>& values) {
   return out;
 }
 
+std::vector<std::uint64_t> to_vector(const Array<std::uint64_t>& values) {
+  return {values.data(), values.data() + values.size()};
+}
+
 // Words of bits, or bytes, behind each stage.
 py::list to_arrays(std::vector<FeatureMatrix>&& outputs) {
   py::list arrays;
@@ -300,6 +304,30 @@ void register_network(py::module_& module) {
           },
           py::arg("starts").noconvert(), py::arg("columns").noconvert(),
           py::arg("values").noconvert(), py::arg("n_features"), py::arg("n_threads"))
+      .def(
+          "ranked_sums_bytes",
+          [](const Held<Network>& network, const Array<std::uint8_t>& x, std::size_t stage,
+             const Array<std::uint64_t>& ranks, int n_threads) {
+            const ByteView view = byte_view(x, "x");
+            const std::vector<std::uint64_t> given = to_vector(ranks);
+            const RunOptions options = run_options(n_threads);
+            return to_integers(
+                without_gil([&] { return network->ranked_sums(view, stage, given, options); }));
+          },
+          py::arg("x").noconvert(), py::arg("stage"), py::arg("ranks").noconvert(),
+          py::arg("n_threads"))
+      .def(
+          "ranked_sums_bits",
+          [](const Held<Network>& network, const Array<std::uint64_t>& words, std::size_t n_bits,
+             std::size_t stage, const Array<std::uint64_t>& ranks, int n_threads) {
+            const BitView view = bit_view(words, n_bits, "words");
+            const std::vector<std::uint64_t> given = to_vector(ranks);
+            const RunOptions options = run_options(n_threads);
+            return to_integers(
+                without_gil([&] { return network->ranked_sums(view, stage, given, options); }));
+          },
+          py::arg("words").noconvert(), py::arg("n_bits"), py::arg("stage"),
+          py::arg("ranks").noconvert(), py::arg("n_threads"))
       .def(
           "prepare",
           [](const Held<Network>& network, std::size_t stage, Features reads, int n_threads) {

@@ -144,6 +144,14 @@ struct Kernels {
   // How many positions have z > threshold: bit j of the count of a sample stands in the words
   // planes[j * plane_words], for all bits of n_positions.
   void (*few_counts)(const FewInputsBlock& block, uint64_t* planes);
+  // The sums themselves: bit j of z + n_minus (2^n_planes - 1) at position p stands in the words
+  // planes[j * plane_stride + p * plane_words], for n_planes
+  // and the bits of the number of inputs.
+  void (*few_sums)(const FewInputsBlock& block, uint64_t* planes, size_t plane_stride);
+  // Keeps of `mask` what is set in `earlier`, or with a flip of all ones what is clear there, and
+  // returns how many of those are set in `plane`.
+  uint64_t (*narrow_and_count)(uint64_t* mask, const uint64_t* earlier, uint64_t flip,
+                               const uint64_t* plane, size_t n_words);
   // Byte s of 64: the number whose bit p < n_planes <= 8 is bit s of planes[p * stride].
   void (*join_planes)(const uint64_t* planes, size_t n_planes, size_t stride, uint8_t* out);
 

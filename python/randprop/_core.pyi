@@ -120,6 +120,17 @@ class Network:
     def count_set_bits(
         self, words: NDArray[np.uint64], n_bits: int, stage: int, n_threads: int
     ) -> NDArray[np.int64]: ...
+    def ranked_sums_bytes(
+        self, x: NDArray[np.uint8], stage: int, ranks: NDArray[np.uint64], n_threads: int
+    ) -> NDArray[np.int64]: ...
+    def ranked_sums_bits(
+        self,
+        words: NDArray[np.uint64],
+        n_bits: int,
+        stage: int,
+        ranks: NDArray[np.uint64],
+        n_threads: int,
+    ) -> NDArray[np.int64]: ...
     def prepare(self, stage: int, reads: Features, n_threads: int) -> None: ...
     def prepared_bytes(self, stage: int) -> int: ...
 

@@ -159,6 +159,17 @@ class Network {
   std::vector<std::uint64_t> count_set(SparseView x, std::size_t stage,
                                        const RunOptions& options = {}) const;
 
+  // Of each unit of a stage with a fan_in the sum, over the samples and positions of x, that has a
+  // rank from 0 among them. Empty where the stage has none, or the sums are too many to be held at
+  // a time. Throws std::invalid_argument unless there is a rank below the number of sums for each
+  // unit.
+  std::vector<std::int64_t> ranked_sums(ByteView x, std::size_t stage,
+                                        const std::vector<std::uint64_t>& ranks,
+                                        const RunOptions& options = {}) const;
+  std::vector<std::int64_t> ranked_sums(BitView x, std::size_t stage,
+                                        const std::vector<std::uint64_t>& ranks,
+                                        const RunOptions& options = {}) const;
+
   // The integer weights of one stage, row i at out + i * shape(stage).n_patch.
   void weights(std::size_t stage, std::int32_t* out) const;
   // The thresholds of one stage, given or drawn.
@@ -192,6 +203,10 @@ class Network {
   BitMatrix through(const SparseView& x, std::size_t stage, const RunOptions& options) const;
   template <typename View>
   std::vector<std::uint64_t> count_any(const View& x, std::size_t stage,
+                                       const RunOptions& options) const;
+  template <typename View>
+  std::vector<std::int64_t> ranked_any(const View& x, std::size_t stage,
+                                       const std::vector<std::uint64_t>& ranks,
                                        const RunOptions& options) const;
   template <typename View>
   std::vector<FeatureMatrix> propagate_any(View x, std::size_t first, std::size_t last, Keep keep,

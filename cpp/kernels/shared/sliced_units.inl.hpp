@@ -185,6 +185,12 @@ struct FewPlanes {
   }
 
   RANDPROP_INLINE Vec operator()(size_t p) const {
+    return walk(p, [](unsigned, Vec) RANDPROP_STEP {});
+  }
+
+  // take(j, bit j of the sum) for all bits, unless kNear.
+  template <typename Take>
+  RANDPROP_INLINE Vec walk(size_t p, const Take& take) const {
     const size_t at = taps.at(p);
     Vec carry[kAdders];
     unroll<kAdders>([&](auto i) RANDPROP_STEP { carry[i] = S::fill(first_carry[i]); });
@@ -219,16 +225,17 @@ struct FewPlanes {
       });
       unroll<kAdders>([&](auto i) RANDPROP_STEP { carry[i] = next[i]; });
       if constexpr (!kNear) {
+        take(plane, sum);
         above = S::most(sum, above, S::fill(bound_not[plane]));
       }
     }
-    return top<kAdders, 0>(carry, above);
+    return top<kAdders, 0>(carry, above, take);
   }
 
  private:
   // What is left of `above` when so many carries out of the last plane are added up.
-  template <size_t kCarries, unsigned kPlace>
-  RANDPROP_INLINE Vec top(const Vec* carry, Vec above) const {
+  template <size_t kCarries, unsigned kPlace, typename Take>
+  RANDPROP_INLINE Vec top(const Vec* carry, Vec above, const Take& take) const {
     if constexpr (kCarries == 0) {
       return above;
     } else {
@@ -246,9 +253,10 @@ struct FewPlanes {
         constexpr bool kBit = ((kPairs - 1) >> kPlace & 1) != 0;
         above = S::most(sum, above, kBit ? S::zero() : S::ones());
       } else {
+        take(n_planes + kPlace, sum);
         above = S::most(sum, above, S::fill(bound_not[n_planes + kPlace]));
       }
-      return top<kAdded, kPlace + 1>(next, above);
+      return top<kAdded, kPlace + 1>(next, above, take);
     }
   }
 };
@@ -274,6 +282,11 @@ struct FewAny {
               static_cast<int64_t>(block.n_minus) * ((int64_t{1} << n_planes) - 1)) {}
 
   Vec operator()(size_t p) const {
+    return walk(p, [](unsigned, Vec) {});
+  }
+
+  template <typename Take>
+  Vec walk(size_t p, const Take& take) const {
     const size_t at = taps.at(p);
     Vec total[kMostPlanes];
     for (unsigned k = 0; k < sum_planes; ++k) {
@@ -296,6 +309,7 @@ struct FewAny {
     }
     Vec above = S::zero();
     for (unsigned k = 0; k < sum_planes; ++k) {
+      take(k, total[k]);
       above = S::most(total[k], above, (bound >> k & 1) != 0 ? S::zero() : S::ones());
     }
     return above;
@@ -408,6 +422,54 @@ inline void few_counts(const FewInputsBlock& block, uint64_t* planes) {
   });
 }
 
+template <typename S, typename Value>
+inline void store_sums(const Value& value, size_t n_positions, uint64_t* planes,
+                       size_t plane_stride, size_t plane_words) {
+  for (size_t p = 0; p < n_positions; ++p) {
+    value.walk(p, [&](unsigned plane, typename S::Vec bits) RANDPROP_STEP {
+      S::store(planes + plane * plane_stride + p * plane_words, bits);
+    });
+  }
+}
+
+inline void few_sums(const FewInputsBlock& block, uint64_t* planes, size_t plane_stride) {
+  each_slice(block, [&](auto slice, auto plane_words, size_t word) {
+    using S = typename decltype(slice)::Type;
+    constexpr size_t kStride = decltype(plane_words)::value;
+    const auto store = [&](const auto& value, unsigned n_made) {
+      // Bits that no carry reaches.
+      for (unsigned j = n_made; j < block.n_planes + bit_length(block.n_plus + block.n_minus);
+           ++j) {
+        for (size_t p = 0; p < block.n_positions; ++p) {
+          S::store(planes + word + j * plane_stride + p * kStride, S::zero());
+        }
+      }
+      store_sums<S>(value, block.n_positions, planes + word, plane_stride, kStride);
+    };
+    const bool in_pairs = block.n_plus == block.n_minus && block.n_planes > 1;
+    if (in_pairs && block.n_plus == 1) {
+      store(FewPlanes<S, kStride, 1, false>(block, word), block.n_planes + 1);
+    } else if (in_pairs && block.n_plus == 2) {
+      store(FewPlanes<S, kStride, 2, false>(block, word), block.n_planes + 2);
+    } else if (in_pairs && block.n_plus == 4) {
+      store(FewPlanes<S, kStride, 4, false>(block, word), block.n_planes + 3);
+    } else {
+      const FewAny<S, kStride> any(block, word);
+      store(any, any.sum_planes);
+    }
+  });
+}
+
+inline uint64_t narrow_and_count(uint64_t* mask, const uint64_t* earlier, uint64_t flip,
+                                 const uint64_t* plane, size_t n_words) {
+  uint64_t count = 0;
+  for (size_t w = 0; w < n_words; ++w) {
+    mask[w] &= earlier[w] ^ flip;
+    count += popcount_word(mask[w] & plane[w]);
+  }
+  return count;
+}
+
 // Byte s of out: the number whose bit p is bit s of planes[p * stride].
 inline void join_planes(const uint64_t* planes, size_t n_planes, size_t stride, uint8_t* out) {
   uint64_t bytes[8] = {};
@@ -424,5 +486,7 @@ inline void join_planes(const uint64_t* planes, size_t n_planes, size_t stride, 
 constexpr void fill_sliced_units(Kernels& table) {
   table.few_masks = few_masks;
   table.few_counts = few_counts;
+  table.few_sums = few_sums;
+  table.narrow_and_count = narrow_and_count;
   table.join_planes = join_planes;
 }

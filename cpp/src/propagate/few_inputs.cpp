@@ -21,6 +21,8 @@ constexpr std::size_t held_words = 65536;
 constexpr std::size_t wide_bytes = std::size_t{4} << 20;
 // Groups of 64 features whose bytes are cut into planes at a time.
 constexpr std::size_t cut_groups = 16;
+// Sums are ranked where all of a unit's fit so much.
+constexpr std::size_t max_ranked_bytes = std::size_t{32} << 20;
 // Counts of more positions are turned to bytes by division rather than by a table.
 constexpr std::size_t max_table = std::size_t{1} << 20;
 
@@ -86,6 +88,18 @@ class Plan {
     block.threshold =
         static_cast<std::int32_t>(std::clamp<std::int64_t>(threshold, -max_sum, max_sum));
     return block;
+  }
+
+  // A sum of the definition, from the number that a sum of a block is.
+  std::int64_t sum_of(std::uint64_t total) const {
+    const std::size_t n_minus = few.fan_in - few.n_plus();
+    const auto shift = static_cast<std::int64_t>(n_minus * ((std::size_t{1} << n_planes) - 1));
+    std::int64_t sum = static_cast<std::int64_t>(total) - shift;
+    if (signed_) {
+      sum = n_planes == 2 ? sum : 2 * sum;
+      sum -= static_cast<std::int64_t>(few.fan_in % 2);
+    }
+    return sum;
   }
 
   static constexpr std::uint32_t none = 0xFFFFFFFFU;
@@ -308,6 +322,23 @@ class Worker {
     }
   }
 
+  std::size_t n_words() const { return n_words_; }
+
+  // Bits of the sums of a unit at all its positions: plane j at planes + j * stride.
+  void write_sums(const Sites& sites, std::size_t unit, std::uint64_t* planes,
+                  std::size_t stride) const {
+    k_.few_sums(plan_.block(sites, unit, 0, sites.positions.size(), columns_.data(), used_words_),
+                planes, stride);
+  }
+  // Ones for the samples that are there, for so many positions.
+  void write_mask(std::size_t n_positions, std::uint64_t* mask) const {
+    for (std::size_t p = 0; p < n_positions; ++p) {
+      for (std::size_t w = 0; w < n_words_; ++w) {
+        mask[p * n_words_ + w] = w < used_words_ ? there(w) : 0;
+      }
+    }
+  }
+
   void add_counts(std::uint64_t* totals) {
     const std::uint64_t* planes = nullptr;
     for (const Sites& sites : plan_.sites()) {
@@ -499,6 +530,28 @@ void each_block(const Plan& plan, const View& x, std::size_t most_parts, const R
       });
 }
 
+// The number of a rank, from 0, among so many whose bits stand in planes, from the highest bit
+// down: of those in the mask whose bits so far are its own, those with a 0 come first.
+std::uint64_t ranked(const std::uint64_t* planes, std::size_t stride, std::size_t n_planes,
+                     std::uint64_t* mask, std::size_t n_words, std::uint64_t n_left,
+                     std::uint64_t rank) {
+  const kernels::Kernels& k = kernels::active();
+  std::uint64_t number = 0;
+  const std::uint64_t* earlier = mask;
+  std::uint64_t flip = 0;
+  for (std::size_t j = n_planes; j-- > 0;) {
+    const std::uint64_t* plane = planes + j * stride;
+    const std::uint64_t n_set = k.narrow_and_count(mask, earlier, flip, plane, n_words);
+    const bool is_set = rank >= n_left - n_set;
+    rank -= is_set ? n_left - n_set : 0;
+    n_left = is_set ? n_set : n_left - n_set;
+    number |= std::uint64_t{is_set ? 1U : 0U} << j;
+    earlier = plane;
+    flip = is_set ? 0 : ~std::uint64_t{0};
+  }
+  return number;
+}
+
 // Groups [first, last) of part `part` of `n_parts`.
 std::pair<std::size_t, std::size_t> share(std::size_t n_groups, std::size_t part,
                                           std::size_t n_parts) {
@@ -553,6 +606,79 @@ std::vector<std::uint64_t> count_few(const FewInputs& few, const Geometry& g,
   return totals;
 }
 
+template <typename View>
+std::vector<std::int64_t> ranked_sums(const FewInputs& few, const Geometry& g,
+                                      const std::vector<std::size_t>& dilations,
+                                      bool signed_inputs, const View& x,
+                                      const std::vector<std::uint64_t>& ranks,
+                                      const RunOptions& options) {
+  const Plan plan(few, g, dilations, kind_of<View>, signed_inputs, x.n_samples);
+  const std::size_t samples = 64 * plan.n_words;
+  const std::size_t n_blocks = (x.n_samples + samples - 1) / samples;
+  const std::size_t n_planes = plan.n_planes + bits_of(few.fan_in);
+  std::size_t most = 0;
+  for (const Sites& sites : plan.sites()) {
+    most = std::max(most, sites.positions.size());
+  }
+  const std::size_t stride = n_blocks * most * plan.n_words;
+  if (n_blocks * plan.n_columns() * plan.n_planes * plan.n_words * 8 > max_ranked_bytes ||
+      stride * n_planes * 8 > max_ranked_bytes) {
+    return {};
+  }
+  std::vector<Worker> blocks;
+  blocks.reserve(n_blocks);
+  for (std::size_t b = 0; b < n_blocks; ++b) {
+    blocks.emplace_back(plan);
+  }
+  parallel_chunks(n_blocks, options, [&](std::size_t b, int) {
+    blocks[b].load(x, b * samples, std::min(samples, x.n_samples - b * samples));
+  });
+  struct Job {
+    const Sites* sites;
+    std::size_t unit;
+  };
+  std::vector<Job> jobs;
+  for (const Sites& sites : plan.sites()) {
+    for (const std::size_t unit : sites.channels) {
+      jobs.push_back({&sites, unit});
+    }
+  }
+  struct Scratch {
+    AlignedArray<std::uint64_t> planes, mask;
+  };
+  std::vector<std::int64_t> found(jobs.size());
+  parallel_chunks(
+      jobs.size(), options,
+      [&] {
+        Scratch scratch{AlignedArray<std::uint64_t>(stride * n_planes),
+                        AlignedArray<std::uint64_t>(stride)};
+        scratch.planes.fill_zero();
+        return scratch;
+      },
+      [&](std::size_t index, Scratch& scratch) {
+        const Job& job = jobs[index];
+        const std::size_t n_words = job.sites->positions.size() * plan.n_words;
+        for (std::size_t b = 0; b < n_blocks; ++b) {
+          blocks[b].write_sums(*job.sites, job.unit, scratch.planes.data() + b * n_words, stride);
+          blocks[b].write_mask(job.sites->positions.size(), scratch.mask.data() + b * n_words);
+          poll_interrupt();
+        }
+        found[job.unit] = plan.sum_of(ranked(scratch.planes.data(), stride, n_planes,
+                                             scratch.mask.data(), n_blocks * n_words,
+                                             x.n_samples * job.sites->positions.size(),
+                                             ranks[job.unit]));
+      });
+  return found;
+}
+
+template std::vector<std::int64_t> ranked_sums(const FewInputs&, const Geometry&,
+                                               const std::vector<std::size_t>&, bool,
+                                               const BitView&, const std::vector<std::uint64_t>&,
+                                               const RunOptions&);
+template std::vector<std::int64_t> ranked_sums(const FewInputs&, const Geometry&,
+                                               const std::vector<std::size_t>&, bool,
+                                               const ByteView&, const std::vector<std::uint64_t>&,
+                                               const RunOptions&);
 template FeatureMatrix propagate_few(const FewInputs&, const Geometry&,
                                      const std::vector<std::size_t>&, bool, const BitView&,
                                      const RunOptions&);

@@ -323,6 +323,43 @@ std::vector<std::uint64_t> Network::count_set(SparseView x, std::size_t stage,
   return column_counts(through(x, stage, options).view());
 }
 
+template <typename View>
+std::vector<std::int64_t> Network::ranked_any(const View& x, std::size_t stage,
+                                              const std::vector<std::uint64_t>& ranks,
+                                              const RunOptions& options) const {
+  const StageShape& sizes = shape(stage);
+  check_input(x, stage);
+  if (spec_.stages[stage].fan_in == 0) {
+    return {};
+  }
+  const auto parts = drawn(stage);
+  const Geometry g = geometry_of(spec_.stages[stage], sizes);
+  require(ranks.size() == sizes.n_units, "ranks must be " + std::to_string(sizes.n_units) +
+                                             ", one a unit, got " + std::to_string(ranks.size()));
+  for (std::size_t unit = 0; unit < ranks.size(); ++unit) {
+    const std::size_t positions =
+        parts->dilations.empty() ? g.positions() : dilated(g, parts->dilations[unit]).positions();
+    const std::size_t n_sums = checked_product("rows x positions", x.n_samples, positions);
+    require(ranks[unit] < n_sums, "rank " + std::to_string(ranks[unit]) + " of unit " +
+                                      std::to_string(unit) + " is not below its " +
+                                      std::to_string(n_sums) + " sums");
+  }
+  return randprop::ranked_sums(parts->few, g, parts->dilations, reads_signs(stage), x, ranks,
+                               options);
+}
+
+std::vector<std::int64_t> Network::ranked_sums(ByteView x, std::size_t stage,
+                                               const std::vector<std::uint64_t>& ranks,
+                                               const RunOptions& options) const {
+  return ranked_any(x, stage, ranks, options);
+}
+
+std::vector<std::int64_t> Network::ranked_sums(BitView x, std::size_t stage,
+                                               const std::vector<std::uint64_t>& ranks,
+                                               const RunOptions& options) const {
+  return ranked_any(x, stage, ranks, options);
+}
+
 const StageShape& Network::shape(std::size_t stage) const {
   require(stage < n_stages(), "stage must lie in [0, " + std::to_string(n_stages()) + "), got " +
                                   std::to_string(stage));

@@ -13,7 +13,7 @@ import randprop._core as _core
 from randprop.bits import BitMatrix
 from randprop.features import is_sparse
 from randprop.network.convolutions import Conv1D
-from randprop.network.passes import count_set, reads_sparse
+from randprop.network.passes import count_set, ranked_sums, reads_sparse
 from randprop.network.stages import Shape, Stage
 
 __all__ = ["calibrated_stages"]
@@ -43,12 +43,17 @@ def calibrated_stages(
         core = make_core(with_thresholds(thresholds)[: m + 1])
         return count_set(core, X, m, n_threads, as_sparse=reads_sparse(stages, m))
 
+    core = make_core(stages[: m + 1])
+    n_values = n_positions(stage, shape, core.dilations(m)) * X.shape[0]
+    if stage.fan_in is not None:
+        found = ranked_sums(core, X, m, ranks_of(n_values), n_threads)
+        if found.size:
+            return with_thresholds(found)
     largest = largest_sum(stage, shape, weight_bits, reads_bytes=not isinstance(X, BitMatrix))
     if stage.fan_in is None and is_sparse(X):
         # Each step of the search goes through the data: far fewer of them where rows are sparse.
         row_sum = int(X.sum(axis=1, dtype=np.int64).max())
         largest = min(largest, row_sum * largest_weight(stage, weight_bits) + 1)
-    n_values = n_positions(stage, shape, make_core(stages[: m + 1]).dilations(m)) * X.shape[0]
     return with_thresholds(search_thresholds(count_above, n_values, largest))
 
 
@@ -69,8 +74,7 @@ def search_thresholds(
     largest : int
         Above the magnitude of any sum.
     """
-    ranks = [(((i + 1) * _GOLDEN % 2**32) * int(n)) >> 32 for i, n in enumerate(n_values.tolist())]
-    most_above = n_values - np.array(ranks, dtype=np.int64) - 1
+    most_above = n_values - ranks_of(n_values) - 1
     # At `low` more sums lie above than may, at `high` no more.
     low = np.full(len(n_values), -largest, dtype=np.int64)
     high = np.full(len(n_values), largest, dtype=np.int64)
@@ -80,6 +84,12 @@ def search_thresholds(
         high[fits] = middle[fits]
         low[~fits] = middle[~fits]
     return high
+
+
+def ranks_of(n_values: Integers) -> Integers:
+    """Return of each unit the rank, from 0, of the sum that is its threshold."""
+    ranks = [(((i + 1) * _GOLDEN % 2**32) * int(n)) >> 32 for i, n in enumerate(n_values.tolist())]
+    return np.array(ranks, dtype=np.int64)
 
 
 def largest_sum(stage: Stage, shape: Shape, weight_bits: int, *, reads_bytes: bool) -> int:

@@ -16,7 +16,7 @@ from randprop.network.activations import ACTIVATIONS
 from randprop.network.inputs import parts_of
 from randprop.network.stages import Dense, Shape, Stage
 
-__all__ = ["count_set", "make_core", "reads_sparse", "run"]
+__all__ = ["count_set", "make_core", "ranked_sums", "reads_sparse", "run"]
 
 _Columns = NDArray[np.int32] | NDArray[np.int64]
 
@@ -58,6 +58,18 @@ def count_set(
     counts = [_count_part(core, part, m, n_threads) for part in parts]
     total: NDArray[np.int64] = np.sum(counts, axis=0)
     return total
+
+
+def ranked_sums(
+    core: _core.Network, X: Any, m: int, ranks: NDArray[np.int64], n_threads: int
+) -> NDArray[np.int64]:
+    """Return of each unit of stage `m` the sum of a rank; nothing where they are not at hand."""
+    given = ranks.astype(np.uint64)
+    if isinstance(X, BitMatrix):
+        return core.ranked_sums_bits(X.words, X.n_bits, m, given, n_threads)
+    if is_sparse(X):
+        return np.zeros(0, dtype=np.int64)
+    return core.ranked_sums_bytes(X, m, given, n_threads)
 
 
 def _count_part(core: _core.Network, X: Any, m: int, n_threads: int) -> NDArray[np.int64]:
