@@ -30,8 +30,8 @@ void def_bits_and_bytes(py::module_& module, const std::string& name, const Call
 
 // A row of numbers for each class (or output), and one number for each.
 template <typename View, typename T>
-void check_table(const Array<T>& table, const char* table_name, const Array<T>& column, const char* column_name,
-                 const View& x) {
+void check_table(const Array<T>& table, const char* table_name, const Array<T>& column,
+                 const char* column_name, const View& x) {
   require(column.ndim() == 1 && table.ndim() == 2 && table.shape(0) == column.shape(0) &&
               static_cast<std::size_t>(table.shape(1)) == n_features_of(x),
           std::string(table_name) + " must have shape (n_classes, " +

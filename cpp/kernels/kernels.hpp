@@ -152,6 +152,11 @@ struct Kernels {
   // returns how many of those are set in `plane`.
   uint64_t (*narrow_and_count)(uint64_t* mask, const uint64_t* earlier, uint64_t flip,
                                const uint64_t* plane, size_t n_words);
+  // Ones where the number whose bits stand in planes exceeds a bound: words of `above`.
+  void (*planes_above)(const uint64_t* planes, size_t plane_stride, size_t n_planes, int64_t bound,
+                       uint64_t* above, size_t n_words);
+  // Bits set in both.
+  uint64_t (*count_common)(const uint64_t* a, const uint64_t* b, size_t n_words);
   // Byte s of 64: the number whose bit p < n_planes <= 8 is bit s of planes[p * stride].
   void (*join_planes)(const uint64_t* planes, size_t n_planes, size_t stride, uint8_t* out);
 

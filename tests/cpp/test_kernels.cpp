@@ -431,3 +431,102 @@ TEST_CASE("sums of squares, of columns and of absolute differences of bytes") {
     CHECK(sum == 255 * kernels::kMaxByteRows);
   });
 }
+
+TEST_CASE("bytes across, in the forms of the dot product, above a level, other than the first") {
+  std::mt19937_64 random(41);
+  oracle::at_every_level([&](const std::string& level) {
+    CAPTURE(level);
+    const kernels::Kernels& k = kernels::active();
+    constexpr std::size_t stride = 70;
+    std::vector<std::uint8_t> in(64 * stride), square(64 * 64);
+    for (std::uint8_t& value : in) {
+      value = static_cast<std::uint8_t>(random());
+    }
+    for (std::size_t i = 0; i < 64; ++i) {
+      std::copy_n(in.data() + i * stride, 64, square.data() + 64 * i);
+    }
+    std::vector<std::uint8_t> across(64 * 64), columns(64 * stride, 7);
+    std::vector<std::int8_t> units(64 * 64);
+    k.transpose_bytes(in.data(), stride, across.data());
+    k.columns_and_units(square.data(), columns.data(), stride, units.data());
+    std::size_t wrong = 0;
+    for (std::size_t i = 0; i < 64; ++i) {
+      for (std::size_t j = 0; j < 64; ++j) {
+        const int value = in[i * stride + j];
+        wrong += across[64 * j + i] != value;
+        wrong += columns[j * stride + i] != value;
+        wrong += units[i / 4 * 256 + 4 * j + i % 4] + 128 != value;
+      }
+      for (std::size_t j = 64; j < stride; ++j) {
+        wrong += columns[i * stride + j] != 7;
+      }
+    }
+    CHECK(wrong == 0);
+    for (const std::size_t n : {0U, 1U, 63U, 64U, 65U, 130U, 257U}) {
+      for (const int bound : {0, 1, 127, 128, 254, 255}) {
+        std::vector<std::uint64_t> bits((n + 63) / 64, ~std::uint64_t{0}), expected(bits.size(), 0);
+        for (std::size_t i = 0; i < n; ++i) {
+          expected[i / 64] |= std::uint64_t{in[i] > bound ? 1U : 0U} << (i % 64);
+        }
+        k.bits_above(in.data(), n, static_cast<std::uint8_t>(bound), bits.data());
+        CHECK(bits == expected);
+      }
+      for (const std::size_t n_rows : {0U, 1U, 254U, 255U, 256U, 600U}) {
+        std::vector<std::uint8_t> rows(n_rows * n + 1);
+        std::vector<std::uint32_t> counts(n, 3), expected = counts;
+        std::vector<const std::uint8_t*> pointers;
+        for (std::size_t r = 0; r < n_rows; ++r) {
+          pointers.push_back(rows.data() + r * n);
+          for (std::size_t i = 0; i < n; ++i) {
+            rows[r * n + i] = static_cast<std::uint8_t>(in[i] + (random() % 3 == 0 ? 1 : 0));
+            expected[i] += rows[r * n + i] != in[i];
+          }
+        }
+        k.count_changed(pointers.data(), n_rows, n, in.data(), counts.data());
+        CHECK(counts == expected);
+      }
+    }
+  });
+}
+
+TEST_CASE("numbers whose bits lie in planes: above a bound, narrowed, counted") {
+  std::mt19937_64 random(42);
+  oracle::at_every_level([&](const std::string& level) {
+    CAPTURE(level);
+    const kernels::Kernels& k = kernels::active();
+    constexpr std::size_t n_planes = 5, stride = 23;
+    for (const std::size_t n_words : {0U, 1U, 3U, 7U, 8U, 9U, 17U, 22U}) {
+      std::vector<std::uint64_t> planes(n_planes * stride);
+      for (std::uint64_t& word : planes) {
+        word = random();
+      }
+      for (const std::int64_t bound : {-1000000, -1, 0, 1, 17, 30, 31, 32, 1000000}) {
+        std::vector<std::uint64_t> above(n_words + 1, 7), expected(n_words, 0);
+        for (std::size_t i = 0; i < 64 * n_words; ++i) {
+          std::int64_t number = 0;
+          for (std::size_t j = 0; j < n_planes; ++j) {
+            number |= static_cast<std::int64_t>(planes[j * stride + i / 64] >> (i % 64) & 1U) << j;
+          }
+          expected[i / 64] |= std::uint64_t{number > bound ? 1U : 0U} << (i % 64);
+        }
+        expected.push_back(7);
+        k.planes_above(planes.data(), stride, n_planes, bound, above.data(), n_words);
+        CHECK(above == expected);
+      }
+      for (const std::uint64_t flip : {std::uint64_t{0}, ~std::uint64_t{0}}) {
+        std::vector<std::uint64_t> mask(planes.begin(), planes.begin() + n_words), kept = mask;
+        std::uint64_t count = 0, common = 0;
+        for (std::size_t w = 0; w < n_words; ++w) {
+          common += k.popcount_words(&planes[w], 1);
+          kept[w] &= planes[stride + w] ^ flip;
+          const std::uint64_t both = kept[w] & planes[2 * stride + w];
+          count += k.popcount_words(&both, 1);
+        }
+        CHECK(k.count_common(mask.data(), mask.data(), n_words) == common);
+        CHECK(k.narrow_and_count(mask.data(), planes.data() + stride, flip,
+                                 planes.data() + 2 * stride, n_words) == count);
+        CHECK(mask == kept);
+      }
+    }
+  });
+}

@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <cmath>
+
 #include <limits>
 #include <random>
 #include <stdexcept>
@@ -85,4 +87,58 @@ TEST_CASE("scores to the edge of 64 bits, and none beyond it") {
   const std::vector<std::int64_t> one(n, 1);
   CHECK_THROWS_AS(linear_scores(bits.view(), one.data(), edge, 1, scores.data()),
                   std::invalid_argument);
+}
+
+TEST_CASE("scores of floating-point coefficients are the same at every level, with any threads") {
+  std::mt19937_64 random(9);
+  for (const std::size_t n_features : {1U, 15U, 16U, 17U, 64U, 100U, 700U}) {
+    for (const std::size_t n_outputs : {1U, 3U, 4U, 5U, 10U}) {
+      CAPTURE(n_features);
+      CAPTURE(n_outputs);
+      const std::size_t n_samples = n_features == 16 ? 600 : 5;
+      const oracle::Bytes bytes(random, n_samples, n_features);
+      const BitMatrix bits = oracle::random_bits(random, n_samples, n_features);
+      std::vector<double> coef(n_outputs * n_features), bias(n_outputs);
+      for (double& c : coef) {
+        c = std::ldexp(static_cast<double>(static_cast<std::int64_t>(random())), -60);
+      }
+      for (double& b : bias) {
+        b = std::ldexp(static_cast<double>(static_cast<std::int64_t>(random())), -55);
+      }
+      std::vector<double> first_bytes, first_bits;
+      oracle::at_every_level([&](const std::string& level) {
+        CAPTURE(level);
+        for (const int threads : {1, 3}) {
+          std::vector<double> of_bytes(n_samples * n_outputs), of_bits = of_bytes;
+          linear_scores(bytes.view, coef.data(), bias.data(), n_outputs, of_bytes.data(),
+                        {threads, {}});
+          linear_scores(bits.view(), coef.data(), bias.data(), n_outputs, of_bits.data(),
+                        {threads, {}});
+          if (first_bytes.empty()) {
+            first_bytes = of_bytes;
+            first_bits = of_bits;
+          }
+          CHECK(of_bytes == first_bytes);
+          CHECK(of_bits == first_bits);
+        }
+      });
+      double worst = 0;
+      for (std::size_t s = 0; s < n_samples; ++s) {
+        for (std::size_t o = 0; o < n_outputs; ++o) {
+          long double of_bytes = bias[o], of_bits = bias[o];
+          for (std::size_t i = 0; i < n_features; ++i) {
+            of_bytes += static_cast<long double>(coef[o * n_features + i]) * bytes.view.row(s)[i];
+            of_bits += bits.get(s, i) ? coef[o * n_features + i] : 0.0;
+          }
+          const auto off = [](double found, long double exact) {
+            return std::abs(static_cast<double>(found - exact));
+          };
+          worst = std::max(worst, off(first_bytes[s * n_outputs + o], of_bytes));
+          worst = std::max(worst, off(first_bits[s * n_outputs + o], of_bits));
+        }
+      }
+      // Sums of some hundred numbers of up to 2,000.
+      CHECK(worst < 1e-9);
+    }
+  }
 }

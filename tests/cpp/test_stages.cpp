@@ -422,3 +422,114 @@ TEST_CASE("drawn dilations fill a series as far as it goes") {
     }
   }
 }
+
+TEST_CASE("series along their times equal the definition, channels of the same inputs too") {
+  Random random(35);
+  for (int i = 0; i < 12; ++i) {
+    CAPTURE(i);
+    Conv1D map;
+    const std::size_t channels_in = random.between(1, 3);
+    map.kernel = random.between(2, 4);
+    map.channels = random.between(1, 60);
+    map.dilation = i % 3 == 0 ? 0 : random.between(1, 3);
+    map.padding = i % 3 == 0 ? 0 : random.between(0, map.kernel - 1);
+    map.pool = 1;
+    Stage stage{map};
+    // Few inputs of few: many channels have the same.
+    stage.fan_in = random.between(1, std::min<std::size_t>(4, map.kernel * channels_in));
+    stage.bias = 200;
+    const std::size_t length = random.between(70, 330);
+    const NetworkSpec spec{
+        length * channels_in, {stage}, Activation::step, random.engine(), {length, 1, channels_in}};
+    check_both(spec, random.between(1, 9) * (i % 4 == 1 ? 9 : 1), random.engine);
+  }
+}
+
+namespace {
+
+template <typename View>
+void check_ranks(NetworkSpec spec, const View& x, Random& random) {
+  const Network plain(spec);
+  const StageShape& shape = plain.shape(0);
+  std::vector<std::uint64_t> n_sums(shape.n_units), ranks(shape.n_units);
+  const std::vector<std::size_t> dilations = plain.dilations(0);
+  for (std::size_t unit = 0; unit < ranks.size(); ++unit) {
+    std::size_t positions = shape.map.height * shape.map.width;
+    if (!dilations.empty()) {
+      const auto& series = std::get<Conv1D>(spec.stages[0].map);
+      positions = shape.in.height - dilations[unit] * (series.kernel - 1);
+    }
+    n_sums[unit] = x.n_samples * std::max<std::size_t>(1, positions);
+    ranks[unit] = unit == 0 ? 0 : unit == 1 ? n_sums[unit] - 1 : random.engine() % n_sums[unit];
+  }
+  oracle::at_every_level([&](const std::string& level) {
+    CAPTURE(level);
+    const auto found = plain.ranked_sums(x, 0, ranks, {2, {}});
+    REQUIRE(found.size() == ranks.size());
+    // Of a rank r, n - r - 1 sums at most are larger, and n - r at least not smaller.
+    std::size_t wrong = 0;
+    for (const int less : {0, 1}) {
+      NetworkSpec with = spec;
+      with.stages[0].bias = 0;
+      with.stages[0].thresholds = found;
+      for (std::int64_t& threshold : with.stages[0].thresholds) {
+        threshold -= less;
+      }
+      const auto above = Network(with).count_set(x, 0);
+      for (std::size_t unit = 0; unit < ranks.size(); ++unit) {
+        const std::uint64_t most = n_sums[unit] - ranks[unit] - (less == 0 ? 1 : 0);
+        wrong += (less == 0 ? above[unit] > most : above[unit] < most) ? 1 : 0;
+      }
+    }
+    CHECK(wrong == 0);
+  });
+  ranks[0] = n_sums[0];
+  CHECK_THROWS_AS((void)plain.ranked_sums(x, 0, ranks), std::invalid_argument);
+  ranks.pop_back();
+  CHECK_THROWS_AS((void)plain.ranked_sums(x, 0, ranks), std::invalid_argument);
+}
+
+}  // namespace
+
+TEST_CASE("sums of a rank") {
+  Random random(36);
+  for (int i = 0; i < 24; ++i) {
+    CAPTURE(i);
+    NetworkSpec spec{0, {}, Activation::step, random.engine(), {}};
+    Stage stage;
+    stage.fan_in = random.between(1, 9);
+    if (i % 3 == 0) {
+      stage.map = Dense{random.between(2, 70)};
+      spec.n_features = random.between(9, 150);
+    } else if (i % 3 == 1) {
+      Conv2D map;
+      map.channels = random.between(2, 9);
+      map.kernel = 3;
+      map.padding = random.between(0, 2);
+      map.stride = random.between(1, 2);
+      stage.map = map;
+      spec.input_shape = {random.between(4, 9), random.between(4, 9), 1};
+    } else {
+      Conv1D map;
+      map.channels = random.between(2, 40);
+      map.kernel = 9;
+      map.dilation = i % 2 == 0 ? 0 : 2;
+      map.pool = i % 2 == 0 ? 1 : random.between(0, 2);
+      stage.map = map;
+      spec.input_shape = {random.between(20, 200), 1, 1};
+    }
+    if (i % 3 != 0) {
+      spec.n_features = spec.input_shape.size();
+    }
+    spec.stages = {stage};
+    const std::size_t n_samples = i % 4 == 0 ? random.between(65, 600) : random.between(1, 9);
+    const oracle::Bytes bytes(random.engine, n_samples, spec.n_features);
+    check_ranks(spec, bytes.view, random);
+    const BitMatrix bits = oracle::random_bits(random.engine, n_samples, spec.n_features);
+    check_ranks(spec, bits.view(), random);
+  }
+  // All inputs of a unit: no sums are ranked.
+  const NetworkSpec dense{9, {Stage{Dense{4}}}, Activation::step, 1, {}};
+  const oracle::Bytes bytes(random.engine, 5, 9);
+  CHECK(Network(dense).ranked_sums(bytes.view, 0, std::vector<std::uint64_t>(4, 0)).empty());
+}

@@ -307,8 +307,7 @@ inline void score_rows(const double* x, size_t n_rows, const double* coef, size_
     }
     for (size_t o = 0; o < kScoreOutputs; ++o) {
       const Lanes s = sums[o][0] + sums[o][1];
-      out[r * out_stride + o] =
-          ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]));
+      out[r * out_stride + o] = ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]));
     }
   }
 }

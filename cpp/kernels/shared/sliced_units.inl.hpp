@@ -470,6 +470,40 @@ inline uint64_t narrow_and_count(uint64_t* mask, const uint64_t* earlier, uint64
   return count;
 }
 
+inline void planes_above(const uint64_t* planes, size_t plane_stride, size_t n_planes,
+                         int64_t bound, uint64_t* above, size_t n_words) {
+  if (bound < 0 || bound >> n_planes != 0) {
+    __builtin_memset(above, bound < 0 ? 0xFF : 0, 8 * n_words);
+    return;
+  }
+  using S = WideSlice;
+  size_t w = 0;
+  for (; w + S::kWords <= n_words; w += S::kWords) {
+    typename S::Vec found = S::zero();
+    for (size_t j = 0; j < n_planes; ++j) {
+      const uint64_t clear = (bound >> j & 1) != 0 ? 0 : ~uint64_t{0};
+      found = S::most(S::load(planes + j * plane_stride + w), found, S::fill(clear));
+    }
+    S::store(above + w, found);
+  }
+  for (; w < n_words; ++w) {
+    uint64_t found = 0;
+    for (size_t j = 0; j < n_planes; ++j) {
+      const uint64_t plane = planes[j * plane_stride + w];
+      found = (bound >> j & 1) != 0 ? plane & found : plane | found;
+    }
+    above[w] = found;
+  }
+}
+
+inline uint64_t count_common(const uint64_t* a, const uint64_t* b, size_t n_words) {
+  uint64_t count = 0;
+  for (size_t w = 0; w < n_words; ++w) {
+    count += popcount_word(a[w] & b[w]);
+  }
+  return count;
+}
+
 // Byte s of out: the number whose bit p is bit s of planes[p * stride].
 inline void join_planes(const uint64_t* planes, size_t n_planes, size_t stride, uint8_t* out) {
   uint64_t bytes[8] = {};
@@ -488,5 +522,7 @@ constexpr void fill_sliced_units(Kernels& table) {
   table.few_counts = few_counts;
   table.few_sums = few_sums;
   table.narrow_and_count = narrow_and_count;
+  table.planes_above = planes_above;
+  table.count_common = count_common;
   table.join_planes = join_planes;
 }

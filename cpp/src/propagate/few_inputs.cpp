@@ -11,6 +11,8 @@
 
 #include "bits/views.hpp"
 #include "kernels/kernels.hpp"
+#include "propagate/few_along.hpp"
+#include "propagate/ranks.hpp"
 
 namespace randprop {
 namespace {
@@ -183,14 +185,6 @@ class Plan {
   std::vector<std::uint32_t> taps_;
   std::vector<Sites> sites_;
 };
-
-std::size_t bits_of(std::size_t number) {
-  std::size_t n = 0;
-  for (; number != 0; number >>= 1) {
-    ++n;
-  }
-  return n;
-}
 
 // How counts become bytes, the same for all threads.
 class Counts {
@@ -470,8 +464,8 @@ class Worker {
   }
 
   // Bytes of the counters of features [feature0, feature1), for the samples of word w.
-  void write_word(const Counts& counts, ByteMatrix& out, std::size_t feature0,
-                  std::size_t feature1, std::size_t w) {
+  void write_word(const Counts& counts, ByteMatrix& out, std::size_t feature0, std::size_t feature1,
+                  std::size_t w) {
     const std::size_t n = std::min<std::size_t>(64, n_samples_ - 64 * w);
     const std::size_t n_features = feature1 - feature0;
     const std::size_t n_bytes = (counts.n_planes + 7) / 8;
@@ -530,28 +524,6 @@ void each_block(const Plan& plan, const View& x, std::size_t most_parts, const R
       });
 }
 
-// The number of a rank, from 0, among so many whose bits stand in planes, from the highest bit
-// down: of those in the mask whose bits so far are its own, those with a 0 come first.
-std::uint64_t ranked(const std::uint64_t* planes, std::size_t stride, std::size_t n_planes,
-                     std::uint64_t* mask, std::size_t n_words, std::uint64_t n_left,
-                     std::uint64_t rank) {
-  const kernels::Kernels& k = kernels::active();
-  std::uint64_t number = 0;
-  const std::uint64_t* earlier = mask;
-  std::uint64_t flip = 0;
-  for (std::size_t j = n_planes; j-- > 0;) {
-    const std::uint64_t* plane = planes + j * stride;
-    const std::uint64_t n_set = k.narrow_and_count(mask, earlier, flip, plane, n_words);
-    const bool is_set = rank >= n_left - n_set;
-    rank -= is_set ? n_left - n_set : 0;
-    n_left = is_set ? n_set : n_left - n_set;
-    number |= std::uint64_t{is_set ? 1U : 0U} << j;
-    earlier = plane;
-    flip = is_set ? 0 : ~std::uint64_t{0};
-  }
-  return number;
-}
-
 // Groups [first, last) of part `part` of `n_parts`.
 std::pair<std::size_t, std::size_t> share(std::size_t n_groups, std::size_t part,
                                           std::size_t n_parts) {
@@ -564,6 +536,11 @@ template <typename View>
 FeatureMatrix propagate_few(const FewInputs& few, const Geometry& g,
                             const std::vector<std::size_t>& dilations, bool signed_inputs,
                             const View& x, const RunOptions& options) {
+  if constexpr (kind_of<View> == Features::bytes) {
+    if (g.counts() && suits_along(g, x.n_samples)) {
+      return count_along(few, g, dilations, x, options);
+    }
+  }
   const Plan plan(few, g, dilations, kind_of<View>, signed_inputs, x.n_samples);
   if (g.counts()) {
     ByteMatrix out(x.n_samples, g.n_windows() * g.map.channels);
@@ -608,10 +585,14 @@ std::vector<std::uint64_t> count_few(const FewInputs& few, const Geometry& g,
 
 template <typename View>
 std::vector<std::int64_t> ranked_sums(const FewInputs& few, const Geometry& g,
-                                      const std::vector<std::size_t>& dilations,
-                                      bool signed_inputs, const View& x,
-                                      const std::vector<std::uint64_t>& ranks,
+                                      const std::vector<std::size_t>& dilations, bool signed_inputs,
+                                      const View& x, const std::vector<std::uint64_t>& ranks,
                                       const RunOptions& options) {
+  if constexpr (kind_of<View> == Features::bytes) {
+    if (g.counts() && suits_along(g, x.n_samples)) {
+      return ranked_along(few, g, dilations, x, ranks, options);
+    }
+  }
   const Plan plan(few, g, dilations, kind_of<View>, signed_inputs, x.n_samples);
   const std::size_t samples = 64 * plan.n_words;
   const std::size_t n_blocks = (x.n_samples + samples - 1) / samples;
@@ -663,10 +644,9 @@ std::vector<std::int64_t> ranked_sums(const FewInputs& few, const Geometry& g,
           blocks[b].write_mask(job.sites->positions.size(), scratch.mask.data() + b * n_words);
           poll_interrupt();
         }
-        found[job.unit] = plan.sum_of(ranked(scratch.planes.data(), stride, n_planes,
-                                             scratch.mask.data(), n_blocks * n_words,
-                                             x.n_samples * job.sites->positions.size(),
-                                             ranks[job.unit]));
+        found[job.unit] = plan.sum_of(
+            ranked(scratch.planes.data(), stride, n_planes, scratch.mask.data(), n_blocks * n_words,
+                   x.n_samples * job.sites->positions.size(), ranks[job.unit]));
       });
   return found;
 }

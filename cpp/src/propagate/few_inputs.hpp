@@ -38,9 +38,8 @@ std::vector<std::uint64_t> count_few(const FewInputs& few, const Geometry& geome
 // many lie. Empty where there are too many sums to be held at a time.
 template <typename View>
 std::vector<std::int64_t> ranked_sums(const FewInputs& few, const Geometry& geometry,
-                                      const std::vector<std::size_t>& dilations,
-                                      bool signed_inputs, const View& x,
-                                      const std::vector<std::uint64_t>& ranks,
+                                      const std::vector<std::size_t>& dilations, bool signed_inputs,
+                                      const View& x, const std::vector<std::uint64_t>& ranks,
                                       const RunOptions& options);
 
 }  // namespace randprop

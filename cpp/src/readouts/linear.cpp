@@ -90,37 +90,37 @@ void scores_any(View x, const double* coef, const double* bias, std::size_t n_ou
   for (std::size_t o = 0; o < n_outputs; ++o) {
     std::copy_n(coef + o * n_features, n_features, table.data() + o * n);
   }
-  const std::size_t rows = std::clamp<std::size_t>(score_bytes / (8 * std::max<std::size_t>(1, n)),
-                                                   1, 256);
+  const std::size_t rows =
+      std::clamp<std::size_t>(score_bytes / (8 * std::max<std::size_t>(1, n)), 1, 256);
   const kernels::Kernels& k = kernels::active();
   struct Scratch {
     std::vector<double> numbers, sums;
     std::vector<std::uint8_t> bytes;
   };
-  parallel_chunks(
-      (x.n_samples + rows - 1) / rows, options,
-      [&] {
-        return Scratch{std::vector<double>(rows * n, 0.0), std::vector<double>(rows * together),
-                       {}};
-      },
-      [&](std::size_t chunk, Scratch& scratch) {
-        const std::size_t first = chunk * rows;
-        const std::size_t n_rows = std::min(rows, x.n_samples - first);
-        for (std::size_t r = 0; r < n_rows; ++r) {
-          as_numbers(x, first + r, scratch.numbers.data() + r * n, scratch.bytes);
-        }
-        for (std::size_t o = 0; o < n_outputs; o += together) {
-          k.score_rows(scratch.numbers.data(), n_rows, table.data() + o * n, n,
-                       scratch.sums.data(), together);
-          for (std::size_t r = 0; r < n_rows; ++r) {
-            for (std::size_t i = 0; i < together && o + i < n_outputs; ++i) {
-              scores[(first + r) * n_outputs + o + i] =
-                  scratch.sums[r * together + i] + bias[o + i];
-            }
-          }
-        }
-        poll_interrupt();
-      });
+  parallel_chunks((x.n_samples + rows - 1) / rows, options,
+                  [&] {
+                    return Scratch{std::vector<double>(rows * n, 0.0),
+                                   std::vector<double>(rows * together),
+                                   {}};
+                  },
+                  [&](std::size_t chunk, Scratch& scratch) {
+                    const std::size_t first = chunk * rows;
+                    const std::size_t n_rows = std::min(rows, x.n_samples - first);
+                    for (std::size_t r = 0; r < n_rows; ++r) {
+                      as_numbers(x, first + r, scratch.numbers.data() + r * n, scratch.bytes);
+                    }
+                    for (std::size_t o = 0; o < n_outputs; o += together) {
+                      k.score_rows(scratch.numbers.data(), n_rows, table.data() + o * n, n,
+                                   scratch.sums.data(), together);
+                      for (std::size_t r = 0; r < n_rows; ++r) {
+                        for (std::size_t i = 0; i < together && o + i < n_outputs; ++i) {
+                          scores[(first + r) * n_outputs + o + i] =
+                              scratch.sums[r * together + i] + bias[o + i];
+                        }
+                      }
+                    }
+                    poll_interrupt();
+                  });
 }
 
 }  // namespace

@@ -288,8 +288,10 @@ def _squeezed(X: Any, scaling: FixedScaling) -> str | None:
     if len(rows) < _LEAST // 2:
         return None
     levels = np.rint(np.clip(scaling.levels(rows, columns), 0.0, 255.0))
-    found = [_in_few_levels(rows[:, j], levels[:, j]) for j in range(rows.shape[1])]
-    n_varied = sum(number is not None for number in found)
+    n_values, n_levels = _n_distinct(rows), _n_distinct(levels)
+    n_varied = int((n_values >= 2).sum())
+    candidates = np.flatnonzero((n_values >= 2) & (n_values >= 2 * n_levels))
+    found = [_in_few_levels(rows[:, j], levels[:, j]) for j in candidates]
     few = [number for number in found if number]
     if 20 * len(few) > n_varied:
         what = f"{len(few)} of {n_varied} features take"
@@ -319,6 +321,12 @@ def _cause_of(scaling: FixedScaling, low: float, high: float) -> str:
         f"{low:.4g} to {high:.4g}: are there outliers, or features in other units? Take outliers "
         f"out, clip them, or cut them off by the trim of a Scaling, and {_CURE}"
     )
+
+
+def _n_distinct(columns: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Return how many values each column has."""
+    ordered = np.sort(np.ascontiguousarray(columns.T), axis=1)
+    return 1 + np.count_nonzero(ordered[:, 1:] != ordered[:, :-1], axis=1)
 
 
 def _in_few_levels(values: NDArray[Any], levels: NDArray[np.float64]) -> int | None:
