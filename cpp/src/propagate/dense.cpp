@@ -58,7 +58,7 @@ BitMatrix run_matrix(const PreparedMatrix& m, const View& x, const RunOptions& o
                       threads);
   const auto make_run = [&] {
     Run worker(m, k, kind_of<View>);
-    worker.reserve();
+    worker.reserve(blocks.rows);
     return worker;
   };
   parallel_chunks(blocks.count(), run, make_run,
