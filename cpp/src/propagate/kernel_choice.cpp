@@ -199,7 +199,7 @@ bool measuring() {
   if (value == "0") {
     return false;
   }
-  throw std::invalid_argument("RANDPROP_MEASURE='" + value + "' must be 0 or 1");
+  throw std::invalid_argument("RANDPROP_MEASURE must be 0 or 1, got '" + value + "'");
 }
 
 void use_measuring(bool on) { g_measuring.store(on ? 1 : 0, std::memory_order_relaxed); }
