@@ -1,6 +1,6 @@
-"""Whether the kernel that is chosen for a dense layer is the fastest there is, over a grid of cases.
+"""Whether the kernel chosen for a dense layer is the fastest there is, over a grid of cases.
 
-Cases beside 5 % of the fastest are raced again, the chosen kernel against the fastest alone, since
+Cases beyond 5 % of the fastest are raced again, the chosen kernel against the fastest alone, since
 a slow spell of the machine looks just the same.
 """
 

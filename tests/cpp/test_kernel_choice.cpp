@@ -233,7 +233,6 @@ TEST_CASE("threads that ask first at once get the same figures and the same bits
   const Measuring on(true);
   for_levels([] {
     constexpr int n_threads = 4;
-    // No other test asks for 4-bit weights and 17 to 32 inputs.
     const NetworkSpec spec = oracle::dense_spec(31, {90}, 4, Activation::step, 5);
     constexpr std::size_t rows = 100000;  // 279 million products
     std::vector<std::uint64_t> words(rows);
@@ -246,7 +245,7 @@ TEST_CASE("threads that ask first at once get the same figures and the same bits
           oracle::bits_of(Network(spec).propagate(x, 0, 1, Keep::last, {1, {}})).front());
     };
     std::atomic<int> ready{0};
-    std::vector<const KernelRates*> figures(n_threads);
+    std::vector<std::vector<const KernelRates*>> figures(n_threads);
     std::vector<BitMatrix> found;
     for (int t = 0; t < n_threads; ++t) {
       found.emplace_back(0, 90);
@@ -258,8 +257,13 @@ TEST_CASE("threads that ask first at once get the same figures and the same bits
         while (ready < n_threads) {
           std::this_thread::yield();
         }
+        // No other test asks for these.
+        for (const std::size_t n_inputs : {31U, 100U, 200U}) {
+          for (const unsigned bits : {1U, 4U, 8U}) {
+            figures[t].push_back(kernel_rates(bits, n_inputs, true));
+          }
+        }
         found[t] = propagated();
-        figures[t] = kernel_rates(4, 31, true);
       });
     }
     for (std::thread& thread : threads) {
@@ -270,7 +274,9 @@ TEST_CASE("threads that ask first at once get the same figures and the same bits
     use_kernel("");
     for (int t = 0; t < n_threads; ++t) {
       CHECK(figures[t] == figures[0]);
-      CHECK((figures[t] != nullptr) == is_measured());
+      for (const KernelRates* rates : figures[t]) {
+        CHECK((rates != nullptr) == is_measured());
+      }
       bool equal = true;
       for (std::size_t r = 0; r < rows; ++r) {
         equal = equal && std::equal(found[t].row(r), found[t].row(r) + 2, expected.row(r));
