@@ -59,6 +59,7 @@ constexpr Line table[] = {
     {"avx2",   Maker::any, 128,    {{48, 384},       {24, 384},       {2, 512},        {0, never},  {0, never}}, 0},
     {"avx2",   Maker::amd, always, {{512, 512},      {512, 512},      {2, 512},        {0, 512},    {0, never}}, 0},
     {"avx2",   Maker::any, 512,    {{512, 512},      {12, 256},       {2, 384},        {0, never},  {0, never}}, 0},
+    {"avx2",   Maker::any, 2048,   {{1024, 1024},    {12, 256},       {2, 256},        {0, never},  {0, never}}, 0},
     {"avx2",   Maker::any, always, {{1024, 1024},    {24, 256},       {2, 256},        {0, never},  {0, never}}, 0},
     {"avx512", Maker::any, 128,    {{always, never}, {always, never}, {64, never},     {24, never}, {0, never}}, 1024},
     {"avx512", Maker::amd, always, {{always, never}, {1024, 1024},    {12, 512},       {0, 512},    {0, never}}, 512},

@@ -172,9 +172,8 @@ KernelRates measure_kernels(unsigned weight_bits, std::size_t n_inputs) {
   rates.popcount = contestants[0].ns_a_product();
   rates.dot = contestants[1].ns_a_product();
   if (last) {
-    rates.popcount_input =
-        std::max(0.0, contestants.back().ns_a_product() - rates.popcount) /
-        static_cast<double>(more_inputs - n_inputs);
+    rates.popcount_input = std::max(0.0, contestants.back().ns_a_product() - rates.popcount) /
+                           static_cast<double>(more_inputs - n_inputs);
   }
   if (lut.has_value()) {
     rates.lut_tables = contestants[2].ns();
@@ -215,7 +214,8 @@ const KernelRates* kernel_rates(unsigned weight_bits, std::size_t n_inputs, bool
 
 double estimated_ns(KernelPath path, const KernelRates& rates, const KernelCase& c) {
   const auto rows = static_cast<double>(c.n_samples);
-  const auto panels = static_cast<double>((c.n_units + 63) / 64);
+  const std::size_t whole_panels = (c.n_units + 63) / 64;
+  const auto panels = static_cast<double>(whole_panels);
   const double longer =
       std::max(1.0, static_cast<double>(c.n_inputs) / static_cast<double>(rates.n_inputs));
   if (path == KernelPath::lut) {
@@ -235,8 +235,8 @@ double estimated_ns(KernelPath path, const KernelRates& rates, const KernelCase&
   const double reading = weight_bytes > cache_bytes ? blocks * weight_bytes / bytes_a_ns : 0;
   double product = rates.dot * longer;
   if (path == KernelPath::popcount) {
-    product = rates.popcount + rates.popcount_input * static_cast<double>(rates.n_inputs) *
-                                   (longer - 1);
+    product =
+        rates.popcount + rates.popcount_input * static_cast<double>(rates.n_inputs) * (longer - 1);
   }
   return panels * rows * product + reading;
 }

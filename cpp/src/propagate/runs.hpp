@@ -1,8 +1,8 @@
 // What one thread does with a block of rows and units, one class for each kind of kernel.
 //
 // A run belongs to one thread, holds that thread's scratch, and is used block after block. reserve
-// makes the scratch, for at most so many rows a block: for a single row the most that a run can take
-// would cost more to get than to use.
+// makes the scratch, for at most so many rows a block: for a single row the most that a run can
+// take would cost more to get than to use.
 #pragma once
 
 #include <algorithm>
