@@ -22,8 +22,21 @@ void register_config(py::module_& module) {
       },
       py::arg("kernel"), py::arg("n_rounds"));
   module.def("available_cpus", &available_cpus);
-  module.def("kernel_choice", &kernel_choice, py::arg("weight_bits"), py::arg("reads"),
-             py::arg("n_inputs"), py::arg("n_samples"));
+  // Both may measure.
+  const auto add_question = [&](const char* name, auto ask) {
+    module.def(
+        name,
+        [ask](unsigned weight_bits, Features reads, std::size_t n_inputs, std::size_t n_samples,
+              std::size_t n_units) {
+          return without_gil([&] { return ask(weight_bits, reads, n_inputs, n_samples, n_units); });
+        },
+        py::arg("weight_bits"), py::arg("reads"), py::arg("n_inputs"), py::arg("n_samples"),
+        py::arg("n_units") = 0);
+  };
+  add_question("kernel_choice", &kernel_choice);
+  add_question("kernel_reason", &kernel_reason);
+  module.def("measuring", &measuring);
+  module.def("use_measuring", &use_measuring, py::arg("on"));
   module.def("compiler", [] { return std::string(RANDPROP_COMPILER); });
   module.def("philox4x32_10", &philox4x32_10, py::arg("counter"), py::arg("key"));
   module.def(

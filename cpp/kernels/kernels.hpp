@@ -214,6 +214,8 @@ SpinLoop amx_spin();
 // The table in use (see simd.hpp for how it is chosen). Throws std::invalid_argument when
 // RANDPROP_SIMD names a level that is not there.
 const Kernels& active();
+// Whether the processor is AMD's, whose kernels of one level compare otherwise than Intel's.
+bool made_by_amd();
 
 }  // namespace kernels
 }  // namespace randprop

@@ -23,7 +23,9 @@ from randprop.readouts.rounding import check_bits
 
 __all__ = ["main"]
 
-BENCHES = ("propagate", "convolve", "centroids", "hamming", "ridge", "evaluate", "memory")
+BENCHES = (
+    "propagate", "choices", "convolve", "centroids", "hamming", "ridge", "evaluate", "memory",
+)  # fmt: skip
 # Each with a page of its own, and run only when it is named: emulated microcontrollers, which need
 # cross compilers, many workers, and what networks get right beside peers.
 OTHER_BENCHES = ("micro", "parallel", "accuracy")

@@ -16,13 +16,16 @@ __all__ = ["show_config"]
 def _config() -> dict[str, Any]:
     built = _core.simd_levels_built()
     supported = _core.simd_levels_supported()
-    kernels = {
-        f"{bits}-bit weights, {kind} in, {size}": _core.kernel_choice(
-            bits, getattr(_core.Features, kind), 784, n_samples
+    cases = {
+        f"{bits}-bit weights, {kind} in, {size}": (
+            bits,
+            getattr(_core.Features, kind),
+            784,
+            n_samples,
         )
         for kind in ("bits", "bytes")
         for bits in (1, 2, 4, 8, 24)
-        for size, n_samples in (("1 sample", 1), ("many samples", 10_000))
+        for size, n_samples in (("1 sample", 1), ("10,000 samples", 10_000))
     }
     return {
         "randprop": _core.__version__,
@@ -34,7 +37,9 @@ def _config() -> dict[str, Any]:
         "simd_supported": supported,
         "simd_in_use": _core.simd_level(),
         "n_threads": check_threads(None),
-        "kernels": kernels,
+        "measuring": _core.measuring(),
+        "kernels": {name: _core.kernel_choice(*case) for name, case in cases.items()},
+        "kernel_reasons": {name: _core.kernel_reason(*case) for name, case in cases.items()},
     }
 
 
@@ -46,6 +51,9 @@ def show_config(mode: Literal["dict"]) -> dict[str, Any]: ...
 
 def show_config(mode: str = "stdout") -> dict[str, Any] | None:
     """Show versions, SIMD levels (built, supported, in use), threads and kernels.
+
+    Kernels are those of a dense layer of 784 inputs and units, each with the reason for it: a
+    table, or what was measured in this process. Results do not depend on them.
 
     Parameters
     ----------
@@ -59,16 +67,18 @@ def show_config(mode: str = "stdout") -> dict[str, Any] | None:
     Raises
     ------
     ValueError
-        If ``RANDPROP_SIMD`` or ``RANDPROP_NUM_THREADS`` names what is not there.
+        If ``RANDPROP_SIMD``, ``RANDPROP_KERNEL``, ``RANDPROP_MEASURE`` or
+        ``RANDPROP_NUM_THREADS`` has a value that it cannot have.
     """
     check_choice("mode", mode, ("stdout", "dict"))
     config = _config()
     if mode == "dict":
         return config
+    reasons = config.pop("kernel_reasons")
     for name, value in config.items():
         if isinstance(value, dict):
             for case, kernel in value.items():
-                print(f"{'kernel for ' + case:<50} {kernel}")
+                print(f"{'kernel for ' + case:<50} {kernel} ({reasons[case]})")
         else:
             text = ", ".join(value) if isinstance(value, list) else value
             print(f"{name:<50} {text}")

@@ -37,11 +37,14 @@ TEST_CASE("the environment is read once") {
   const std::string level = simd_level(), kernel = kernel_choice(8, Features::bits, 784, 10000);
   setenv("RANDPROP_SIMD", "none such", 1);
   setenv("RANDPROP_KERNEL", "none such", 1);
+  setenv("RANDPROP_MEASURE", "none such", 1);
   read_environment();
   CHECK(simd_level() == level);
   CHECK(kernel_choice(8, Features::bits, 784, 10000) == kernel);
+  CHECK(measuring());
   unsetenv("RANDPROP_SIMD");
   unsetenv("RANDPROP_KERNEL");
+  unsetenv("RANDPROP_MEASURE");
 }
 
 TEST_CASE("a kernel is used where it is named") {
@@ -71,6 +74,17 @@ TEST_CASE("no level lacks a kernel, but for look-ups and what they and the bench
     const bool has_lut = k.lut_panel != nullptr;
     CHECK(((k.lut_index != nullptr) == has_lut && (k.lut_groups != nullptr) == has_lut));
     CHECK(((k.lut_scratch_bytes != nullptr) == has_lut && (k.spin_lut != nullptr) == has_lut));
+  }
+}
+
+TEST_CASE("the loops of the bench run at every level that has them") {
+  for (const std::string& level : simd_levels_supported()) {
+    CAPTURE(level);
+    use_simd_level(level);
+    const kernels::Kernels& k = kernels::active();
+    CHECK((spin("popcount", 100) > 0) == (k.spin_popcount != nullptr));
+    CHECK((spin("dot", 100) > 0) == (k.spin_dot != nullptr));
+    CHECK((spin("lut", 100) > 0) == (k.spin_lut != nullptr));
   }
 }
 

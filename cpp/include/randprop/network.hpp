@@ -229,9 +229,20 @@ BitMatrix apply_weights(ByteView x, const std::int32_t* weights, std::size_t n_u
 BitMatrix apply_weights(BitView x, const std::int32_t* weights, std::size_t n_units,
                         Activation activation, const RunOptions& options = {});
 
-// Which kernel a case uses at the SIMD level in use: "popcount", "dot" or "lut".
+// Which kernel a case uses at the SIMD level in use: "popcount", "dot" or "lut". n_units 0: as many
+// as inputs. Results do not depend on it. A case that takes longer than a measurement is measured,
+// once a process for all that are like it, and keeps the kernel of a table unless another is
+// clearly faster; the others are by the table. On more than one thread look-ups need more samples.
 std::string kernel_choice(unsigned weight_bits, Features reads, std::size_t n_inputs,
-                          std::size_t n_samples);
+                          std::size_t n_samples, std::size_t n_units = 0);
+// Why: "table", or what was measured, or what leaves no choice.
+std::string kernel_reason(unsigned weight_bits, Features reads, std::size_t n_inputs,
+                          std::size_t n_samples, std::size_t n_units = 0);
+// Whether kernels are measured: what use_measuring said, else RANDPROP_MEASURE, 0 or 1 (see
+// read_environment), else true. Throws std::invalid_argument for another value of the variable.
+bool measuring();
+// For all later computations of this process. Where it is off, the table alone is used.
+void use_measuring(bool on);
 // The kernel used wherever it can serve the case: what use_kernel named, else RANDPROP_KERNEL (see
 // read_environment); empty for none, which leaves the choice to the library. Both throw
 // std::invalid_argument for a name that is no kernel.

@@ -13,9 +13,10 @@ std::vector<std::string> simd_levels_built();
 // Those of simd_levels_built() that this CPU (and the operating system) can run.
 std::vector<std::string> simd_levels_supported();
 
-// Reads the environment variables of the library, RANDPROP_SIMD and RANDPROP_KERNEL: the first call
-// of this process does, or the first use. Later changes of them change nothing. To be called before
-// other threads start where those may set variables. Refuses no value: their use does.
+// Reads the environment variables of the library, RANDPROP_SIMD, RANDPROP_KERNEL and
+// RANDPROP_MEASURE: the first call of this process does, or the first use. Later changes of them
+// change nothing. To be called before other threads start where those may set variables. Refuses no
+// value: their use does.
 void read_environment();
 
 // The level that computations use. The first call decides: RANDPROP_SIMD if it is set and not

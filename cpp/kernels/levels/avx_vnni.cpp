@@ -60,8 +60,25 @@ void dot(const DotBlock& block) {
     for (; row + 6 <= block.n_rows; row += 6) {
       dot_tile<6>(block, row, unit);
     }
-    for (; row < block.n_rows; ++row) {
-      dot_tile<1>(block, row, unit);
+    // One tile of all that is left: a row alone waits for its own sums.
+    switch (block.n_rows - row) {
+      case 5:
+        dot_tile<5>(block, row, unit);
+        break;
+      case 4:
+        dot_tile<4>(block, row, unit);
+        break;
+      case 3:
+        dot_tile<3>(block, row, unit);
+        break;
+      case 2:
+        dot_tile<2>(block, row, unit);
+        break;
+      case 1:
+        dot_tile<1>(block, row, unit);
+        break;
+      default:
+        break;
     }
   }
 }

@@ -16,8 +16,8 @@ std::string variable(const char* name) {
 
 const Environment& environment() {
   // Never destroyed: threads may still compute while the process exits.
-  static const Environment& values =
-      *new Environment{variable("RANDPROP_SIMD"), variable("RANDPROP_KERNEL")};
+  static const Environment& values = *new Environment{
+      variable("RANDPROP_SIMD"), variable("RANDPROP_KERNEL"), variable("RANDPROP_MEASURE")};
   return values;
 }
 

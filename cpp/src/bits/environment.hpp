@@ -6,8 +6,9 @@
 namespace randprop {
 
 struct Environment {
-  std::string simd;    // RANDPROP_SIMD
-  std::string kernel;  // RANDPROP_KERNEL
+  std::string simd;     // RANDPROP_SIMD
+  std::string kernel;   // RANDPROP_KERNEL
+  std::string measure;  // RANDPROP_MEASURE
 };
 
 // The first call reads, none after it does: getenv in one thread beside setenv in another reads

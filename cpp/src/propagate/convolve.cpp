@@ -331,7 +331,7 @@ class Worker {
         padded_(g),
         patches_(n_patches * row_),
         bits_(n_patches, m.n_units) {
-    run_.reserve();
+    run_.reserve(run_.rows());
   }
 
   void operator()(const View& x, std::size_t first, std::size_t n_samples) {

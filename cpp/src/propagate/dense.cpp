@@ -49,16 +49,12 @@ BitMatrix run_matrix(const PreparedMatrix& m, const View& x, const RunOptions& o
   const kernels::Kernels& k = kernels::active();
   BitMatrix out = BitMatrix::uninitialized(x.n_samples, m.n_units);
   RunOptions run = options;
-  if (x.n_samples * m.n_inputs < min_parallel_work / m.n_units) {
-    run.n_threads = 1;
-  }
-  const int threads = run.n_threads > 0 ? run.n_threads : available_cpus();
-
+  run.n_threads = worthwhile_threads(x.n_samples, m.n_inputs, m.n_units, options);
   const Blocks blocks(x.n_samples, out.n_words(), Run(m, k, kind_of<View>).rows(), Run::granule,
-                      threads);
+                      run.n_threads);
   const auto make_run = [&] {
     Run worker(m, k, kind_of<View>);
-    worker.reserve();
+    worker.reserve(blocks.rows);
     return worker;
   };
   parallel_chunks(blocks.count(), run, make_run,
@@ -67,6 +63,14 @@ BitMatrix run_matrix(const PreparedMatrix& m, const View& x, const RunOptions& o
 }
 
 }  // namespace
+
+int worthwhile_threads(std::size_t n_samples, std::size_t n_inputs, std::size_t n_units,
+                       const RunOptions& options) {
+  if (n_samples * n_inputs < min_parallel_work / n_units) {
+    return 1;
+  }
+  return options.n_threads > 0 ? options.n_threads : available_cpus();
+}
 
 BitMatrix propagate_matrix(KernelPath path, const PreparedMatrix& m, const BitView& x,
                            const RunOptions& options) {

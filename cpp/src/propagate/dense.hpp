@@ -9,6 +9,9 @@
 
 namespace randprop {
 
+// How many threads a product of this size is worth, of those that options allow.
+int worthwhile_threads(std::size_t n_samples, std::size_t n_inputs, std::size_t n_units,
+                       const RunOptions& options);
 // The output bits of a matrix, which must be prepared in the layout that the path reads. Beyond the
 // result it holds at most 4 MB a thread.
 BitMatrix propagate_matrix(KernelPath path, const PreparedMatrix& m, const BitView& x,

@@ -16,13 +16,29 @@ const char* kernel_name(KernelPath path) noexcept;
 // below 2^31.
 constexpr std::size_t max_dot_inputs = 65536;
 
-// The kernel for a case at the SIMD level in use: the forced one (forced_kernel) where it can serve
-// the case, else the fastest of those measured. Throws std::invalid_argument when the variable
-// names no kernel.
-KernelPath choose_path(unsigned weight_bits, Features reads, std::size_t n_inputs,
-                       std::size_t n_samples);
+// A matrix applied to samples.
+struct KernelCase {
+  unsigned weight_bits = 8;
+  Features reads = Features::bits;
+  std::size_t n_inputs = 0;
+  std::size_t n_units = 0;
+  std::size_t n_samples = 0;  // rows: of a convolution, patches
+  int n_threads = 1;
+  bool has_planes = true;  // weights of a caller are never laid out as bit-planes
+};
 
-// Whether look-up tables serve this many bit inputs and are worth their making.
-bool can_look_up(unsigned weight_bits, std::size_t n_inputs, std::size_t n_samples);
+// Why a kernel was chosen: it alone serves, it is the one that was named, the table of this file
+// has it, or the table's choice was held against what was measured.
+enum class ChosenBy { need, name, table, measurement };
+
+struct PathChoice {
+  KernelPath path;
+  ChosenBy by;
+};
+
+// The kernel for a case at the SIMD level in use: the forced one (forced_kernel) where it can serve
+// the case, else by measurement the fastest, else by a table. Results do not depend on it. Throws
+// std::invalid_argument when a variable has a value that it cannot have.
+PathChoice choose_path(const KernelCase& c);
 
 }  // namespace randprop

@@ -75,13 +75,11 @@ BitMatrix apply_any(View x, const std::int32_t* weights, std::size_t n_units, bo
               " to " + std::to_string(*high));
   const PreparedMatrix m = prepare_own_weights(weights, n_inputs, n_units, signed_inputs);
   constexpr Features reads = kind_of<View>;
-  KernelPath path = choose_path(m.weight_bits, reads, n_inputs, x.n_samples);
-  // Bit-planes are laid out for weights from a seed alone.
-  if (path == KernelPath::popcount) {
-    path = reads == Features::bits && can_look_up(m.weight_bits, n_inputs, x.n_samples)
-               ? KernelPath::lut
-               : KernelPath::dot;
-  }
+  const KernelCase c{m.weight_bits, reads,
+                     n_inputs,      n_units,
+                     x.n_samples,   worthwhile_threads(x.n_samples, n_inputs, n_units, options),
+                     false};
+  const KernelPath path = choose_path(c).path;
   return propagate_matrix(path, m, x, options);
 }
 
@@ -215,7 +213,10 @@ auto Network::with_stage(const View& x, std::size_t index, const RunOptions& opt
   }
   const RandomMatrix random = matrix_of(spec_, shape, index);
   const std::size_t rows = checked_product("rows x positions", x.n_samples, geometry.positions());
-  const KernelPath path = choose_path(stage.weight_bits, kind_of<View>, shape.n_patch, rows);
+  const int threads = worthwhile_threads(rows, shape.n_patch, shape.n_units, options);
+  const KernelPath path = choose_path({stage.weight_bits, kind_of<View>, shape.n_patch,
+                                       shape.n_units, rows, threads, true})
+                              .path;
   const auto matrix = prepared(index, layout_of(path), options);
   if (std::holds_alternative<Dense>(stage.map)) {
     return use_dense(path, *matrix);
@@ -398,7 +399,9 @@ void Network::prepare(std::size_t stage, Features reads, const RunOptions& optio
     draw_inputs({spec_.seed, stage}, matrix.n_inputs, matrix.n_units, spec_.stages[stage].fan_in);
     return;
   }
-  const KernelPath path = choose_path(matrix.weight_bits, reads, matrix.n_inputs, 1 << 20);
+  constexpr std::size_t many = 1 << 20;
+  const KernelPath path =
+      choose_path({matrix.weight_bits, reads, matrix.n_inputs, matrix.n_units, many, 1, true}).path;
   prepare_matrix(matrix, layout_of(path), reads_signs(stage), drawn(stage)->few.thresholds,
                  options);
 }

@@ -1,6 +1,8 @@
 // What one thread does with a block of rows and units, one class for each kind of kernel.
 //
-// A run belongs to one thread, holds that thread's scratch, and is used block after block.
+// A run belongs to one thread, holds that thread's scratch, and is used block after block. reserve
+// makes the scratch, for at most so many rows a block: for a single row the most that a run can
+// take would cost more to get than to use.
 #pragma once
 
 #include <algorithm>
@@ -50,7 +52,8 @@ class PopcountRun {
   // Other terms than the matrix's own; they must outlive the run.
   void use_terms(const UnitTerms& terms) { terms_ = &terms; }
   std::size_t rows() const { return rows_; }
-  void reserve() {
+  void reserve(std::size_t n_rows) {
+    rows_ = std::min(rows_, n_rows);
     if (n_x_planes_ == 8) {
       slices_ = AlignedArray<std::uint64_t>(rows_ * 8 * n_words_);
     }
@@ -122,7 +125,8 @@ class DotRun {
   // Other terms than the matrix's own; they must outlive the run.
   void use_terms(const UnitTerms& terms) { terms_ = &terms; }
   std::size_t rows() const { return rows_; }
-  void reserve() {
+  void reserve(std::size_t n_rows) {
+    rows_ = std::min(rows_, n_rows);
     bytes_ = AlignedArray<std::uint8_t>(rows_ * stride_);
     sums_ = AlignedArray<std::int32_t>(m_.n_limbs * rows_ * kernels::kPanelUnits);
   }
@@ -221,7 +225,8 @@ class LutRun {
   // Other terms than the matrix's own; they must outlive the run.
   void use_terms(const UnitTerms& terms) { terms_ = &terms; }
   std::size_t rows() const { return 64 * blocks_; }
-  void reserve() {
+  void reserve(std::size_t n_rows) {
+    blocks_ = std::clamp<std::size_t>((n_rows + 63) / 64, 1, blocks_);
     index_ = AlignedArray<std::uint8_t>(blocks_ * 64 * n_groups_);
     weights_ = AlignedArray<std::uint8_t>(kernels::kPanelUnits * stride_);
     scratch_ = AlignedArray<std::uint8_t>(k_.lut_scratch_bytes(blocks_));

@@ -159,6 +159,26 @@ PreparedMatrix prepare_own_weights(const std::int32_t* weights, std::size_t n_in
   return m;
 }
 
+PreparedMatrix zero_matrix(WeightLayout layout, std::size_t n_inputs, std::size_t n_units,
+                           unsigned weight_bits) {
+  PreparedMatrix m;
+  m.layout = layout;
+  m.n_inputs = n_inputs;
+  m.n_units = n_units;
+  m.weight_bits = weight_bits;
+  m.row_scale = (std::int64_t{2} << weight_bits) - 2;
+  if (layout == WeightLayout::planes) {
+    m.planes =
+        AlignedArray<std::uint64_t>(m.padded_units() * words_for_bits(n_inputs) * weight_bits);
+    m.planes.fill_zero();
+  } else {
+    reserve_bytes(m);
+    m.bytes.fill_zero();
+  }
+  m.terms = make_unit_terms(m, std::vector<std::int64_t>(n_units, 0).data());
+  return m;
+}
+
 std::int64_t unit_term(const RandomMatrix& matrix, std::int64_t threshold, std::int64_t weight_sum,
                        bool signed_inputs) {
   // Beyond what a sum can be, all thresholds are the same.

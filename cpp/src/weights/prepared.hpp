@@ -76,6 +76,9 @@ struct PreparedMatrix {
 PreparedMatrix prepare_matrix(const RandomMatrix& matrix, WeightLayout layout, bool signed_inputs,
                               const std::vector<std::int64_t>& thresholds,
                               const RunOptions& options);
+// The same of weights that are all 0 as the kernels read them, and terms of 0.
+PreparedMatrix zero_matrix(WeightLayout layout, std::size_t n_inputs, std::size_t n_units,
+                           unsigned weight_bits);
 // What the sum of a unit is held against. Where inputs are read as -1 and +1, z is 2 sum(w bit)
 // less the sum of the weights that read something.
 std::int64_t unit_term(const RandomMatrix& matrix, std::int64_t threshold, std::int64_t weight_sum,
