@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -144,6 +145,14 @@ def test_version_and_help() -> None:
     assert "evaluate" in text
     assert "info" in text
     assert run().returncode == 2
+
+
+@pytest.mark.parametrize("columns", ["50", "120", "0", "-3", "x", ""])
+def test_help_is_as_wide_as_the_terminal(columns: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    assert cli._columns() == shutil.get_terminal_size().columns
+    parser = cli._parser(["evaluate"])
+    assert max(map(len, parser.format_help().splitlines())) <= cli._columns() - 2
 
 
 def test_a_closed_pipe_is_no_error() -> None:
