@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from harness import N_THREADS, Bench, main
@@ -43,21 +45,8 @@ def run(bench: Bench) -> None:
         "Phases of evaluate(layers=range(16)), ms",
         [{"phase": name, "ms": 1e3 * seconds} for name, seconds in phases.items()],
     )
-    command = [sys.executable, "-m", "randprop", "evaluate", "--layers", "3"]
-    bench.race(
-        "Processes, start to exit, ms",
-        {
-            "randprop evaluate --layers 3": lambda: subprocess.run(
-                command, check=True, capture_output=True
-            ),
-            "python -c 'import randprop'": lambda: subprocess.run(
-                [sys.executable, "-c", "import randprop"], check=True
-            ),
-            "python -c 'import numpy'": lambda: subprocess.run(
-                [sys.executable, "-c", "import numpy"], check=True
-            ),
-        },
-    )
+    # NumPy first, which every process waits for: the others as multiples of it.
+    bench.race("Processes, start to exit, ms", _processes())
     image = data.X_test[:1]
     repeats = 200
     contestants: dict[str, Any] = {}
@@ -79,6 +68,27 @@ def run(bench: Bench) -> None:
         "One image through 4 matrices, microseconds a call",
         [{"call": name, "us": 1e3 * ms / repeats} for name, ms in medians.items()],
     )
+
+
+def _processes() -> dict[str, Any]:
+    """Return what starts each process: imports, and the command at each SIMD level but the base."""
+
+    def start(*arguments: str, level: str = "") -> Callable[[], Any]:
+        environment = {**os.environ, **({"RANDPROP_SIMD": level} if level else {})}
+        command = [sys.executable, *arguments]
+        return lambda: subprocess.run(command, check=True, capture_output=True, env=environment)
+
+    evaluate_3 = ("-m", "randprop", "evaluate", "--layers", "3")
+    return {
+        "python -c 'import numpy'": start("-c", "import numpy"),
+        "python -c 'import randprop'": start("-c", "import randprop"),
+        "randprop evaluate --layers 3": start(*evaluate_3),
+        **{
+            f"the same, RANDPROP_SIMD={level}": start(*evaluate_3, level=level)
+            for level in _core.simd_levels_supported()
+            if level not in ("scalar", _core.simd_level())
+        },
+    }
 
 
 if __name__ == "__main__":

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +14,7 @@ import pytest
 
 import randprop
 from helpers import HANG
-from randprop import cli, evaluate
+from randprop import __main__, cli, evaluate
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -144,6 +146,26 @@ def test_version_and_help() -> None:
     assert "evaluate" in text
     assert "info" in text
     assert run().returncode == 2
+
+
+@pytest.mark.parametrize("columns", ["50", "120", "0", "-3", "x", ""])
+def test_help_is_as_wide_as_the_terminal(columns: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    assert cli._columns() == shutil.get_terminal_size().columns
+    parser = cli._parser(["evaluate"])
+    assert max(map(len, parser.format_help().splitlines())) <= cli._columns() - 2
+
+
+def test_the_process_of_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has the command's exit status, and collects garbage while the command runs."""
+    seen: list[bool] = []
+    monkeypatch.setattr(cli, "main", lambda: 3 if seen.append(gc.isenabled()) is None else 0)
+    try:
+        assert __main__.run() == 3
+        assert seen == [True]
+        assert gc.get_freeze_count() > 0
+    finally:
+        gc.unfreeze()
 
 
 def test_a_closed_pipe_is_no_error() -> None:

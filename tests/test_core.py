@@ -62,7 +62,15 @@ TAKES_WORDS: dict[str, Callable[[Any], Any]] = {
     ),
     "neighbors_bits": lambda x: check_neighbors(_core.neighbors_bits(x, x, N_BITS, 100, 1)),
     "row_popcounts": lambda x: _core.row_popcounts(x, N_BITS),
+    "place_values": lambda x: check_placed(x),
 }
+
+
+def check_placed(x: NDArray[np.uint64]) -> None:
+    expected = random_bits(N, N, N_BITS)
+    out = np.empty((N, N_BITS), dtype=np.uint8)
+    _core.place_values(x, N_BITS, np.ones(expected.sum(), dtype=np.uint8), out)
+    np.testing.assert_array_equal(out, expected)
 
 
 def check_neighbors(found: tuple[NDArray[np.int64], NDArray[np.int64]]) -> None:

@@ -23,8 +23,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpers import serving
-from randprop import datasets
-from randprop.datasets import cifar, fetch, idx, inflate, sources
+from randprop import _core, datasets
+from randprop.datasets import cifar, fetch, idx, inflate, packed, sources
 
 MNIST_MD5 = {
     "train-images": "6bbc9ace898e44ae57da46a324031adb",
@@ -130,38 +130,113 @@ def test_any_bytes_give_an_array_or_a_value_error(junk: bytes, cut: int) -> None
             assert str(error).startswith("junk: ")
 
 
-def packed_file() -> bytes:
-    folder = Path(datasets.__file__).parent.parent / "data" / "mnist"
-    return (folder / "t10k-images-idx3-ubyte.gz").read_bytes()
+def tool(name: str) -> Any:
+    """Return a script of the folder tools as a module."""
+    path = Path(__file__).parent.parent / "tools" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
-def test_members_side_by_side_equal_the_plain_reader() -> None:
-    data = packed_file()
-    bounds = idx._member_bounds(data)
-    assert bounds is not None
-    assert len(bounds) == 2
-    assert idx.unpack(data, "file").tobytes() == gzip.decompress(data)
+def sparse_images(shape: tuple[int, int, int], seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return rng.integers(0, 256, shape, np.uint8) * (rng.random(shape) < 0.2).astype(np.uint8)
 
 
-def test_damaged_members() -> None:
-    data = bytearray(packed_file())
-    bounds = idx._member_bounds(bytes(data))
-    assert bounds is not None
-    stop = bounds[0][1]
-    wrong_size = bytearray(data)
-    wrong_size[stop - 4] ^= 1  # the length that the first member states
-    with pytest.raises(ValueError, match="file: "):
-        idx.unpack(bytes(wrong_size), "file")
-    wrong_content = bytearray(data)
-    wrong_content[stop + 1000] ^= 0xFF
-    with pytest.raises(ValueError, match="file: not a valid gzip file"):
-        idx.unpack(bytes(wrong_content), "file")
-    huge = bytearray(data)
-    huge[stop - 4 : stop] = b"\xff\xff\xff\xff"
-    with pytest.raises(ValueError, match="needs .* bytes, the file has"):
-        idx.unpack(bytes(huge), "file")
-    with pytest.raises(ValueError, match="cut short|not a valid"):
-        idx.unpack(bytes(data[:-100]), "file")
+@given(
+    st.tuples(st.integers(0, 9), st.integers(1, 9), st.integers(1, 20)),
+    st.integers(1, 5),
+    st.integers(0, 2**32),
+)
+@settings(max_examples=50, deadline=None)
+def test_packed_images_round_trip(shape: tuple[int, int, int], chunk: int, seed: int) -> None:
+    images = sparse_images(shape, seed)
+    found = packed.unpack(tool("pack_mnist").pack_images(images, chunk), "file")
+    assert found.dtype == np.uint8
+    assert found.flags.writeable
+    np.testing.assert_array_equal(found, images.reshape(shape[0], shape[1] * shape[2]))
+
+
+def test_packed_images_are_shorter_than_gzip() -> None:
+    images = datasets.load_mnist().X_test[:1000]
+    packed_images = tool("pack_mnist").pack_images(images.reshape(-1, 28, 28))
+    assert len(packed_images) < len(gzip.compress(images.tobytes(), 9))
+
+
+def line_at(chunk: int, entry: int) -> slice:
+    """Where a number of a chunk stands: its images, its values, the lengths of its streams."""
+    start = 24 + 16 * chunk + 4 * entry
+    return slice(start, start + 4)
+
+
+PACKED = tool("pack_mnist").pack_images(sparse_images((5, 8, 9)), 2)
+
+
+def changed(at: slice, value: int) -> bytes:
+    data = bytearray(PACKED)
+    data[at] = struct.pack("<I", value)
+    return bytes(data)
+
+
+def number_at(at: slice) -> int:
+    return int(struct.unpack("<I", PACKED[at])[0])
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "expected b'RPBYTES1' at the start, got b''"),
+        (b"x" + PACKED, "expected b'RPBYTES1' at the start"),
+        (PACKED[:20], "cut short in the header: 20 bytes, expected 24"),
+        (PACKED[:50], "cut short in the header: 50 bytes, expected 72"),
+        (PACKED[:-1], "cut short: .* bytes by its header, the file has"),
+        (PACKED + b"x", "too long: .* bytes by its header, the file has"),
+        (changed(slice(8, 12), 6), "the chunks do not hold 6 images"),
+        (changed(slice(12, 16), 2**31), "5 images of 2147483648 x 9 are more than it can hold"),
+        (changed(slice(12, 16), 20), "a deflate stream does not hold the"),
+        (changed(line_at(1, 1), number_at(line_at(1, 1)) - 1), "does not hold the"),
+        (changed(line_at(1, 1), 2**31), "cut short: .* cannot hold 2147483648"),
+        (PACKED[:72] + b"\xff" * 8 + PACKED[80:], "not a valid deflate stream|does not hold"),
+    ],
+)
+def test_damaged_packed_images(data: bytes, message: str) -> None:
+    with pytest.raises(ValueError, match=f"a-file: .*({message})"):
+        packed.unpack(data, "a-file")
+
+
+def test_bits_and_values_that_do_not_agree_are_refused() -> None:
+    words, out = np.full((2, 1), 7, dtype=np.uint64), np.empty((2, 10), dtype=np.uint8)
+    for count, problem in ((5, "more"), (7, "fewer")):
+        with pytest.raises(ValueError, match=f"{problem} bits are set than there are values"):
+            _core.place_values(words, 10, np.ones(count, dtype=np.uint8), out)
+
+
+@pytest.mark.parametrize("at", range(0, len(PACKED), 7))
+def test_any_changed_byte_of_packed_images_gives_images_or_a_value_error(at: int) -> None:
+    data = bytearray(PACKED)
+    data[at] ^= 0x55
+    try:
+        assert packed.unpack(bytes(data), "junk").shape[0] == 5
+    except ValueError as error:
+        assert str(error).startswith("junk: ")
+
+
+@pytest.mark.parametrize("error", [MemoryError("none left"), KeyError("other")])
+def test_what_a_helper_meets_is_raised(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the last chunk, whichever thread has it."""
+    place = _core.place_values
+
+    def fails(words: Any, *others: Any) -> None:
+        if len(words) == 1:
+            raise error
+        place(words, *others)
+
+    monkeypatch.setattr(_core, "place_values", fails)
+    with pytest.raises(type(error)):
+        packed.unpack(PACKED, "a")
 
 
 class Counted:
@@ -224,23 +299,6 @@ def test_zeros_may_follow_a_gzip_file(zeros: int) -> None:
     for data in (bytes(zeros) + b"x", bytes(zeros) + gzip.compress(b""), b"x" + bytes(zeros)):
         with pytest.raises(ValueError, match="a: not a valid gzip file"):
             idx.parse(gzip.compress(GOOD) + data, "a")
-
-
-@pytest.mark.parametrize("error", [MemoryError("none left"), KeyError("other")])
-def test_what_a_helper_meets_is_raised(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
-    data = packed_file()
-    bounds = idx._member_bounds(data)
-    assert bounds is not None
-    second = data[bounds[1][0] : bounds[1][1]]
-
-    def fails(member: Any, inflated: Any = inflate.inflate) -> Iterator[bytes]:
-        if bytes(member) == second:
-            raise error
-        yield from inflated(member)
-
-    monkeypatch.setattr(idx, "inflate", fails)
-    with pytest.raises(type(error)):
-        idx.parse(data, "a")
 
 
 @pytest.mark.parametrize(
@@ -344,12 +402,7 @@ def test_unpacked_cifar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 def test_packed_cifar(tmp_path: Path) -> None:
     """A batch of one image a row becomes records of a label and three planes."""
     pytest.importorskip("PIL")
-    tool = Path(__file__).parent.parent / "tools" / "pack_cifar10.py"
-    spec = importlib.util.spec_from_file_location("pack_cifar10", tool)
-    assert spec is not None
-    assert spec.loader is not None
-    pack = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(pack)
+    pack = tool("pack_cifar10")
     images = np.arange(2 * 3 * 32 * 32).astype(np.uint8).reshape(2, 3, 32, 32)
     X, y = cifar.parse_batch(pack.records(images, np.array([7, 2])), "b")
     np.testing.assert_array_equal(X, images.reshape(2, -1))

@@ -495,7 +495,9 @@ def save_and_stop(model: randprop.Model, path: Path, n_steps: int, writer: int) 
     signal.pause()
 
 
-def test_the_packaged_files_are_checked(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["t10k-labels-idx1-ubyte.gz", "train-images-idx3-ubyte.packed"])
+@pytest.mark.parametrize("damage", ["changed", "cut short"])
+def test_the_packaged_files_are_checked(name: str, damage: str, tmp_path: Path) -> None:
     """A damaged installation says so rather than give other numbers."""
     code = """
     import shutil, sys
@@ -505,9 +507,12 @@ def test_the_packaged_files_are_checked(tmp_path: Path) -> None:
     folder = Path(datasets.__file__).parent.parent / "data" / "mnist"
     copy = Path(sys.argv[1]) / "randprop"
     shutil.copytree(folder, copy / "data" / "mnist")
-    name = "t10k-labels-idx1-ubyte.gz"
+    name, damage = sys.argv[2:]
     data = bytearray((copy / "data" / "mnist" / name).read_bytes())
-    data[100] ^= 1
+    if damage == "changed":
+        data[1000] ^= 1
+    else:
+        del data[-1]
     (copy / "data" / "mnist" / name).write_bytes(data)
     (copy / "datasets").mkdir()
     datasets.__file__ = str(copy / "datasets" / "__init__.py")
@@ -517,7 +522,7 @@ def test_the_packaged_files_are_checked(tmp_path: Path) -> None:
         print(name in str(error), "SHA-256" in str(error))
     """
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code), str(tmp_path)],
+        [sys.executable, "-c", textwrap.dedent(code), str(tmp_path), name, damage],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert done.stdout == "True True\n"

@@ -223,11 +223,11 @@ def test_a_temporary_is_made_by_its_writer_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever puts a link at the name that comes next makes nobody write behind it."""
-    monkeypatch.setattr("secrets.token_hex", lambda n: "guessed")
-    (tmp_path / ".guessed.tmp").symlink_to("victim")
+    monkeypatch.setattr("os.urandom", lambda n: b"guess")
+    (tmp_path / ".6775657373.tmp").symlink_to("victim")
     with pytest.raises(FileExistsError, match="file"):
         _files.write_text(tmp_path / "file", "text")
-    assert os.listdir(tmp_path) == [".guessed.tmp"]
+    assert os.listdir(tmp_path) == [".6775657373.tmp"]
 
 
 def test_there_is_one_writer() -> None:

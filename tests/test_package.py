@@ -51,6 +51,25 @@ def test_import_loads_numpy_and_the_core_only() -> None:
         assert lazy not in loaded
 
 
+def test_the_command_loads_what_it_needs_only() -> None:
+    """Every module here would be waited for in each run of the command."""
+    code = """
+    import sys
+    from randprop.cli import main
+    assert main(["evaluate", "--layers", "0"]) == 0
+    print(*sys.modules)
+    """
+    loaded = set(python(code).stdout.splitlines()[-1].split())
+    assert {"numpy", "randprop.measure.evaluate", "randprop.datasets.packed"} <= loaded
+    for unused in (
+        "sklearn", "scipy", "numba", "joblib", "pandas", "matplotlib", "numpy.random", "secrets",
+        "shutil", "concurrent.futures", "logging", "csv", "html", "ssl", "urllib.request",
+        "randprop.estimators", "randprop.study", "randprop.theory", "randprop.reference",
+        "randprop.measure.sweep", "randprop.model.exports", "randprop.datasets.transfer",
+    ):  # fmt: skip
+        assert unused not in loaded
+
+
 def test_the_reference_needs_no_cache() -> None:
     """Where numba can keep nothing on disk, it only takes longer."""
     pytest.importorskip("numba")
@@ -100,7 +119,7 @@ def test_package_data() -> None:
     root = Path(randprop.__file__).parent
     for name in (
         "py.typed", "_core.pyi", "study/report.css", "study/report.js", "study/report.html",
-        "data/mnist/train-images-idx3-ubyte.gz",
+        "data/mnist/train-images-idx3-ubyte.packed",
     ):  # fmt: skip
         assert (root / name).is_file()
     files = importlib.metadata.files("randprop") or []

@@ -1,4 +1,4 @@
-// Levels, threads, kernels: what show_config() prints.
+// Levels, threads, kernels: what show_config() prints; bits and bytes as such.
 #include <pybind11/stl.h>
 
 #include "randprop/network.hpp"
@@ -45,6 +45,22 @@ void register_config(py::module_& module) {
         return to_array(BitMatrix(n_samples, n_bits));
       },
       py::arg("n_samples"), py::arg("n_bits"));
+  module.def(
+      "place_values",
+      [](const Array<std::uint64_t>& words, std::size_t n_bits, const Array<std::uint8_t>& values,
+         Array<std::uint8_t>& out) {
+        const BitView where = bit_view(words, n_bits, "words");
+        require(values.ndim() == 1, "values must have 1 dimension");
+        require(out.ndim() == 2 && static_cast<std::size_t>(out.shape(0)) == where.n_samples &&
+                    static_cast<std::size_t>(out.shape(1)) == n_bits,
+                "out must have shape (n_samples, n_bits)");
+        const std::uint8_t* data = values.data();
+        std::uint8_t* bytes = out.mutable_data();
+        const auto n_values = static_cast<std::size_t>(values.shape(0));
+        without_gil([&] { place_values(where, data, n_values, bytes); });
+      },
+      py::arg("words").noconvert(), py::arg("n_bits"), py::arg("values").noconvert(),
+      py::arg("out").noconvert());
 }
 
 }  // namespace randprop::bindings

@@ -17,7 +17,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import secrets
 import stat
 import sys
 from collections.abc import Iterator
@@ -106,7 +105,7 @@ class Draft:
 
     def _open_beside(self, mode: int) -> None:
         # The name is short whatever the target's, and nobody can know it and put a link there.
-        name = f".{secrets.token_hex(8)}.tmp"
+        name = f".{os.urandom(8).hex()}.tmp"
         beside = os.path.join(os.path.dirname(self._target), name)
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
         self._new = os.open(beside, flags, mode)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import html
-import io
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -41,6 +38,9 @@ def csv_text(names: Sequence[str], rows: Iterable[Sequence[Any]], *, end: str = 
     Text that a spreadsheet would take for a formula has an apostrophe before it (OWASP, "CSV
     Injection"); numbers are numbers, whatever their sign.
     """
+    import csv
+    import io
+
     text = io.StringIO()
     writer = csv.writer(text, lineterminator=end)
     writer.writerow(map(_no_formula, names))
@@ -84,4 +84,6 @@ def html_table(caption: str, lines: Sequence[Sequence[str]]) -> str:
 
 
 def _shown(text: str) -> str:
+    import html  # its names of all characters take a millisecond
+
     return html.escape(printable(text))

@@ -101,8 +101,29 @@ class _Verb(NamedTuple):
     more: str = ""
 
 
+class _Formatter(argparse.HelpFormatter):
+    """One that finds the terminal's width without shutil, which every run would load for it."""
+
+    def __init__(self, prog: str, **options: Any) -> None:
+        super().__init__(prog, width=_columns() - 2, **options)
+
+
+def _columns() -> int:
+    """Return the width of the terminal as shutil.get_terminal_size finds it."""
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns):
+        return int(columns)
+    try:
+        return os.get_terminal_size(sys.__stdout__.fileno()).columns or 80  # type: ignore[union-attr]
+    except (AttributeError, ValueError, OSError):
+        return 80
+
+
 class _Parser(argparse.ArgumentParser):
     """One whose errors show what was given, and do not pass it to the terminal as it is."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(formatter_class=_Formatter, **options)
 
     def error(self, message: str) -> NoReturn:
         super().error(printable(message))

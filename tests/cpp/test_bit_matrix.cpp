@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <limits>
 #include <new>
+#include <stdexcept>
+#include <vector>
 
 #include "randprop/bit_matrix.hpp"
 #include "randprop/philox.hpp"
@@ -38,6 +40,37 @@ TEST_CASE("sizes that overflow are refused") {
   constexpr std::size_t most = std::numeric_limits<std::size_t>::max();
   CHECK(randprop::words_for_bits(most) == most / 64 + 1);
   CHECK_THROWS_AS(BitMatrix(64, most), std::bad_alloc);  // no words, if it wrapped around
+}
+
+TEST_CASE("values are placed where bits are set, and nowhere else") {
+  for (const std::size_t n_bits : {1U, 63U, 64U, 65U, 130U}) {
+    BitMatrix where(3, n_bits);
+    std::vector<std::uint8_t> expected(3 * n_bits, 0);
+    std::vector<std::uint8_t> values;
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      if (i % 3 == 0 || i % 7 == 1) {
+        where.set(i / n_bits, i % n_bits);
+        values.push_back(static_cast<std::uint8_t>(i % 255 + 1));
+        expected[i] = values.back();
+      }
+    }
+    // Padding that is not zero is no value's place.
+    if (n_bits % 64 != 0) {
+      where.row(1)[where.n_words() - 1] |= std::uint64_t{1} << 63;
+    }
+    std::vector<std::uint8_t> found(expected.size() + 1, 77);
+    randprop::place_values(where.view(), values.data(), values.size(), found.data());
+    CHECK(found.back() == 77);
+    found.pop_back();
+    CHECK(found == expected);
+    CHECK_THROWS_AS(
+        randprop::place_values(where.view(), values.data(), values.size() - 1, found.data()),
+        std::invalid_argument);
+    values.push_back(1);
+    CHECK_THROWS_AS(
+        randprop::place_values(where.view(), values.data(), values.size(), found.data()),
+        std::invalid_argument);
+  }
 }
 
 TEST_CASE("Philox gives the known answers of Random123") {

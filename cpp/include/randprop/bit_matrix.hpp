@@ -56,6 +56,12 @@ struct SparseView {
   std::size_t n_features = 0;
 };
 
+// Writes bytes of which most are zero, n_samples rows of n_bits without gaps: where a bit is set
+// the next of the values, elsewhere 0. Throws std::invalid_argument, with some rows written, unless
+// there are as many values as bits set.
+void place_values(const BitView& where, const std::uint8_t* values, std::size_t n_values,
+                  std::uint8_t* out);
+
 // Array of T aligned to 64 bytes, left uninitialised by the constructor.
 template <typename T>
 class AlignedArray {

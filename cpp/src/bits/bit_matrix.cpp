@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #endif
 
+#include "bits/require.hpp"
 #include "bits/sizes.hpp"
 
 namespace randprop {
@@ -88,5 +89,34 @@ ByteMatrix::ByteMatrix(std::size_t n_samples, std::size_t n_features)
     : n_samples_(n_samples),
       n_features_(n_features),
       bytes_(checked_product("rows times features", n_samples, n_features)) {}
+
+namespace {
+
+// Bits of a word that belong to a row, `left` bits before its end.
+std::uint64_t within(std::uint64_t word, std::size_t left) {
+  return left < 64 ? word & ((std::uint64_t{1} << left) - 1) : word;
+}
+
+}  // namespace
+
+void place_values(const BitView& where, const std::uint8_t* values, std::size_t n_values,
+                  std::uint8_t* out) {
+  std::size_t used = 0;
+  for (std::size_t sample = 0; sample < where.n_samples; ++sample) {
+    const std::uint64_t* words = where.row(sample);
+    std::uint8_t* row = out + sample * where.n_bits;
+    std::memset(row, 0, where.n_bits);
+    for (std::size_t w = 0; w < where.n_words(); ++w) {
+      std::uint64_t word = within(words[w], where.n_bits - 64 * w);
+      const auto count = static_cast<std::size_t>(__builtin_popcountll(word));
+      require(count <= n_values - used, "more bits are set than there are values");
+      std::uint8_t* to = row + 64 * w;
+      for (; word != 0; word &= word - 1) {
+        to[__builtin_ctzll(word)] = values[used++];
+      }
+    }
+  }
+  require(used == n_values, "fewer bits are set than there are values");
+}
 
 }  // namespace randprop

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from randprop._files import read_bytes
 from randprop._registry import Registry
 from randprop._validation import check_path
-from randprop.datasets import cifar, fetch, idx, sources
+from randprop.datasets import cifar, fetch, idx, packed, sources
 
 __all__ = [
     "Dataset", "load", "load_cifar10", "load_digits", "load_fashion_mnist", "load_idx",
@@ -52,10 +52,12 @@ def load_mnist() -> Dataset:
         784 features, labels 0 to 9.
     """
     folder = Path(__file__).parent.parent / "data" / "mnist"
-    return _load_pairs(
-        lambda name: fetch.read_checked(folder / name, sources.SOURCES["mnist"].sha256[name]),
-        folder,
-    )
+    parts: list[NDArray[Any]] = []
+    for name, sha256 in sources.SOURCES["mnist"].sha256.items():
+        data = fetch.read_checked(folder / name, sha256)
+        read = packed.unpack if name.endswith(".packed") else idx.parse
+        parts.append(read(data, str(folder / name)))
+    return Dataset(*parts)
 
 
 def load_fashion_mnist(data_home: str | PathLike[str] | None = None) -> Dataset:

@@ -6,7 +6,6 @@ own length, and no more is unpacked than the header says.
 
 from __future__ import annotations
 
-import itertools
 import math
 import struct
 import sys
@@ -82,11 +81,7 @@ def _unpack(data: bytes, dtypes: _Dtypes) -> tuple[NDArray[np.uint8], _Header]:
             "more than the file's length can hold"
         )
     out = np.empty(header.n_bytes, dtype=np.uint8)
-    bounds = _member_bounds(data)
-    if bounds is None:
-        _fill(out, inflate(data), header)
-    else:
-        _fill_side_by_side(out, data, bounds, header)
+    _fill(out, inflate(data), header)
     return out, header
 
 
@@ -133,42 +128,3 @@ def _fill(out: NDArray[np.uint8], parts: Iterable[bytes], header: _Header) -> No
         filled += len(part)
     if filled < len(out):
         raise header.wrong(filled)
-
-
-def _fill_side_by_side(
-    out: NDArray[np.uint8], data: bytes, bounds: list[tuple[int, int]], header: _Header
-) -> None:
-    """Unpack members that tell their length in two threads: zlib releases the GIL."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    view = memoryview(data)
-    sizes = [struct.unpack_from("<I", data, stop - 4)[0] for _, stop in bounds]
-    if sum(sizes) != len(out):
-        raise header.wrong(sum(sizes))
-    ends = list(itertools.accumulate(sizes, initial=0))
-
-    def one(number: int) -> None:
-        begin, stop = bounds[number]
-        # As long as the member states: another length is an error there.
-        _fill(out[ends[number] : ends[number + 1]], inflate(view[begin:stop]), header)
-
-    with ThreadPoolExecutor(2) as pool:
-        # Whatever a thread meets is raised here.
-        for _ in pool.map(one, range(len(bounds))):
-            pass
-
-
-def _member_bounds(data: bytes) -> list[tuple[int, int]] | None:
-    """Where each member starts and stops, if all tell ("RP" field of tools/pack_mnist.py)."""
-    bounds = []
-    start = 0
-    while start < len(data):
-        head = data[start : start + 20]
-        if len(head) < 20 or head[:4] != b"\x1f\x8b\x08\x04" or head[12:16] != b"RP\x04\x00":
-            return None
-        length = struct.unpack("<I", head[16:20])[0]
-        if length < 28 or start + length > len(data):
-            return None
-        bounds.append((start, start + length))
-        start += length
-    return bounds if len(bounds) > 1 else None

@@ -23,7 +23,8 @@ __all__ = ["UNIFORM", "WEIGHTS", "ShapedNetwork", "check_weights", "draw_weights
 UNIFORM = "uniform"  # the definition's
 _SPREAD = 30  # standard deviation of 8-bit integers that stand for a Gaussian: 4.2 of them fit
 _HEAVY = 32_000  # the largest weight of a Cauchy row: 16 bits
-Draw = Callable[[np.random.Generator, tuple[int, int], int], NDArray[np.int32]]
+# Of a generator in quotes: NumPy loads that part when it is first asked for.
+Draw = Callable[["np.random.Generator", tuple[int, int], int], NDArray[np.int32]]
 
 
 @dataclass(frozen=True)
