@@ -25,8 +25,8 @@ __all__ = ["main"]
 
 BENCHES = ("propagate", "convolve", "centroids", "hamming", "ridge", "evaluate", "memory")
 # Each with a page of its own, and run only when it is named: emulated microcontrollers, which need
-# cross compilers, many workers, and what networks get right beside peers.
-OTHER_BENCHES = ("micro", "parallel", "accuracy")
+# cross compilers, many workers, what networks get right beside peers, and how long fitting takes.
+OTHER_BENCHES = ("micro", "parallel", "accuracy", "fit")
 _THREADS = "default: every CPU the process may use; -2: all but one"
 
 
