@@ -33,7 +33,7 @@ from harness import N_THREADS, Bench, main
 from randprop import Conv2D, Dense, StepClassifier, StepNetwork, _core, datasets
 
 # A run that takes longer is ended: most readers do not wait either.
-LIMIT = 300.0
+LIMIT = 200.0
 # Up to so many seconds, all rounds; up to so many, three; above, one.
 QUICK, SLOW = 5.0, 30.0
 

@@ -25,14 +25,13 @@ LOOKS: dict[str, tuple[str, str, bool]] = {
 }
 OTHERS = (COLORS[7], "D", False)
 TICKS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.998)
-# Where a label may stand beside its place, in points, and which of its sides is there.
-BESIDE = (
-    (7, 0, "left", "center"), (-7, 0, "right", "center"), (0, 6, "center", "bottom"),
-    (0, -6, "center", "top"), (6, 5, "left", "bottom"), (6, -5, "left", "top"),
-    (-6, 5, "right", "bottom"), (-6, -5, "right", "top"), (0, 16, "center", "bottom"),
-    (0, -16, "center", "top"), (10, 14, "left", "bottom"), (10, -14, "left", "top"),
-    (-10, 14, "right", "bottom"), (-10, -14, "right", "top"),
-)  # fmt: skip
+DPI = 200
+# Where a label may stand: so many points from its place, in so many directions.
+DISTANCES = (8, 13, 20, 30, 42, 56)
+N_DIRECTIONS = 16
+LED = 14  # from here on a line leads from the label to its place
+
+Box = tuple[float, float, float, float]
 
 
 def draw(folder: Path, rows: list[dict[str, Any]], title: str) -> str:
@@ -44,14 +43,16 @@ def draw(folder: Path, rows: list[dict[str, Any]], title: str) -> str:
 
     shown = [row for row in rows if "seconds" in row]
     for name, (ink, ground, grid) in SCHEMES.items():
-        figure, axes = plt.subplots(figsize=(5.6, 5.0), layout="constrained", facecolor=ground)
+        figure, axes = plt.subplots(
+            figsize=(6.0, 5.2), dpi=DPI, layout="constrained", facecolor=ground
+        )
         axes.set_facecolor(ground)
         _axes(axes, shown, ink, grid, title)
         _places(axes, shown, ground)
         figure.canvas.draw()
         figure.set_layout_engine("none")  # the labels find their places in axes that stay
         _labels(axes, shown, ink)
-        save_figure(figure, folder / name, 200)
+        save_figure(figure, folder / name, DPI)
         plt.close(figure)
     return next(iter(SCHEMES))
 
@@ -106,45 +107,93 @@ def _places(axes: Any, rows: list[dict[str, Any]], ground: str) -> None:
 
 
 def _labels(axes: Any, rows: list[dict[str, Any]], ink: str) -> None:
-    """Put each label where it covers no place, no line and no other label, as far as it goes."""
-    renderer = axes.figure.canvas.get_renderer()
+    """Put each label where it covers no place, no line and no other label, as far as it goes.
+
+    They are placed one by one, near before far, and then again where the others stand now.
+    """
     dpi = axes.figure.dpi / 72
     at = axes.transData.transform([(row["seconds"], _error(row)) for row in rows])
-    taken = [(x - 5 * dpi, y - 5 * dpi, x + 5 * dpi, y + 5 * dpi) for x, y in at]
-    taken += _along_lines(rows, at, dpi)
-    frame = axes.get_window_extent(renderer)
-    for row in _labelled(rows):
-        best: tuple[float, Any] | None = None
-        for rank, (dx, dy, side, height) in enumerate(BESIDE):
-            label = axes.annotate(
-                row["contestant"],
-                (row["seconds"], _error(row)),
-                (dx, dy),
-                textcoords="offset points",
-                ha=side,
-                va=height,
-                fontsize=9,
-                color=ink,
-                fontweight="bold" if row["library"] == "randprop" else "normal",
-                # A word that stands apart is led to its place.
-                arrowprops={"arrowstyle": "-", "color": ink, "linewidth": 0.6, "shrinkB": 4}
-                if abs(dy) > 10
-                else None,
+    fixed = [(x - 6 * dpi, y - 5 * dpi, x + 6 * dpi, y + 5 * dpi) for x, y in at]
+    fixed += _along_lines(rows, at, dpi)
+    frame = axes.get_window_extent()
+    inside = frame.x0, frame.y0, frame.x1 + 8 * dpi, frame.y1
+    labelled = _labelled(rows)
+    sizes = [_size(axes, row) for row in labelled]
+    places = axes.transData.transform([(row["seconds"], _error(row)) for row in labelled])
+    stands: dict[int, tuple[Box, float]] = {}
+    for _ in range(3):
+        for index, (place, size) in enumerate(zip(places, sizes, strict=True)):
+            others = [box for other, (box, _) in stands.items() if other != index]
+            stands[index] = min(
+                (_beside(place, size, distance * dpi, turn) for distance, turn in _around()),
+                key=lambda found: _cost(*found, place, at, fixed + others, inside, dpi),
             )
-            box = label.get_window_extent(renderer)
-            edges = box.x0, box.y0, box.x1, box.y1
-            cost = sum(_shared(edges, other) for other in taken) + 0.01 * rank
-            cost += 1e6 * (box.x0 < frame.x0 or box.x1 > frame.x1 + 12 * dpi)
-            cost += 1e6 * (box.y0 < frame.y0 or box.y1 > frame.y1)
-            if best is None or cost < best[0]:
-                if best is not None:
-                    best[1].remove()
-                best = cost, label
-            else:
-                label.remove()
-        assert best is not None
-        box = best[1].get_window_extent(renderer)
-        taken.append((box.x0, box.y0, box.x1, box.y1))
+    for row, place, (box, _) in zip(labelled, places, stands.values(), strict=True):
+        axes.text(
+            box[0], box[1], row["contestant"], transform=None, color=ink, **_font(row)
+        ).set_clip_on(False)
+        near = np.clip(place, box[:2], box[2:])
+        apart = np.hypot(*(near - place))
+        if apart > LED * dpi:
+            step = dpi * (near - place) / apart
+            line = np.array([place + 5 * step, near - 2 * step]).T
+            axes.plot(*line, transform=None, color=ink, linewidth=0.6)
+
+
+def _around() -> list[tuple[float, float]]:
+    turns = np.arange(N_DIRECTIONS) * 2 * np.pi / N_DIRECTIONS
+    return [(distance, turn) for distance in DISTANCES for turn in turns]
+
+
+def _font(row: dict[str, Any]) -> dict[str, Any]:
+    return {"fontsize": 9, "fontweight": "bold" if row["library"] == "randprop" else "normal"}
+
+
+def _size(axes: Any, row: dict[str, Any]) -> tuple[float, float]:
+    text = axes.text(0, 0, row["contestant"], **_font(row))
+    box = text.get_window_extent()
+    text.remove()
+    return box.width, box.height
+
+
+def _beside(
+    place: Any, size: tuple[float, float], distance: float, turn: float
+) -> tuple[Box, float]:
+    """Return the box of a label in some direction, and how far that is from sideways."""
+    direction = np.array([np.cos(turn), np.sin(turn)])
+    end = place + distance * direction
+    # Its near side is at the end: of a label to the right the left one.
+    x0, y0 = end - np.array(size) * (1 - np.clip(1.5 * direction, -1, 1)) / 2
+    return (x0, y0, x0 + size[0], y0 + size[1]), abs(np.sin(turn))
+
+
+def _cost(
+    box: Box, tilt: float, place: Any, every: Any, taken: Any, inside: Box, dpi: float
+) -> float:
+    """Weigh what a label would cover there, first of all, and how far it would be."""
+    boxes = np.array(taken)
+    padded = box[0] - dpi, box[1] - dpi, box[2] + dpi, box[3] + dpi
+    covers = _shared(padded, boxes).sum()
+    outside = (box[2] - box[0]) * (box[3] - box[1]) - _shared(box, np.array([inside]))[0]
+    near = np.clip(place, box[:2], box[2:])
+    apart = np.hypot(*(near - place))
+    # No other place should be as near, but where a line leads to the right one.
+    others = every[np.abs(every - place).sum(axis=1) > 0]
+    nearest = np.hypot(*(np.clip(others, box[:2], box[2:]) - others).T).min(initial=np.inf)
+    mistaken = max(0.0, 1.5 * apart - nearest)
+    crossed = 0
+    if apart > LED * dpi:
+        mistaken = 0.0
+        led = (place + np.linspace(0.3, 1, 12)[:, None] * (near - place))[:, None]
+        crossed = ((boxes[:, :2] <= led) & (led <= boxes[:, 2:])).all(axis=2).any(axis=1).sum()
+    return float(
+        4 * covers
+        + 100 * outside
+        + 20 * dpi * crossed
+        + 10 * dpi * mistaken
+        + apart
+        + 4 * dpi * tilt
+    )
 
 
 def _labelled(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -166,8 +215,8 @@ def _along_lines(rows: list[dict[str, Any]], at: Any, dpi: float) -> list[Any]:
     return boxes
 
 
-def _shared(one: Any, other: Any) -> float:
-    """Area that two boxes share."""
-    width = min(one[2], other[2]) - max(one[0], other[0])
-    height = min(one[3], other[3]) - max(one[1], other[1])
-    return width * height if width > 0 and height > 0 else 0.0
+def _shared(one: Box, others: Any) -> Any:
+    """Areas that a box shares with others."""
+    low = np.maximum(one[:2], others[:, :2])
+    high = np.minimum(one[2:], others[:, 2:])
+    return np.clip(high - low, 0, None).prod(axis=1)

@@ -243,7 +243,7 @@ def test_fit_reads_its_measurements_right(fit: Any) -> None:
     ended = fit._series_row([[{"features": 924, "features, s": 1.5}, {"over": 300.0}]])
     assert ended["features, s"] == 1.5
     assert ended["both, s"] == "not reached"
-    assert ended["note"] == "ended at 300 s"
+    assert ended["note"] == f"ended at {fit.LIMIT:.0f} s"
 
 
 def test_fit_makes_rows_as_text_has_them(fit: Any) -> None:
