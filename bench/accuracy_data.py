@@ -10,11 +10,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from harness import peer
+from harness import not_installed, peer
 from randprop.datasets import DATASETS
 
-# Not of the extra "bench": it holds numba back, and belongs into an environment of its own.
-NO_AEON = "aeon is not installed (pip install aeon)"
+NO_AEON = not_installed("aeon")
 SERIES = {
     "GunPoint": "load_gunpoint",
     "ItalyPowerDemand": "load_italy_power_demand",

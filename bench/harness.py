@@ -33,7 +33,7 @@ from randprop._files import write_bytes, write_text
 
 PEERS = (
     "numba", "torch", "onnxruntime", "onnx", "scikit-learn", "faiss-cpu", "numkong", "torch-hd",
-    "aeon",
+    "aeon", "lightgbm",
 )  # fmt: skip
 N_THREADS = _core.available_cpus()
 
@@ -54,6 +54,7 @@ class Bench:
         *,
         notes: dict[str, str] | None = None,
         scale: dict[str, float] | None = None,
+        about: str = "",
     ) -> dict[str, float]:
         """Time callables in turn; a string in place of one says why it is not there.
 
@@ -88,12 +89,24 @@ class Bench:
                     "note": (notes or {}).get(name, ""),
                 }
             )
-        self.table(title, rows)
+        self.table(title, rows, about)
         return medians
 
-    def table(self, title: str, rows: list[dict[str, Any]], about: str = "") -> None:
-        """Keep a table and print it; `about` stands above it on a page."""
-        self.tables.append({"title": title, "rows": rows, **({"about": about} if about else {})})
+    def table(
+        self,
+        title: str,
+        rows: list[dict[str, Any]],
+        about: str = "",
+        *,
+        picture: tuple[str, str] = ("", ""),
+    ) -> None:
+        """Keep a table and print it; `about` stands above it on a page.
+
+        So does a picture: the name of a file in the folder `plot`, and what it shows.
+        """
+        more = {"about": about, "picture": picture if picture[0] else ""}
+        more = {name: value for name, value in more.items() if value}
+        self.tables.append({"title": title, "rows": rows, **more})
         print(f"\n{title}\n{format_table(rows)}", flush=True)
 
 
@@ -128,8 +141,10 @@ def format_table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def markdown(tables: list[dict[str, Any]], command: str, title: str = "Performance") -> str:
-    """Everything that was measured as a page."""
+def markdown(
+    tables: list[dict[str, Any]], command: str, title: str = "Performance", pictures: str = "."
+) -> str:
+    """Everything that was measured as a page; `pictures` is their folder, seen from the page."""
     parts = [f"# {title}", "", f"Made by `{command}`; do not edit.", ""]
     for name, value in machine().items():
         parts.append(f"- {name}: {value}")
@@ -138,6 +153,9 @@ def markdown(tables: list[dict[str, Any]], command: str, title: str = "Performan
         parts += ["", f"## {table['title']}", ""]
         if "about" in table:
             parts += [*textwrap.wrap(table["about"], 100), ""]
+        if "picture" in table:
+            name, shows = table["picture"]
+            parts += [f"![{shows}]({pictures}/{name})", ""]
         parts.append("| " + " | ".join(columns) + " |")
         parts.append("|" + "|".join("---" if i == 0 else "---:" for i in range(len(columns))) + "|")
         for row in table["rows"]:
@@ -281,4 +299,6 @@ def run_all(
         content = {"machine": machine(), "tables": bench.tables}
         write_text(json_file, json.dumps(content, indent=1) + "\n")
     if markdown_file is not None:
-        write_text(markdown_file, markdown(bench.tables, command, title))
+        folder = plot if plot is not None else markdown_file.parent
+        pictures = Path(os.path.relpath(folder, markdown_file.parent)).as_posix()
+        write_text(markdown_file, markdown(bench.tables, command, title, pictures))

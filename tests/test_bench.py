@@ -139,7 +139,7 @@ def test_accuracy_says_what_is_missing(
     bench = harness.Bench(quick=True)
     accuracy._series(bench)
     assert bench.tables[0]["rows"] == [
-        {"data": "ItalyPowerDemand", "note": "aeon is not installed (pip install aeon)"}
+        {"data": "ItalyPowerDemand", "note": harness.not_installed("aeon")}
     ]
     *_, (cnn, _) = accuracy_peers.image_peers(16, 1, 1).values()
     assert cnn == harness.not_installed("torch")
@@ -155,3 +155,102 @@ def test_a_page_has_what_stands_above_a_table(harness: Any) -> None:
     assert max(map(len, above.split("## title")[1].splitlines())) <= 100
     assert above.endswith("Words.\n\n")
     assert below
+
+
+def test_a_page_shows_a_picture(harness: Any) -> None:
+    bench = harness.Bench()
+    bench.table("title", [{"what": "a"}], picture=("a.png", "Something"))
+    page = harness.markdown(bench.tables, "command", pictures="figures")
+    assert "## title\n\n![Something](figures/a.png)\n\n| what |" in page
+
+
+@pytest.fixture
+def fit(harness: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    import bench_fit
+    import fit_peers
+
+    monkeypatch.setattr(fit_peers, "PAUSE", 0.0)
+    # Small matrices gain nothing by threads, and a busy machine loses; processes inherit these.
+    monkeypatch.setattr(fit_peers, "THREADS", 1)
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
+    return bench_fit
+
+
+def test_fit_measures_each_library_in_its_process(
+    fit: Any, harness: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import fit_peers
+
+    few = ("randprop, 256 features", "NearestCentroid", "3 nearest neighbours", "CNN")
+    everyone = fit.image_contestants(True)
+    monkeypatch.setattr(fit, "image_contestants", lambda quick: {key: everyone[key] for key in few})
+    there = fit_peers.peer
+    absent = ("torch", "aeon")
+    monkeypatch.setattr(fit_peers, "peer", lambda name: None if name in absent else there(name))
+    bench = harness.Bench(quick=True, rounds=2, plot=tmp_path)
+    with fit.processes() as running:
+        # A run that takes too long ends its process, and the next one begins another.
+        task = fit_peers.Task(True, few[1])
+        assert running["scikit-learn"].points(task, 0, 0.0) == [{"over": 0.0}]
+        fit._images(bench, running)
+        fit._series(bench, running)
+        working = [process._process for process in running.values() if process._process]
+        assert len(working) == 2
+    assert not any(process.is_alive() for process in working)
+    images, series = (table["rows"] for table in bench.tables)
+    assert [row["contestant"] for row in images] == list(few)
+    assert images[-1]["note"] == harness.not_installed("torch")
+    for row in images[:-1]:
+        assert row["runs"] == 2
+        assert 0 < row["fastest"] <= row["seconds"] <= row["slowest"]
+        assert float(row["accuracy"]) > 0.8
+    assert images[0]["lowest"] < images[0]["highest"]  # each run has a seed of its own
+    assert series[1]["note"] == harness.not_installed("aeon")
+    assert series[0]["features"] == "200"
+    assert float(series[0]["accuracy"]) > 0.5
+    assert min(series[0][key] for key in ("features, s", "readout, s", "both, s")) > 0
+    assert bench.tables[0]["picture"][0] == "fit.png"
+    assert {path.name for path in tmp_path.iterdir()} == {"fit.png", "fit_dark.png"}
+
+
+def test_fit_measures_what_ours_takes(fit: Any, harness: Any) -> None:
+    bench = harness.Bench(quick=True, rounds=2)
+    with threadpool_limits(1):
+        fit._costs(bench)
+        fit._layer(bench)
+        fit._sparse(bench)
+    fit._memory(bench)
+    costs, layer, sparse, memory = (table["rows"] for table in bench.tables)
+    assert [row["what changes"] for row in costs][:2] == ["channels", "kernel, pixels a side"]
+    assert all(len(row["sizes"].split(";")) == len(row["seconds"].split(";")) for row in costs)
+    assert [row["contestant"] for row in layer] == ["randprop, all inputs", "randprop, fan_in=4"]
+    assert [row["contestant"] for row in sparse] == ["randprop, CSR", "randprop, array"]
+    assert memory[0]["peak above them, MB"] > 0
+    assert all("about" in table for table in bench.tables)
+
+
+def test_fit_reads_its_measurements_right(fit: Any) -> None:
+    assert fit.slope([10, 20, 40], [3.0, 12.0, 48.0]) == pytest.approx(2.0)
+    runs = [
+        [{"epoch": 1, "seconds": 3.0, "accuracy": 0.975}, {"epoch": 2, "seconds": 6.0,
+                                                           "accuracy": 0.989}],
+        [{"epoch": 1, "seconds": 4.0, "accuracy": 0.98}, {"over": 300.0}],
+    ]  # fmt: skip
+    first, second, third = fit._until(runs, False)
+    assert first == {"accuracy": "0.976", "runs": "2 of 2", "epochs": 1.5, "seconds": 5.0}
+    assert (second["runs"], second["seconds"]) == ("1 of 2", 6.0)
+    assert third["epochs"] == 2
+    ended = fit._series_row([[{"features": 924, "features, s": 1.5}, {"over": 300.0}]])
+    assert ended["features, s"] == 1.5
+    assert ended["both, s"] == "not reached"
+    assert ended["note"] == f"ended at {fit.LIMIT:.0f} s"
+
+
+def test_fit_makes_rows_as_text_has_them(fit: Any) -> None:
+    X = fit.sparse_rows(50, 1000, 0.01)
+    assert 0.008 < X.nnz / 50_000 <= 0.01
+    assert X.has_sorted_indices
+    assert X.has_canonical_format
+    assert X.power(2).sum(axis=1) == pytest.approx(1.0, rel=1e-5)
+    words = X.getnnz(axis=0)
+    assert words[:50].sum() > words[-50:].sum()

@@ -27,8 +27,8 @@ BENCHES = (
     "propagate", "choices", "convolve", "centroids", "hamming", "ridge", "evaluate", "memory",
 )  # fmt: skip
 # Each with a page of its own, and run only when it is named: emulated microcontrollers, which need
-# cross compilers, many workers, and what networks get right beside peers.
-OTHER_BENCHES = ("micro", "parallel", "accuracy")
+# cross compilers, many workers, what networks get right beside peers, and how long fitting takes.
+OTHER_BENCHES = ("micro", "parallel", "accuracy", "fit")
 _THREADS = "default: every CPU the process may use; -2: all but one"
 
 
