@@ -1,4 +1,4 @@
-"""One convolution of images, packed bits in and out, against float convolutions."""
+"""Convolutions of images: bits in and out, against float ones; units of few inputs, counted."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from harness import N_THREADS, Bench, forced, main, not_installed, peer, random_bits
+from harness import N_THREADS, Bench, forced, main, not_installed, peak, peer, random_bits
 from randprop import Conv2D, StepNetwork, _core
 
 IMAGE = (28, 28)
@@ -14,7 +14,59 @@ SCALAR_PART = 50
 CASES = ((1, 4, 3), (4, 4, 3), (16, 16, 3), (16, 16, 5), (64, 64, 3))
 
 
+PART = 10
+FEW = 128  # channels of 2 + 2 inputs in 7 x 7 pixels, counted in 2 x 2 windows of 28 x 28
+
+
 def run(bench: Bench) -> None:
+    """Every level of ours, and PyTorch's conv2d in float32 with the threshold."""
+    convolutions(bench)
+    few_inputs(bench)
+
+
+def few_inputs(bench: Bench) -> None:
+    """Units of few inputs with counts, on bits and on bytes, beside the limit of their logic."""
+    n_samples = 2_000 if bench.quick else 70_000
+    bits = random_bits(n_samples, 784, 5)
+    rng = np.random.default_rng(5)
+    values = rng.integers(0, 256, (n_samples, 784), dtype=np.uint8)
+    inputs = {"bits": (bits, 0), "bytes": (values, 0), "bytes, thresholds": (values, 0.1)}
+    expected: dict[str, Any] = {}
+    for level in reversed(_core.simd_levels_supported()):
+        contestants: dict[str, Any] = {}
+        scale: dict[str, float] = {}
+        notes: dict[str, str] = {}
+        for name, (X, bias) in inputs.items():
+            stage = Conv2D(FEW, 7, fan_in=4, bias=bias, pool=(2, 2))
+            network = StepNetwork(784, stages=[stage], input_shape=(*IMAGE, 1))
+            part = X[::PART] if level == "scalar" else X
+            for n_threads in (1, N_THREADS):
+                told = f"{name}, {n_threads} core" + ("s" if n_threads > 1 else "")
+                contestants[told] = forced(
+                    level, "", lambda n=network, x=part, t=n_threads: n.propagate(x, n_threads=t)
+                )
+                if level == "scalar":
+                    scale[told] = len(X) / len(part)
+                    notes[told] = f"time of {len(part):,} images, scaled up"
+            found = contestants[f"{name}, 1 core"]()
+            whole = expected.setdefault(name, found)
+            if not np.array_equal(found, whole if len(found) == len(whole) else whole[::PART]):
+                raise SystemExit(f"{level}: wrong counts")
+        medians = bench.race(
+            f"Few inputs, {level}: {FEW} channels of 2 + 2 inputs, 7 x 7, counts in 2 x 2 windows, "
+            f"{n_samples:,} images of 28 x 28, ms",
+            contestants,
+            notes=notes,
+            scale=scale,
+        )
+        top = peak(level, "few")
+        for row in bench.tables[-1]["rows"]:
+            if row["contestant"] == "bits, 1 core" and top:
+                done = n_samples * FEW * 484  # positions of every channel and image
+                row["share of peak"] = done / (medians[row["contestant"]] * 1e-3) / top
+
+
+def convolutions(bench: Bench) -> None:
     """Every level of ours, and PyTorch's conv2d in float32 with the threshold."""
     n_samples = 500 if bench.quick else 10_000
     for channels_in, channels, kernel in CASES:

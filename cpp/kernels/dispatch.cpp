@@ -225,6 +225,7 @@ std::uint64_t spin(const std::string& kernel, std::size_t n_rounds) {
   const kernels::SpinLoop loop = kernel == "popcount" ? k.spin_popcount
                                  : kernel == "dot"    ? k.spin_dot
                                  : kernel == "lut"    ? k.spin_lut
+                                 : kernel == "few"    ? k.spin_few
                                                       : nullptr;
   return loop != nullptr ? loop(n_rounds) : 0;
 }

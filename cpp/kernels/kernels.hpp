@@ -194,6 +194,8 @@ struct Kernels {
   uint64_t (*spin_popcount)(size_t n_rounds);
   uint64_t (*spin_dot)(size_t n_rounds);
   uint64_t (*spin_lut)(size_t n_rounds);
+  // Of units that look at two bits of weight +1 and two of -1: returns samples x positions counted.
+  uint64_t (*spin_few)(size_t n_rounds);
 };
 
 // Null where the level is not part of this build.

@@ -85,6 +85,7 @@ TEST_CASE("the loops of the bench run at every level that has them") {
     CHECK((spin("popcount", 100) > 0) == (k.spin_popcount != nullptr));
     CHECK((spin("dot", 100) > 0) == (k.spin_dot != nullptr));
     CHECK((spin("lut", 100) > 0) == (k.spin_lut != nullptr));
+    CHECK((spin("few", 100) > 0) == (k.spin_few != nullptr));
   }
 }
 

@@ -57,6 +57,7 @@ struct WideSlice {
     return v;
   }
   static void store(uint64_t* p, Vec v) { _mm512_storeu_si512(p, v); }
+  static void forget(Vec& v) { V::forget(v); }
   static Vec both(Vec a, Vec b) { return _mm512_and_si512(a, b); }
   static Vec differ(Vec a, Vec b) { return _mm512_xor_si512(a, b); }
   static Vec invert(Vec a) { return _mm512_ternarylogic_epi64(a, a, a, 0x0F); }

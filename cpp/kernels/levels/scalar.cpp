@@ -72,7 +72,9 @@ struct V {
 #include "../shared/slices.inl.hpp"
 
 typedef uint64_t Words __attribute__((vector_size(16)));
-using WideSlice = PlainSlice<Words>;
+struct WideSlice : PlainSlice<Words> {
+  static void forget(Vec& v) { __asm__ volatile("" : "+m"(v)); }
+};
 
 #include "../shared/sliced_units.inl.hpp"
 

@@ -517,6 +517,33 @@ inline void join_planes(const uint64_t* planes, size_t n_planes, size_t stride, 
   __builtin_memcpy(out, bytes, sizeof(bytes));
 }
 
+// The commonest unit, of bits, on registers.
+template <typename S>
+struct SpinFew {
+  using Vec = typename S::Vec;
+  static constexpr unsigned kTree = FewBits<S, 1, 4, 3>::kTree;
+  Vec a, b, c, d;
+
+  RANDPROP_INLINE Vec operator()(size_t) const {
+    Vec x = a, y = d;
+    S::forget(x);
+    S::forget(y);
+    return S::choose(y, S::all_not(x, b, c), S::most_not(x, b, c));
+  }
+};
+
+inline uint64_t spin_few(size_t n_rounds) {
+  using S = WideSlice;
+  constexpr size_t kPositions = 121;
+  const SpinFew<S> value{S::fill(1), S::fill(2), S::fill(4), S::fill(8)};
+  uint64_t planes[8 * S::kWords];
+  for (size_t round = 0; round < n_rounds; ++round) {
+    store_counts<S, S::kWords>(value, kPositions, planes);
+    __asm__ volatile("" : : "r"(planes) : "memory");
+  }
+  return n_rounds * kPositions * 64 * S::kWords;
+}
+
 constexpr void fill_sliced_units(Kernels& table) {
   table.few_masks = few_masks;
   table.few_counts = few_counts;
@@ -525,4 +552,5 @@ constexpr void fill_sliced_units(Kernels& table) {
   table.planes_above = planes_above;
   table.count_common = count_common;
   table.join_planes = join_planes;
+  table.spin_few = spin_few;
 }

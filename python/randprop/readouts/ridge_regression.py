@@ -8,6 +8,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from randprop._blas import few_threads
 from randprop._validation import as_reals, check_threads
 from randprop.bits import BitMatrix, Features
 from randprop.readouts.base import (
@@ -231,13 +232,14 @@ class RidgeRegression(Reader):
         if self._solution is not None and self._solution[0] == alpha:
             return self._solution[1:]
         rows, targets = self._ordered_rows()
-        equations, roots, means, exponents = self._equations(rows, targets)
-        unit = float(equations.matrix.diagonal().sum()) / len(self._ones)
-        used, fit = fit_alpha(equations, unit, alpha)
-        feature_means = self._ones / self.n_samples_
-        columns = fit.x if rows is None else on_features(rows, feature_means, fit.x)
-        coef = np.ascontiguousarray(columns.T) * roots[:, None]
-        intercept = means - coef @ feature_means
+        with few_threads(min(self.n_samples_, len(self._ones))):
+            equations, roots, means, exponents = self._equations(rows, targets)
+            unit = float(equations.matrix.diagonal().sum()) / len(self._ones)
+            used, fit = fit_alpha(equations, unit, alpha)
+            feature_means = self._ones / self.n_samples_
+            columns = fit.x if rows is None else on_features(rows, feature_means, fit.x)
+            coef = np.ascontiguousarray(columns.T) * roots[:, None]
+            intercept = means - coef @ feature_means
         self._solution = (alpha, used, coef, intercept, exponents)
         return self._solution[1:]
 
