@@ -116,7 +116,7 @@ def _labels(axes: Any, rows: list[dict[str, Any]], ink: str) -> None:
     fixed = [(x - 6 * dpi, y - 5 * dpi, x + 6 * dpi, y + 5 * dpi) for x, y in at]
     fixed += _along_lines(rows, at, dpi)
     frame = axes.get_window_extent()
-    inside = frame.x0, frame.y0, frame.x1 + 8 * dpi, frame.y1
+    inside = frame.x0, frame.y0, frame.x1, frame.y1
     labelled = _labelled(rows)
     sizes = [_size(axes, row) for row in labelled]
     places = axes.transData.transform([(row["seconds"], _error(row)) for row in labelled])
