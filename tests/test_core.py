@@ -42,11 +42,18 @@ def network() -> _core.Network:
     return _core.Network(N_BITS, stages, _core.Activation.sign, 0)
 
 
+def network_of_few() -> _core.Network:
+    return _core.Network(N_BITS, [_core.Dense(9, 8, fan_in=4)], STEP, 0)
+
+
 CODES = np.arange(N, dtype=np.int32) % 2
 # Every function that takes packed words, as called with these.
 TAKES_WORDS: dict[str, Callable[[Any], Any]] = {
     "propagate_bits": lambda x: network().propagate_bits(x, N_BITS, 0, 2, LAST, 1)[0],
     "count_set_bits": lambda x: network().count_set_bits(x, N_BITS, 0, 1),
+    "ranked_sums_bits": lambda x: network_of_few().ranked_sums_bits(
+        x, N_BITS, 0, np.zeros(9, np.int64), 1
+    ),
     "apply_weights_bits": lambda x: _core.apply_weights_bits(
         x, N_BITS, np.ones((50, N_BITS), np.int32), STEP, 1
     ),
@@ -57,6 +64,9 @@ TAKES_WORDS: dict[str, Callable[[Any], Any]] = {
         x, N_BITS, table(), column(), 1
     ),
     "linear_scores_bits": lambda x: _core.linear_scores_bits(x, N_BITS, table(), column(), 1),
+    "real_scores_bits": lambda x: _core.real_scores_bits(
+        x, N_BITS, table().astype(np.float64), column().astype(np.float64), 1
+    ),
     "add_gram_bits": lambda x: _core.add_gram_bits(
         x, N_BITS, np.zeros((N_BITS, N_BITS), np.int64), 1
     ),
@@ -203,7 +213,7 @@ def test_objects_whose_init_never_ran() -> None:
         "x": np.zeros((1, 10), np.uint8), "words": np.zeros((1, 1), np.uint64),
         "keep": _core.Keep.last, "reads": _core.Features.bits, **zeros,
         "starts": np.zeros(2, np.int64), "columns": np.zeros(0, np.int32),
-        "values": np.zeros(0, np.uint8), "n_features": 10,
+        "values": np.zeros(0, np.uint8), "n_features": 10, "ranks": np.zeros(9, np.int64),
     }
     called = 0
     for name, cls in vars(_core).items():
@@ -231,7 +241,7 @@ def test_objects_whose_init_never_ran() -> None:
                 pass
             else:
                 raise SystemExit(f"Network took a {name} that is not there")
-    assert called == 11, called
+    assert called == 13, called
     """
     done = python(code)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -245,6 +255,10 @@ ENDLESS = {
     "add_class_counts": "_core.add_class_counts_bits(words, 784, codes, counts * 1, ns * 1, 2)",
     "centroid_distances": "_core.centroid_distances_bytes(x, counts, ns, 2)",
     "linear_scores": "_core.linear_scores_bits(words, 784, counts, ns, 2)",
+    "real_scores": "_core.real_scores_bytes(x, counts * 1.0, ns * 1.0, 2)",
+    "bits_above": "_core.bits_above(x, 7, 2)",
+    "count_changed": "_core.count_changed(x, x[0], np.zeros(784, np.int64), 2)",
+    "ranked_sums": "few.ranked_sums_bytes(x, 0, np.zeros(300, np.int64), 2)",
     "add_gram": "_core.add_gram_bits(words, 784, np.zeros((784, 784), np.int64), 2)",
     "neighbors": "_core.neighbors_bits(words, words, 784, 5, 2)",
     "row_popcounts": "_core.row_popcounts(words, 784)",
@@ -272,6 +286,7 @@ def test_daemon_threads_in_the_core_at_exit(name: str) -> None:
     import numpy as np
     from randprop import _core
     core = _core.Network(784, [_core.Dense(300, 8)] * 2, _core.Activation.step, 0)
+    few = _core.Network(784, [_core.Dense(300, 8, fan_in=4)], _core.Activation.step, 0)
     x = np.zeros((2000, 784), np.uint8)
     words = np.zeros((2000, 13), np.uint64)
     codes = np.zeros(2000, np.int32)

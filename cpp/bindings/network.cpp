@@ -27,7 +27,8 @@ py::array_t<std::int64_t> to_integers(const std::vector<T>& values) {
   return out;
 }
 
-std::vector<std::uint64_t> to_vector(const Array<std::uint64_t>& values) {
+// A rank below 0 becomes one that is too large, and is refused as that.
+std::vector<std::uint64_t> to_ranks(const Array<std::int64_t>& values) {
   return {values.data(), values.data() + values.size()};
 }
 
@@ -307,9 +308,9 @@ void register_network(py::module_& module) {
       .def(
           "ranked_sums_bytes",
           [](const Held<Network>& network, const Array<std::uint8_t>& x, std::size_t stage,
-             const Array<std::uint64_t>& ranks, int n_threads) {
+             const Array<std::int64_t>& ranks, int n_threads) {
             const ByteView view = byte_view(x, "x");
-            const std::vector<std::uint64_t> given = to_vector(ranks);
+            const std::vector<std::uint64_t> given = to_ranks(ranks);
             const RunOptions options = run_options(n_threads);
             return to_integers(
                 without_gil([&] { return network->ranked_sums(view, stage, given, options); }));
@@ -319,9 +320,9 @@ void register_network(py::module_& module) {
       .def(
           "ranked_sums_bits",
           [](const Held<Network>& network, const Array<std::uint64_t>& words, std::size_t n_bits,
-             std::size_t stage, const Array<std::uint64_t>& ranks, int n_threads) {
+             std::size_t stage, const Array<std::int64_t>& ranks, int n_threads) {
             const BitView view = bit_view(words, n_bits, "words");
-            const std::vector<std::uint64_t> given = to_vector(ranks);
+            const std::vector<std::uint64_t> given = to_ranks(ranks);
             const RunOptions options = run_options(n_threads);
             return to_integers(
                 without_gil([&] { return network->ranked_sums(view, stage, given, options); }));

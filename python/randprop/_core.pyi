@@ -131,14 +131,14 @@ class Network:
         self, words: NDArray[np.uint64], n_bits: int, stage: int, n_threads: int
     ) -> NDArray[np.int64]: ...
     def ranked_sums_bytes(
-        self, x: NDArray[np.uint8], stage: int, ranks: NDArray[np.uint64], n_threads: int
+        self, x: NDArray[np.uint8], stage: int, ranks: NDArray[np.int64], n_threads: int
     ) -> NDArray[np.int64]: ...
     def ranked_sums_bits(
         self,
         words: NDArray[np.uint64],
         n_bits: int,
         stage: int,
-        ranks: NDArray[np.uint64],
+        ranks: NDArray[np.int64],
         n_threads: int,
     ) -> NDArray[np.int64]: ...
     def prepare(self, stage: int, reads: Features, n_threads: int) -> None: ...
@@ -207,10 +207,7 @@ def real_scores_bits(
     n_threads: int,
 ) -> NDArray[np.float64]: ...
 def real_scores_bytes(
-    x: NDArray[np.uint8],
-    coef: NDArray[np.float64],
-    bias: NDArray[np.float64],
-    n_threads: int,
+    x: NDArray[np.uint8], coef: NDArray[np.float64], bias: NDArray[np.float64], n_threads: int
 ) -> NDArray[np.float64]: ...
 def bits_above(x: NDArray[np.uint8], level: int, n_threads: int) -> NDArray[np.uint64]: ...
 def count_changed(

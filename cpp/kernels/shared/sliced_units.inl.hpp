@@ -33,15 +33,7 @@ class SlicedCounter {
     for (; p + (size_t{1} << kTree) <= n; p += size_t{1} << kTree) {
       ripple(run<kTree - 1>(value, p, low), kTree);
     }
-    for (; p < n; ++p) {
-      Vec carry = value(p);
-      for (unsigned l = 0; l < kTree; ++l) {
-        const Vec next = S::both(low[l], carry);
-        low[l] = S::differ(low[l], carry);
-        carry = next;
-      }
-      ripple(carry, kTree);
-    }
+    rest<kTree>(value, p, n, low);
     for (unsigned l = 0; l < kTree && l < n_planes_; ++l) {
       planes_[l] = low[l];
     }
@@ -55,6 +47,30 @@ class SlicedCounter {
       const Vec next = S::both(planes_[p], carry);
       planes_[p] = S::differ(planes_[p], carry);
       carry = next;
+    }
+  }
+
+  // Fewer than 2^kLevel values: a half of them as a tree of that size, if there are so many.
+  template <unsigned kLevel, typename Value>
+  RANDPROP_INLINE void rest(const Value& value, size_t p, size_t n, Vec (&low)[kTree]) {
+    if constexpr (kLevel > 0) {
+      constexpr size_t kHalf = size_t{1} << (kLevel - 1);
+      if (n - p >= kHalf) {
+        Vec carry;
+        if constexpr (kLevel == 1) {
+          carry = value(p);
+        } else {
+          carry = run<kLevel - 2>(value, p, low);
+        }
+        for (unsigned l = kLevel - 1; l < kTree; ++l) {
+          const Vec next = S::both(low[l], carry);
+          low[l] = S::differ(low[l], carry);
+          carry = next;
+        }
+        ripple(carry, kTree);
+        p += kHalf;
+      }
+      rest<kLevel - 1>(value, p, n, low);
     }
   }
 

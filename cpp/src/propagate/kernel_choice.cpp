@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstdio>
+#include <cmath>
 #include <cstring>
 #include <stdexcept>
 #include <string>
@@ -262,10 +262,14 @@ KernelCase case_of(unsigned weight_bits, Features reads, std::size_t n_inputs,
   return c;
 }
 
+// Two decimals below 10, none above, whatever the locale.
 std::string shown(double number) {
-  char text[32];
-  std::snprintf(text, sizeof(text), number < 10 ? "%.2f" : "%.0f", number);
-  return text;
+  if (number >= 9.995) {
+    return std::to_string(std::llround(number));
+  }
+  const long long hundredths = std::llround(100 * number);
+  const std::string rest = std::to_string(100 + hundredths % 100);
+  return std::to_string(hundredths / 100) + "." + rest.substr(1);
 }
 
 // What each kernel would take.

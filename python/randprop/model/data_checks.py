@@ -66,8 +66,9 @@ class DataWatch:
         """Return a watch that has seen this part too: features, and what came of them."""
         after = copy(self)
         after._said = set(self._said)
-        units = bits
-        if not isinstance(units, UnitCounts):
+        if isinstance(bits, UnitCounts):
+            units = bits
+        else:
             units = self.units()
             units.add(bits)
         if not self._n_samples:
@@ -326,7 +327,7 @@ def _cause_of(scaling: FixedScaling, low: float, high: float) -> str:
 def _n_distinct(columns: NDArray[np.float64]) -> NDArray[np.intp]:
     """Return how many values each column has."""
     ordered = np.sort(np.ascontiguousarray(columns.T), axis=1)
-    return 1 + np.count_nonzero(ordered[:, 1:] != ordered[:, :-1], axis=1)
+    return np.asarray(1 + np.count_nonzero(ordered[:, 1:] != ordered[:, :-1], axis=1))
 
 
 def _in_few_levels(values: NDArray[Any], levels: NDArray[np.float64]) -> int | None:
@@ -380,7 +381,7 @@ def _some(
     rows = X[np.arange(n_rows) * n_samples // n_rows] if n_rows < n_samples else X
     rows = rows if columns is None else rows[:, columns]
     dense = rows.toarray() if hasattr(rows, "toarray") else rows
-    return np.asarray(dense, dtype=np.float64), columns
+    return np.ascontiguousarray(dense, dtype=np.float64), columns
 
 
 def _energy(rows: NDArray[np.float64]) -> NDArray[np.float64]:

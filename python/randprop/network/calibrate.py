@@ -89,9 +89,7 @@ def search_thresholds(
 def ranks_of(n_values: Integers) -> Integers:
     """Return of each unit the rank, from 0, of the sum that is its threshold."""
     if int(n_values.max(initial=0)) >= 2**32:
-        whole = [
-            ((i + 1) * _GOLDEN % 2**32) * n >> 32 for i, n in enumerate(n_values.tolist())
-        ]
+        whole = [((i + 1) * _GOLDEN % 2**32) * n >> 32 for i, n in enumerate(n_values.tolist())]
         return np.array(whole, dtype=np.int64)
     places = np.arange(1, len(n_values) + 1, dtype=np.uint64)
     shares = places * np.uint64(_GOLDEN) % np.uint64(2**32)

@@ -64,12 +64,11 @@ def ranked_sums(
     core: _core.Network, X: Any, m: int, ranks: NDArray[np.int64], n_threads: int
 ) -> NDArray[np.int64]:
     """Return of each unit of stage `m` the sum of a rank; nothing where they are not at hand."""
-    given = ranks.astype(np.uint64)
     if isinstance(X, BitMatrix):
-        return core.ranked_sums_bits(X.words, X.n_bits, m, given, n_threads)
+        return core.ranked_sums_bits(X.words, X.n_bits, m, ranks, n_threads)
     if is_sparse(X):
         return np.zeros(0, dtype=np.int64)
-    return core.ranked_sums_bytes(X, m, given, n_threads)
+    return core.ranked_sums_bytes(X, m, ranks, n_threads)
 
 
 def _count_part(core: _core.Network, X: Any, m: int, n_threads: int) -> NDArray[np.int64]:

@@ -361,7 +361,7 @@ class SummingReadout(Readout):
         with changing():
             self._add(part, reuse=True)
 
-    def merge(self: Adding, other: Sums) -> Adding:  # noqa: D102
+    def merge(self: Adding, other: Adding) -> Adding:  # noqa: D102
         if not isinstance(other, type(self)):
             raise TypeError(f"other must be a {type(self).__name__}, got {type(other).__name__}")
         other = snapshot(other)

@@ -185,7 +185,7 @@ class LinearReadout(SummingReadout):
         there, n = self.n_samples_ > 0, int(self.n_samples_.sum())
         n_samples = self.n_samples_[there].astype(np.float64)
         coef, intercept = np.zeros(self.counts_.shape), np.full(len(there), self.absent)
-        with few_threads(min(n, coef.shape[1])):
+        with few_threads(min(n, self.counts_.shape[1])):
             used, columns, about_mean = self._fitted(self._equations(), n_samples, alpha)
             coef[there] = columns.T
             intercept[there] = about_mean - coef[there] @ self.counts_.sum(axis=0) / n

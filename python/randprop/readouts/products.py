@@ -73,7 +73,7 @@ def _copy(features: Features) -> Features:
 def add_products(
     rows: list[Features], grams: list[Gram], threads: int, *, spare: Gram | None = None
 ) -> tuple[Features | None, Gram | None]:
-    """Add what `Products` has of two parts; `spare` is one of the matrices and may be used up for it."""
+    """Add what `Products` has of two parts; `spare`, one of the matrices, may be used up for it."""
     if not grams and sum(map(len, rows)) < rows[0].shape[1]:
         return stack(rows), None
     gram: Gram | None = None

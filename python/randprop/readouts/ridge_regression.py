@@ -130,7 +130,7 @@ class RidgeRegression(Reader):
         alone = targets.ndim == 1
         columns = targets[:, None] if alone else targets
         part = seen.fresh()
-        products = Products(*features.shape, threads)
+        products = Products(len(features), features.shape[1], threads)
         products.add(features)
         rows, gram = products.rows, products.gram
         part._take(
