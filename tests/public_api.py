@@ -41,8 +41,8 @@ RECORDS = {
 PLUMBING = {
     "add", "add_parts", "advance", "arrays", "block_rows", "check_features", "check_fitted",
     "check_groups", "check_takes_samples", "core", "described", "fresh", "from_arrays",
-    "inputs_a_unit", "keeps_zeros", "levels", "majority", "map_values", "max_samples", "merged_sums", "more_sums",
-    "n_positions", "n_units", "outside", "set_sums",
+    "inputs_a_unit", "keeps_zeros", "levels", "majority", "map_values", "max_samples",
+    "merged_sums", "more_sums", "n_positions", "n_units", "outside", "set_sums",
 }  # fmt: skip
 # What refuses whatever comes, or does not look at it.
 NOT_ASKED = {

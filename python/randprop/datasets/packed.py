@@ -1,6 +1,6 @@
 """Images that are mostly zero, packed: a bit for each byte, and the bytes that are not zero.
 
-An IDX file of images in gzip takes more bytes and twice the time to unpack. A file begins with
+An IDX file of images in gzip takes more bytes and more time to unpack. A file begins with
 ``RPBYTES1``, the number of images, their height, their width and the number of chunks, 4 bytes
 each. Then comes a line for each chunk: its images, its bytes that are not zero, the lengths of its
 two streams. Then come the streams, two a chunk: the bits, packed as a `BitMatrix` is, and the
