@@ -12,7 +12,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 import randprop
-from randprop import cli
+from randprop import _core, cli
 from randprop.datasets import NamedSet
 
 SOURCES = Path(__file__).parent.parent / "bench"
@@ -75,7 +75,8 @@ def test_bench_command(
     assert cli.main([*arguments, "--json", str(out), "--markdown", str(page)]) == 0
     content = json.loads(out.read_text())
     titles = [table["title"] for table in content["tables"]]
-    assert len(titles) == 5 + 2 + 1 + 2
+    n_levels = len(_core.simd_levels_supported())
+    assert len(titles) == 5 + n_levels + 2 + 1 + 2
     for table in content["tables"]:
         assert table["rows"][0]["contestant"].startswith("randprop ")
     assert "randprop bench convolve centroids hamming ridge --quick" in page.read_text()

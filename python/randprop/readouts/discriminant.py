@@ -19,6 +19,8 @@ Floats = NDArray[np.float64]
 
 # A share of a whole that may be rounding alone.
 _NOTHING = 1e-12
+# A share that leaves so many digits of what is divided by it that none is missed.
+_WELL = 1e-3
 
 
 class DiscriminantReadout(LinearReadout):
@@ -112,10 +114,7 @@ class DiscriminantReadout(LinearReadout):
             turned, squares = _turned(fit, n_samples, n, used)
             coef = self._on_features(equations, turned)
         elif unit > 0.0:
-            scatter = equations.matrix - (right / n_samples) @ right.T
-            own = replace(equations, matrix=scatter, right=right * (n / n_samples))
-            coef = solve(own, unit, used).x
-            squares = np.sum(coef * right, axis=0) / n_samples
+            coef, squares = _turned_or_solved(equations, fit, n_samples, unit, used)
         else:
             coef, squares = np.zeros_like(right), np.zeros(len(n_samples))
         return used, coef, np.log(n_samples / n) - squares / 2
@@ -127,7 +126,27 @@ class DiscriminantReadout(LinearReadout):
             raise ValueError(f"class {label!r} has no vectors and so no mean to tell it by")
 
 
-def _turned(fit: Fit, n_samples: Floats, n: int, alpha: float) -> tuple[Floats, Floats]:
+def _turned_or_solved(
+    equations: Equations, fit: Fit, n_samples: Floats, unit: float, alpha: float
+) -> tuple[Floats, Floats]:
+    """Return what `_turned` does, from equations of features."""
+    right, n = equations.right, equations.n
+    # Of centred one-hot classes, and of what the fit leaves of them.
+    products = np.diag(n_samples) - np.outer(n_samples, n_samples) / n
+    left = products - right.T @ fit.x
+    try:
+        return _turned(replace(fit, left=(left + left.T) / 2), n_samples, n, alpha, _WELL)
+    except ValueError:
+        # Classes that are all but told apart: the scatter within them, solved by itself.
+        scatter = equations.matrix - (right / n_samples) @ right.T
+        own = replace(equations, matrix=scatter, right=right * (n / n_samples))
+        coef = solve(own, unit, alpha).x
+        return coef, np.sum(coef * right, axis=0) / n_samples
+
+
+def _turned(
+    fit: Fit, n_samples: Floats, n: int, alpha: float, least: float = _NOTHING
+) -> tuple[Floats, Floats]:
     """Return the solution for the scatter within classes, and (m_c - m) S^-1 (m_c - m).
 
     By Woodbury's identity: that scatter is the one about the mean of all less n_c times the outer
@@ -137,7 +156,7 @@ def _turned(fit: Fit, n_samples: Floats, n: int, alpha: float) -> tuple[Floats, 
     assert fit.left is not None
     s, roots = n_samples**-0.5, np.sqrt(n_samples / n)
     values, vectors = np.linalg.eigh(np.outer(roots, roots) + s[:, None] * fit.left * s)
-    if values[0] < _NOTHING:
+    if values[0] < least:
         raise ValueError(too_small(alpha, alpha * _NOTHING / max(float(values[0]), 1e-18)))
     inverse = (vectors / values) @ vectors.T
     return fit.x @ (n * s[:, None] * inverse * s), (np.diag(inverse) - 1.0) * n / n_samples
