@@ -41,14 +41,14 @@ def few_inputs(bench: Bench) -> None:
             network = StepNetwork(784, stages=[stage], input_shape=(*IMAGE, 1))
             part = X[::PART] if level == "scalar" else X
             for n_threads in (1, N_THREADS):
-                told = f"{name}, {n_threads} core" + ("s" if n_threads > 1 else "")
+                told = f"randprop {name}, {n_threads} core" + ("s" if n_threads > 1 else "")
                 contestants[told] = forced(
                     level, "", lambda n=network, x=part, t=n_threads: n.propagate(x, n_threads=t)
                 )
                 if level == "scalar":
                     scale[told] = len(X) / len(part)
                     notes[told] = f"time of {len(part):,} images, scaled up"
-            found = contestants[f"{name}, 1 core"]()
+            found = contestants[f"randprop {name}, 1 core"]()
             whole = expected.setdefault(name, found)
             if not np.array_equal(found, whole if len(found) == len(whole) else whole[::PART]):
                 raise SystemExit(f"{level}: wrong counts")
@@ -61,7 +61,7 @@ def few_inputs(bench: Bench) -> None:
         )
         top = peak(level, "few")
         for row in bench.tables[-1]["rows"]:
-            if row["contestant"] == "bits, 1 core" and top:
+            if row["contestant"] == "randprop bits, 1 core" and top:
                 done = n_samples * FEW * 484  # positions of every channel and image
                 row["share of peak"] = done / (medians[row["contestant"]] * 1e-3) / top
 
