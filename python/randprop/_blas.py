@@ -18,25 +18,30 @@ __all__ = ["few_threads"]
 _MOST = 1024
 
 
-class _Limit:
-    """What is held while anybody computes on one thread: the number of threads is the process's."""
+class _State:
+    """Who computes on one thread, and how many threads there were before.
+
+    Some libraries keep the number by thread, others for the process. So each thread sets it, and
+    each gives back what the first one found: at worst another goes on with more threads.
+    """
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.depth = 0
-        self.held: Any = None
+        self.n_inside = 0
+        self.before: Any = None
+        self.own = threading.local()  # .depth: how often this thread is inside
 
 
-_limit = _Limit()
+_state = _State()
 _controller: Any = None
 
 
 def _renew() -> None:
     """In a forked child, which has no thread that would give the others back."""
-    global _limit
-    held, _limit = _limit.held, _Limit()
-    if held is not None:
-        held.restore_original_limits()
+    global _state
+    before, _state = _state.before, _State()
+    if before is not None:
+        before.restore_original_limits()
 
 
 if hasattr(os, "register_at_fork"):
@@ -46,22 +51,25 @@ if hasattr(os, "register_at_fork"):
 @contextmanager
 def few_threads(n_equations: int) -> Iterator[None]:
     """Compute on one thread where there are few equations."""
-    if n_equations > _MOST:
+    state = _state
+    depth = getattr(state.own, "depth", 0)
+    if n_equations > _MOST or depth:
         yield
         return
-    limit = _limit
-    with limit.lock:
-        if limit.depth == 0:
-            limit.held = _one_thread()
-        limit.depth += 1
+    with state.lock:
+        limit = _one_thread()
+        state.before = state.before or limit
+        state.n_inside += 1
+    state.own.depth = 1
     try:
         yield
     finally:
-        with limit.lock:
-            limit.depth -= 1
-            if limit.depth == 0:
-                limit.held.restore_original_limits()
-                limit.held = None
+        state.own.depth = 0
+        with state.lock:
+            state.n_inside -= 1
+            state.before.restore_original_limits()
+            if state.n_inside == 0:
+                state.before = None
 
 
 def _one_thread() -> Any:
