@@ -223,7 +223,7 @@ TEST_CASE("more threads need more samples before look-ups are worth their tables
     const KernelPath alone = choose_path(c).path;
     c.n_threads = 16;
     CHECK(choose_path(c).path != KernelPath::lut);
-    c.n_samples = 16 * 600;
+    c.n_samples = 9600;
     CHECK(choose_path(c).path == alone);
   });
 }
@@ -247,10 +247,12 @@ TEST_CASE("threads that ask first at once get the same figures and the same bits
     std::atomic<int> ready{0};
     std::vector<std::vector<const KernelRates*>> figures(n_threads);
     std::vector<BitMatrix> found;
+    found.reserve(n_threads);
     for (int t = 0; t < n_threads; ++t) {
       found.emplace_back(0, 90);
     }
     std::vector<std::thread> threads;
+    threads.reserve(n_threads);
     for (int t = 0; t < n_threads; ++t) {
       threads.emplace_back([&, t] {
         ++ready;

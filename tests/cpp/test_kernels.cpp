@@ -442,15 +442,16 @@ TEST_CASE("bytes across, in the forms of the dot product, above a level, other t
     CAPTURE(level);
     const kernels::Kernels& k = kernels::active();
     constexpr std::size_t stride = 70;
-    std::vector<std::uint8_t> in(64 * stride), square(64 * 64);
+    constexpr std::size_t area = 4096;
+    std::vector<std::uint8_t> in(64 * stride), square(area);
     for (std::uint8_t& value : in) {
       value = static_cast<std::uint8_t>(random());
     }
     for (std::size_t i = 0; i < 64; ++i) {
       std::copy_n(in.data() + i * stride, 64, square.data() + 64 * i);
     }
-    std::vector<std::uint8_t> across(64 * 64), columns(64 * stride, 7);
-    std::vector<std::int8_t> units(64 * 64);
+    std::vector<std::uint8_t> across(area), columns(64 * stride, 7);
+    std::vector<std::int8_t> units(area);
     k.transpose_bytes(in.data(), stride, across.data());
     k.columns_and_units(square.data(), columns.data(), stride, units.data());
     std::size_t wrong = 0;
@@ -518,7 +519,7 @@ TEST_CASE("numbers whose bits lie in planes: above a bound, narrowed, counted") 
         CHECK(above == expected);
       }
       for (const std::uint64_t flip : {std::uint64_t{0}, ~std::uint64_t{0}}) {
-        std::vector<std::uint64_t> mask(planes.begin(), planes.begin() + n_words), kept = mask;
+        std::vector<std::uint64_t> mask(planes.data(), planes.data() + n_words), kept = mask;
         std::uint64_t count = 0, common = 0;
         for (std::size_t w = 0; w < n_words; ++w) {
           common += k.popcount_words(&planes[w], 1);

@@ -223,7 +223,7 @@ TEST_CASE("planes of numbers joined to bytes") {
   oracle::at_every_level([&](const std::string& level) {
     CAPTURE(level);
     for (std::size_t n_planes = 0; n_planes <= 8; ++n_planes) {
-      std::vector<std::uint64_t> planes(8 * 3);
+      std::vector<std::uint64_t> planes(24);
       for (std::uint64_t& word : planes) {
         word = random();
       }

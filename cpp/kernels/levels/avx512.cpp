@@ -148,7 +148,7 @@ inline void dot_tile(const DotBlock& block, size_t row) {
       const size_t end = first + (left < kListed ? left : kListed);
       const size_t count = list_quads<kRows>(x, x_stride, first, end, list);
       for (size_t i = 0; i < count; ++i) {
-        add_quad(x + 4 * list[i], w + 4 * kPanelUnits * list[i]);
+        add_quad(x + size_t{4} * list[i], w + 4 * kPanelUnits * list[i]);
       }
     }
   } else {

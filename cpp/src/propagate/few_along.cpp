@@ -16,8 +16,8 @@ namespace {
 
 constexpr std::size_t n_planes = 8;
 constexpr std::size_t words = kernels::kSliceWords;
-// What the copies of all series, or the sums of a unit, may take.
-constexpr std::size_t max_bytes = std::size_t{64} << 20;
+// What the copies of all series for one dilation may take: there are up to some twenty.
+constexpr std::size_t max_bytes = std::size_t{8} << 20;
 
 // Channels of one dilation and the same inputs.
 using Group = std::vector<std::size_t>;
@@ -34,6 +34,7 @@ std::vector<Group> groups_of(const FewInputs& few, const std::vector<std::size_t
     found[std::move(key)].push_back(channel);
   }
   std::vector<Group> groups;
+  groups.reserve(found.size());
   for (auto& [key, group] : found) {
     groups.push_back(std::move(group));
   }
@@ -43,11 +44,12 @@ std::vector<Group> groups_of(const FewInputs& few, const std::vector<std::size_t
 // The copies of all series for one dilation.
 class Copies {
  public:
-  Copies(const Geometry& g, const ByteView& x, const RunOptions& options)
-      : n_positions_(g.positions()),
+  Copies(const Geometry& geometry, std::size_t n_samples)
+      : g_(geometry),
+        n_positions_(geometry.positions()),
         sample_words_(words_for_bits(n_positions_)),
-        n_taps_(g.patch_size()),
-        n_chunks_((x.n_samples * sample_words_ + words - 1) / words),
+        n_taps_(geometry.patch_size()),
+        n_chunks_((n_samples * sample_words_ + words - 1) / words),
         planes_(n_chunks_ * n_taps_ * n_planes * words),
         mask_(n_chunks_ * words, 0),
         positions_(n_chunks_) {
@@ -55,12 +57,33 @@ class Copies {
     for (std::size_t chunk = 0; chunk < n_chunks_; ++chunk) {
       positions_[chunk] = static_cast<std::uint32_t>(chunk * n_taps_);
     }
-    for (std::size_t w = 0; w < x.n_samples * sample_words_; ++w) {
+    for (std::size_t w = 0; w < n_samples * sample_words_; ++w) {
       const std::size_t n = n_positions_ - w % sample_words_ * 64;
       mask_[w] = n >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << n) - 1;
     }
-    // Samples that share a chunk write to different words of it.
-    parallel_chunks(x.n_samples, options, [&](std::size_t sample, int) { load(g, x, sample); });
+  }
+
+  // Samples that share a chunk write to different words of it.
+  void load(const ByteView& x, std::size_t sample) {
+    const kernels::Kernels& k = kernels::active();
+    const std::size_t channels = g_.in.channels;
+    const std::size_t length = g_.padded_height();
+    // One word more: a run of 64 bits may begin anywhere.
+    const std::size_t row_words = words_for_bits(length) + 1;
+    std::vector<std::uint8_t> values(64 * row_words, 0);
+    std::vector<std::uint64_t> bits(n_planes * row_words);
+    for (std::size_t c = 0; c < channels; ++c) {
+      for (std::size_t t = 0; t < g_.in.height; ++t) {
+        values[g_.padding.y + t] = x.row(sample)[t * channels + c];
+      }
+      k.slice_bytes(values.data(), values.size(), bits.data(), row_words);
+      for (std::size_t tap = 0; tap < g_.kernel.y; ++tap) {
+        const std::size_t first = tap * g_.dilation.y;
+        for (std::size_t j = 0; j < n_planes; ++j) {
+          place(bits.data() + j * row_words, first, sample, (tap * channels + c) * n_planes + j);
+        }
+      }
+    }
   }
 
   std::size_t n_positions() const { return n_positions_; }
@@ -86,28 +109,6 @@ class Copies {
   }
 
  private:
-  void load(const Geometry& g, const ByteView& x, std::size_t sample) {
-    const kernels::Kernels& k = kernels::active();
-    const std::size_t channels = g.in.channels;
-    const std::size_t length = g.padded_height();
-    // One word more: a run of 64 bits may begin anywhere.
-    const std::size_t row_words = words_for_bits(length) + 1;
-    std::vector<std::uint8_t> values(64 * row_words, 0);
-    std::vector<std::uint64_t> bits(n_planes * row_words);
-    for (std::size_t c = 0; c < channels; ++c) {
-      for (std::size_t t = 0; t < g.in.height; ++t) {
-        values[g.padding.y + t] = x.row(sample)[t * channels + c];
-      }
-      k.slice_bytes(values.data(), values.size(), bits.data(), row_words);
-      for (std::size_t tap = 0; tap < g.kernel.y; ++tap) {
-        const std::size_t first = tap * g.dilation.y;
-        for (std::size_t j = 0; j < n_planes; ++j) {
-          place(bits.data() + j * row_words, first, sample, (tap * channels + c) * n_planes + j);
-        }
-      }
-    }
-  }
-
   // Bits from `first` on, to the words of a sample in a plane of a tap.
   void place(const std::uint64_t* bits, std::size_t first, std::size_t sample, std::size_t plane) {
     const std::size_t shift = first % 64;
@@ -122,6 +123,7 @@ class Copies {
     }
   }
 
+  Geometry g_;
   std::size_t n_positions_, sample_words_, n_taps_, n_chunks_;
   AlignedArray<std::uint64_t> planes_;
   std::vector<std::uint64_t> mask_;  // the bits of words that are times of a series
@@ -142,27 +144,37 @@ void each_group(const FewInputs& few, const Geometry& g, const std::vector<std::
   if (distinct.empty()) {
     distinct.push_back(g.dilation.y);
   }
-  const std::size_t sum_planes = n_planes + bits_of(few.fan_in);
+  std::vector<Copies> copies;
+  copies.reserve(distinct.size());
+  std::vector<std::pair<std::size_t, Group>> groups;  // the index of the copies, and channels
+  std::size_t most_words = 0;
   for (const std::size_t dilation : distinct) {
-    const Copies copies(dilated(g, dilation), x, options);
     std::vector<std::size_t> channels;
     for (std::size_t c = 0; c < g.map.channels; ++c) {
       if (dilations.empty() || dilations[c] == dilation) {
         channels.push_back(c);
       }
     }
-    const std::vector<Group> groups = groups_of(few, channels);
-    parallel_chunks(
-        groups.size(), options,
-        [&] {
-          return Scratch{AlignedArray<std::uint64_t>(sum_planes * copies.n_words()),
-                         AlignedArray<std::uint64_t>(copies.n_words())};
-        },
-        [&](std::size_t index, Scratch& scratch) {
-          use(copies, groups[index], scratch);
-          poll_interrupt();
-        });
+    for (Group& group : groups_of(few, channels)) {
+      groups.emplace_back(copies.size(), std::move(group));
+    }
+    copies.emplace_back(dilated(g, dilation), x.n_samples);
+    most_words = std::max(most_words, copies.back().n_words());
   }
+  parallel_chunks(copies.size() * x.n_samples, options, [&](std::size_t chunk, int) {
+    copies[chunk / x.n_samples].load(x, chunk % x.n_samples);
+  });
+  const std::size_t sum_planes = n_planes + bits_of(few.fan_in);
+  parallel_chunks(
+      groups.size(), options,
+      [&] {
+        return Scratch{AlignedArray<std::uint64_t>(sum_planes * most_words),
+                       AlignedArray<std::uint64_t>(most_words)};
+      },
+      [&](std::size_t index, Scratch& scratch) {
+        use(copies[groups[index].first], groups[index].second, scratch);
+        poll_interrupt();
+      });
 }
 
 }  // namespace

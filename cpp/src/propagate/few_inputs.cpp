@@ -390,7 +390,7 @@ class Worker {
     const std::size_t first = first_ + 64 * w;
     const std::size_t n = std::min<std::size_t>(64, n_samples_ - 64 * w);
     const std::size_t n_groups = (x.n_features + 63) / 64;
-    cut_.resize(64 * 8 * cut_groups);
+    cut_.resize(std::size_t{64} * 8 * cut_groups);
     std::size_t c = 0;
     for (std::size_t group = 0; group < n_groups; group += cut_groups) {
       const std::size_t last = std::min(n_groups, group + cut_groups);
