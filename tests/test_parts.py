@@ -12,6 +12,7 @@ import pytest
 from randprop import BinaryScaling, LinearScaling, StepClassifier, StepRegressor
 from randprop._blas import few_threads
 from randprop.model import fixed_scaling
+from randprop.model.recipes import share_between
 from randprop.readouts.regression import _least
 
 rng = np.random.default_rng(7)
@@ -50,6 +51,12 @@ def test_regressor_in_parts() -> None:
     parts = StepRegressor(width=16).fit(X, target).predict(X)
     fixed_scaling._PART_BYTES = 1 << 24
     assert np.array_equal(StepRegressor(width=16).fit(X, target).predict(X), parts)
+
+
+def test_the_share_between_dark_and_light_is_that_of_any_type() -> None:
+    for low, high in ((0, 256), (3, 200), (7, 9), (10, 12), (250, 256), (5, 6)):
+        values = rng.integers(low, high, (40, 30), dtype=np.uint8)
+        assert share_between(values) == share_between(values.astype(np.int32))
 
 
 def test_bytes_by_tables_are_those_of_the_arithmetic() -> None:

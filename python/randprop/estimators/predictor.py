@@ -70,7 +70,7 @@ class Predictor(StepNetworkEstimator):
             self._warn_outside(X)
         made = anew or not hasattr(self, "readout_")
         empty = self._empty() if made else self.readout_.fresh()
-        units = self._watch.units()
+        units = self._watch.units(self._threads())
         parts = propagate_parts(self.network_, X, self.scaling_, self._threads())
         return empty.add_parts(units.watch(parts), y, **more), X, units
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import randprop._core as _core
+from randprop._validation import check_threads
 from randprop._warnings import warn_data
 from randprop.bits import BitMatrix, Features
 from randprop.model.fixed_scaling import AS_BYTES, FixedScaling
@@ -58,9 +59,9 @@ class DataWatch:
         self._news: list[str] = []
         self._said: set[str] = set()
 
-    def units(self) -> UnitCounts:
+    def units(self, n_threads: int | None = 1) -> UnitCounts:
         """Return what counts the outputs of a part that is to be added."""
-        return UnitCounts(self._first if self._n_samples else None)
+        return UnitCounts(self._first if self._n_samples else None, n_threads)
 
     def with_part(self, X: Any, bits: Features | UnitCounts) -> DataWatch:
         """Return a watch that has seen this part too: features, and what came of them."""
@@ -130,9 +131,11 @@ class UnitCounts:
     ----------
     first : ndarray of shape (n_units,), dtype uint8, or None
         The first sample, where there was one before.
+    n_threads : int, optional
     """
 
-    def __init__(self, first: NDArray[np.uint8] | None) -> None:
+    def __init__(self, first: NDArray[np.uint8] | None, n_threads: int | None = 1) -> None:
+        self._n_threads = check_threads(n_threads)
         self.first = np.zeros(0, dtype=np.uint8) if first is None else first
         self.of_bits = True
         self._ones: NDArray[np.int64] | int = 0
@@ -146,7 +149,7 @@ class UnitCounts:
         self.of_bits = isinstance(features, BitMatrix)
         if not self.of_bits and not self.first.size and len(features):
             self.first = np.array(features[0])
-        self._ones = self._ones + _changed(features, self.first)
+        self._ones = self._ones + _changed(features, self.first, self._n_threads)
         self._n_samples += len(features)
 
     def watch(self, parts: Iterable[Features]) -> Iterator[Features]:
@@ -350,17 +353,17 @@ def _warn_of(message: str | None) -> None:
         warn_data(message)
 
 
-def _changed(features: Features, first: NDArray[np.uint8]) -> NDArray[np.int64]:
+def _changed(features: Features, first: NDArray[np.uint8], n_threads: int = 1) -> NDArray[np.int64]:
     """Count by unit the samples with a 1; of counts those that differ from the first sample."""
     if not isinstance(features, BitMatrix):
         changed = np.zeros(features.shape[1], dtype=np.int64)
         if len(features):
-            _core.count_changed(np.ascontiguousarray(features), first, changed, 1)
+            _core.count_changed(np.ascontiguousarray(features), first, changed, n_threads)
         return changed
     bits = features
     ones, n_samples = np.zeros((1, bits.n_bits), dtype=np.int64), np.zeros(1, dtype=np.int64)
     codes = np.zeros(len(bits), dtype=np.int32)
-    from_core("add_class_counts", bits, codes, ones, n_samples, 1)
+    from_core("add_class_counts", bits, codes, ones, n_samples, n_threads)
     return np.asarray(ones[0])
 
 

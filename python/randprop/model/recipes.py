@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from randprop._registry import Registry
 from randprop._validation import check_ints, told
 from randprop._warnings import warn_data
-from randprop.features import is_sparse, row_blocks, sample_shape
+from randprop.features import is_sparse, sample_shape
 from randprop.model.fixed_scaling import FixedScaling, check_features, propagate_table
 from randprop.model.model import Model
 from randprop.model.scaling import SCALINGS, Scaling, fixed_scaling
@@ -174,21 +174,18 @@ def share_between(X: Any) -> float:
     """
     values = evenly(X, max(1, _LOOKED_AT // X.shape[1]))
     values = values.toarray() if is_sparse(values) else values
-    distinct, counts = _distinct(values)
+    if values.dtype == np.uint8:
+        # Whole numbers above a number are above its whole part.
+        least, most = int(values.min()), int(values.max())
+        quarter = (most - least) / 4
+        middle = (values > math.floor(least + quarter)) & (values < math.ceil(most - quarter))
+        return float(np.count_nonzero(middle) / values.size)
+    distinct, counts = np.unique(values, return_counts=True)
     distinct = distinct.astype(np.float64)
     low, high = distinct[0], distinct[-1]
     quarter = high / 4 - low / 4
-    middle = (distinct > low + quarter) & (distinct < high - quarter)
-    return float(counts[middle].sum() / counts.sum())
-
-
-def _distinct(values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:
-    if values.dtype != np.uint8:
-        return np.unique(values, return_counts=True)
-    counts = np.zeros(256, dtype=np.intp)
-    for rows in row_blocks(values, 256):  # each value becomes 8 bytes on the way
-        counts += np.bincount(values[rows].ravel(), minlength=256)
-    return np.flatnonzero(counts), counts[counts > 0]
+    inside = (distinct > low + quarter) & (distinct < high - quarter)
+    return float(counts[inside].sum() / counts.sum())
 
 
 def evenly(X: Any, most: int) -> Any:
