@@ -373,6 +373,7 @@ def _sparse(bench: Bench) -> None:
 
 
 FIT = """
+    import os
     import numpy as np
     from randprop import StepClassifier, datasets
     data = datasets.load_mnist()
@@ -380,8 +381,9 @@ FIT = """
     empty = StepClassifier(stages="images", width={width}, n_jobs={threads})
     empty.fit(X[:500], y[:500]).predict(X[:1])
     # The peak so far is that of loading the data; Linux forgets it when told so.
-    with open("/proc/self/clear_refs", "w") as file:
-        file.write("5")
+    file = os.open("/proc/self/clear_refs", os.O_WRONLY)
+    os.write(file, b"5")
+    os.close(file)
     before = peak()
     empty.fit(X, y).predict(X[:1])
     print(0, peak() - before)

@@ -8,6 +8,7 @@ data once and then runs what it is asked to, one run at a time.
 from __future__ import annotations
 
 import contextlib
+import io
 import multiprocessing
 import os
 import time
@@ -209,7 +210,7 @@ def _online_hd(n_dimensions: int, epochs: int) -> Run:
         inputs = torch.from_numpy(as_floats(parts.X_train))
         targets = torch.from_numpy(parts.y_train.astype(np.int64))
         batches = list(zip(inputs.split(256), targets.split(256), strict=True))
-        with torch.no_grad(), open(os.devnull, "w") as quiet, contextlib.redirect_stderr(quiet):
+        with torch.no_grad(), contextlib.redirect_stderr(io.StringIO()):
             model = OnlineHD(inputs.shape[1], n_dimensions, n_classes, epochs=epochs).fit(batches)
             tests = torch.from_numpy(as_floats(parts.X_test)).split(1000)
             predicted = torch.cat([model.predict(some) for some in tests]).numpy()
