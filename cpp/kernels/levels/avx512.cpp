@@ -105,7 +105,7 @@ inline size_t list_quads(const uint8_t* x, size_t x_stride, size_t first, size_t
       any = _mm512_or_si512(any, _mm512_loadu_si512(x + (r + 1) * x_stride + 4 * q));
     });
     const size_t left = end - q;
-    const __mmask16 there = left >= 16 ? 0xFFFF : static_cast<__mmask16>((1U << left) - 1);
+    const auto there = static_cast<__mmask16>(left >= 16 ? 0xFFFFU : (1U << left) - 1);
     const __mmask16 found = _mm512_mask_test_epi32_mask(there, any, any);
     const __m512i numbers = _mm512_add_epi32(_mm512_set1_epi32(static_cast<int>(q)), steps);
     _mm512_storeu_si512(list + count, _mm512_maskz_compress_epi32(found, numbers));
