@@ -259,14 +259,14 @@ def fuzz(session: nox.Session) -> None:
         session.log(f"{target}: {executions} executions, {edges} edges")
 
 
+STRICT = {"UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"}
+
+
 @nox.session
 def sanitize(session: nox.Session) -> None:
-    """C++ and Python tests under the sanitizers of addresses, undefined behaviour and threads."""
+    """C++ tests under the sanitizers of addresses, undefined behaviour and threads."""
     need(session, "c++", "doctest/doctest.h")
-    strict = {
-        "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
-        "TSAN_OPTIONS": "halt_on_error=1",
-    }
+    strict = {**STRICT, "TSAN_OPTIONS": "halt_on_error=1"}
     build(session, "asan")
     session.run("ctest", "--preset", "asan", env=strict)
     build(session, "tsan")
@@ -274,6 +274,12 @@ def sanitize(session: nox.Session) -> None:
     cases = ",".join(f"*{word}*" for word in [*words, "definition at every level"])
     threads = BUILD / "tsan/tests/cpp/randprop_tests"
     session.run(threads, f"-tc={cases}", env=strict, external=True)
+
+
+@nox.session
+def sanitize_python(session: nox.Session) -> None:
+    """Python tests of the core under the sanitizers of addresses and undefined behaviour."""
+    need(session, "c++")
     # The interpreter is not built with ASan: its runtime is loaded first, and leaks of Python are
     # not ours to report.
     special = (
@@ -285,7 +291,8 @@ def sanitize(session: nox.Session) -> None:
         subprocess.check_output(["c++", f"-print-file-name={name}"], text=True).strip()
         for name in ("libasan.so", "libubsan.so")
     ]
-    strict |= {
+    strict = {
+        **STRICT,
         "LD_PRELOAD": " ".join(runtimes),
         "ASAN_OPTIONS": "detect_leaks=0",
         "CFLAGS": "-fsanitize=address -g",
