@@ -209,23 +209,25 @@ inline void byte_distances(const uint8_t* x, const uint8_t* rows, size_t n_rows,
   }
 }
 
-inline void sum_columns(const uint8_t* const* rows, size_t n_rows, size_t n_bytes, uint32_t* sums) {
+// sums[k] += value(byte k, k) of each of the rows, in parts of a narrow type: kRun rows stay in it.
+template <typename Part, size_t kRun, typename Value>
+inline void add_columns(const uint8_t* const* rows, size_t n_rows, size_t n_bytes, uint32_t* sums,
+                        const Value& value) {
   constexpr size_t kColumns = 128;  // 16-bit sums of so many fit the registers from 256 bits on
-  constexpr size_t kRun = 257;      // 255 * 257 = 65535
   for (size_t first = 0; first < n_bytes; first += kColumns) {
     const size_t width = n_bytes - first < kColumns ? n_bytes - first : kColumns;
     for (size_t start = 0; start < n_rows; start += kRun) {
       const size_t stop = n_rows - start < kRun ? n_rows : start + kRun;
-      uint16_t part[kColumns] = {};
+      Part part[kColumns] = {};
       for (size_t r = start; r < stop; ++r) {
         const uint8_t* row = rows[r] + first;
         if (width == kColumns) {
           for (size_t k = 0; k < kColumns; ++k) {
-            part[k] = static_cast<uint16_t>(part[k] + row[k]);
+            part[k] = static_cast<Part>(part[k] + value(row[k], first + k));
           }
         } else {
           for (size_t k = 0; k < width; ++k) {
-            part[k] = static_cast<uint16_t>(part[k] + row[k]);
+            part[k] = static_cast<Part>(part[k] + value(row[k], first + k));
           }
         }
       }
@@ -236,32 +238,16 @@ inline void sum_columns(const uint8_t* const* rows, size_t n_rows, size_t n_byte
   }
 }
 
+inline void sum_columns(const uint8_t* const* rows, size_t n_rows, size_t n_bytes, uint32_t* sums) {
+  constexpr size_t kRun = 257;  // 255 * 257 = 65535
+  add_columns<uint16_t, kRun>(rows, n_rows, n_bytes, sums,
+                              [](uint8_t byte, size_t) { return byte; });
+}
+
 inline void count_changed(const uint8_t* const* rows, size_t n_rows, size_t n_bytes,
                           const uint8_t* first, uint32_t* counts) {
-  constexpr size_t kColumns = 128;
-  constexpr size_t kRun = 255;
-  for (size_t start = 0; start < n_bytes; start += kColumns) {
-    const size_t width = n_bytes - start < kColumns ? n_bytes - start : kColumns;
-    for (size_t row = 0; row < n_rows; row += kRun) {
-      const size_t stop = n_rows - row < kRun ? n_rows : row + kRun;
-      uint8_t part[kColumns] = {};
-      for (size_t r = row; r < stop; ++r) {
-        const uint8_t* bytes = rows[r] + start;
-        if (width == kColumns) {
-          for (size_t k = 0; k < kColumns; ++k) {
-            part[k] = static_cast<uint8_t>(part[k] + (bytes[k] != first[start + k]));
-          }
-        } else {
-          for (size_t k = 0; k < width; ++k) {
-            part[k] = static_cast<uint8_t>(part[k] + (bytes[k] != first[start + k]));
-          }
-        }
-      }
-      for (size_t k = 0; k < width; ++k) {
-        counts[start + k] += part[k];
-      }
-    }
-  }
+  add_columns<uint8_t, 255>(rows, n_rows, n_bytes, counts,
+                            [first](uint8_t byte, size_t k) { return byte != first[k]; });
 }
 
 inline void bits_above(const uint8_t* bytes, size_t n_bytes, uint8_t level, uint64_t* out) {

@@ -1,5 +1,5 @@
 // Logic on the bits of many samples at a time, for kernels that are bit-sliced: bit s of a word
-// belongs to sample s.
+// belongs to sample s, or to a time of a series.
 //
 // Included inside the anonymous namespace of a kernel file, like everything with code in it.
 

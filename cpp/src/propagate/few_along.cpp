@@ -161,12 +161,16 @@ void each_group(const FewInputs& few, const Geometry& g, const std::vector<std::
     copies.emplace_back(dilated(g, dilation), x.n_samples);
     most_words = std::max(most_words, copies.back().n_words());
   }
-  parallel_chunks(copies.size() * x.n_samples, options, [&](std::size_t chunk, int) {
+  RunOptions run = options;
+  if (few_work(few, most_words / words, n_planes) < min_few_work) {
+    run.n_threads = 1;
+  }
+  parallel_chunks(copies.size() * x.n_samples, run, [&](std::size_t chunk, int) {
     copies[chunk / x.n_samples].load(x, chunk % x.n_samples);
   });
   const std::size_t sum_planes = n_planes + bits_of(few.fan_in);
   parallel_chunks(
-      groups.size(), options,
+      groups.size(), run,
       [&] {
         return Scratch{AlignedArray<std::uint64_t>(sum_planes * most_words),
                        AlignedArray<std::uint64_t>(most_words)};

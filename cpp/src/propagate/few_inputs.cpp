@@ -12,6 +12,7 @@
 #include "bits/views.hpp"
 #include "kernels/kernels.hpp"
 #include "propagate/few_along.hpp"
+#include "propagate/few_plan.hpp"
 #include "propagate/ranks.hpp"
 
 namespace randprop {
@@ -19,8 +20,6 @@ namespace {
 
 // Masks that are held before they are written out as bits: 512 KB.
 constexpr std::size_t held_words = 65536;
-// Beyond this the columns of 512 samples would not stay in a cache, and 64 go at a time.
-constexpr std::size_t wide_bytes = std::size_t{4} << 20;
 // Groups of 64 features whose bytes are cut into planes at a time.
 constexpr std::size_t cut_groups = 16;
 // Sums are ranked where all of a unit's fit so much.
@@ -28,170 +27,13 @@ constexpr std::size_t max_ranked_bytes = std::size_t{32} << 20;
 // Counts of more positions are turned to bytes by division rather than by a table.
 constexpr std::size_t max_table = std::size_t{1} << 20;
 
-// Where the channels of one dilation stand: all of them, but for series with drawn dilations.
-struct Sites {
-  std::vector<std::uint32_t> positions;  // the column at which each patch begins, window by window
-  std::vector<std::size_t> windows;      // where each window's positions begin, and the end
-  std::vector<std::size_t> channels;
-};
-
-// What all threads share: the columns of a block of samples, and for each unit its taps.
-class Plan {
- public:
-  Plan(const FewInputs& few_inputs, const Geometry& geometry,
-       const std::vector<std::size_t>& dilations, Features reads, bool signed_inputs,
-       std::size_t n_samples)
-      : few(few_inputs),
-        g(geometry),
-        signed_(signed_inputs),
-        padded_(geometry.padding.y != 0 || geometry.padding.x != 0),
-        n_planes(reads == Features::bytes   ? 8
-                 : signed_inputs && padded_ ? 2
-                                            : 1) {
-    const bool is_all = g.patch_size() == g.in.size() && g.padding.y == 0 && g.padding.x == 0;
-    if (is_all && dilations.empty() && few.inputs.size() < g.in.size()) {
-      keep_used_columns();
-    } else {
-      place_image();
-    }
-    sort_channels(dilations);
-    const bool wide = n_samples > 64 && n_columns() * n_planes * 64 <= wide_bytes;
-    n_words = wide ? kernels::kSliceWords : 1;
-  }
-
-  std::size_t n_columns() const { return features_.size(); }
-  // The feature of each column; `none` where it is padding.
-  const std::vector<std::uint32_t>& features() const { return features_; }
-  const std::vector<Sites>& sites() const { return sites_; }
-
-  // Unit `unit` at some of the positions of its sites.
-  kernels::FewInputsBlock block(const Sites& at, std::size_t unit, std::size_t first,
-                                std::size_t last, const std::uint64_t* columns,
-                                std::size_t used_words) const {
-    kernels::FewInputsBlock block;
-    block.x = columns;
-    block.n_planes = n_planes;
-    block.plane_words = n_words;
-    block.n_words = used_words;
-    block.positions = at.positions.data() + first;
-    block.n_positions = last - first;
-    block.taps = taps_.data() + unit * few.fan_in;
-    block.n_plus = few.n_plus();
-    block.n_minus = few.fan_in - few.n_plus();
-    std::int64_t threshold = few.thresholds[unit];
-    if (signed_) {
-      // -1 and +1 are read as 0 and 2, and padding as 1: an input more of weight +1 than of -1
-      // adds 1. Without padding as 0 and 1.
-      threshold = std::clamp<std::int64_t>(threshold, -max_sum, max_sum);
-      threshold += static_cast<std::int64_t>(few.fan_in % 2);
-      threshold = n_planes == 2 ? threshold : threshold >> 1;
-    }
-    // Beyond what a sum can be, all thresholds are the same.
-    block.threshold =
-        static_cast<std::int32_t>(std::clamp<std::int64_t>(threshold, -max_sum, max_sum));
-    return block;
-  }
-
-  // A sum of the definition, from the number that a sum of a block is.
-  std::int64_t sum_of(std::uint64_t total) const {
-    const std::size_t n_minus = few.fan_in - few.n_plus();
-    const auto shift = static_cast<std::int64_t>(n_minus * ((std::size_t{1} << n_planes) - 1));
-    std::int64_t sum = static_cast<std::int64_t>(total) - shift;
-    if (signed_) {
-      sum = n_planes == 2 ? sum : 2 * sum;
-      sum -= static_cast<std::int64_t>(few.fan_in % 2);
-    }
-    return sum;
-  }
-
-  static constexpr std::uint32_t none = 0xFFFFFFFFU;
-  const FewInputs& few;
-  const Geometry& g;
-
- private:
-  static constexpr std::int64_t max_sum = std::int64_t{255} * kernels::kMaxFewInputs;
-  const bool signed_, padded_;
-
- public:
-  const unsigned n_planes;  // bits of an input
-  std::size_t n_words = 1;  // of a plane of a block
-
- private:
-  // One patch that is all of the input, in its order: the inputs that some unit looks at.
-  void keep_used_columns() {
-    features_ = few.inputs;
-    std::sort(features_.begin(), features_.end());
-    features_.erase(std::unique(features_.begin(), features_.end()), features_.end());
-    taps_.reserve(few.inputs.size());
-    for (const std::uint32_t input : few.inputs) {
-      const auto found = std::lower_bound(features_.begin(), features_.end(), input);
-      taps_.push_back(static_cast<std::uint32_t>(found - features_.begin()));
-    }
-  }
-
-  void place_image() {
-    features_.assign(g.padded_height() * g.padded_row(), none);
-    const std::size_t row = g.in.width * g.in.channels;
-    for (std::size_t y = 0; y < g.in.height; ++y) {
-      for (std::size_t k = 0; k < row; ++k) {
-        features_[(y + g.padding.y) * g.padded_row() + g.padding.x * g.in.channels + k] =
-            static_cast<std::uint32_t>(y * row + k);
-      }
-    }
-  }
-
-  void sort_channels(const std::vector<std::size_t>& dilations) {
-    const bool placed = taps_.empty();
-    std::vector<std::size_t> distinct = dilations;
-    std::sort(distinct.begin(), distinct.end());
-    distinct.erase(std::unique(distinct.begin(), distinct.end()), distinct.end());
-    if (distinct.empty()) {
-      distinct.push_back(0);
-    }
-    taps_.resize(few.inputs.size());
-    for (const std::size_t dilation : distinct) {
-      const Geometry here = dilation == 0 ? g : dilated(g, dilation);
-      Sites sites;
-      for (std::size_t c = 0; c < g.map.channels; ++c) {
-        if (dilation == 0 || dilations[c] == dilation) {
-          sites.channels.push_back(c);
-        }
-      }
-      if (placed) {
-        for (const std::size_t c : sites.channels) {
-          for (std::size_t j = c * few.fan_in; j < (c + 1) * few.fan_in; ++j) {
-            taps_[j] = static_cast<std::uint32_t>(here.tap(few.inputs[j]));
-          }
-        }
-      }
-      if (g.counts()) {
-        for (const auto& window : here.windows()) {
-          sites.windows.push_back(sites.positions.size());
-          for (const std::size_t position : window) {
-            sites.positions.push_back(static_cast<std::uint32_t>(here.patch(position)));
-          }
-        }
-      } else {
-        for (std::size_t position = 0; position < here.positions(); ++position) {
-          sites.positions.push_back(static_cast<std::uint32_t>(here.patch(position)));
-        }
-      }
-      sites.windows.push_back(sites.positions.size());
-      sites_.push_back(std::move(sites));
-    }
-  }
-
-  std::vector<std::uint32_t> features_;
-  std::vector<std::uint32_t> taps_;
-  std::vector<Sites> sites_;
-};
-
 // How counts become bytes, the same for all threads.
 class Counts {
  public:
-  explicit Counts(const Plan& plan) : sites(plan.g.map.channels), channels_(plan.g.map.channels) {
+  explicit Counts(const FewPlan& plan)
+      : sites(plan.g.map.channels), channels_(plan.g.map.channels) {
     std::size_t most = 0;
-    for (const Sites& at : plan.sites()) {
+    for (const FewSites& at : plan.sites()) {
       for (const std::size_t channel : at.channels) {
         sites[channel] = &at;
       }
@@ -201,25 +43,25 @@ class Counts {
     }
     n_planes = bits_of(most);
     if (n_planes > 8) {
-      for (const Sites& at : plan.sites()) {
+      for (const FewSites& at : plan.sites()) {
         add_tables(at);
       }
     }
   }
 
   std::uint8_t as_byte(std::uint32_t count, std::size_t feature) const {
-    const Sites& at = *sites[feature % channels_];
+    const FewSites& at = *sites[feature % channels_];
     const std::size_t window = feature / channels_;
     const std::size_t positions = at.windows[window + 1] - at.windows[window];
     const auto table = tables_.find(positions);
     return table == tables_.end() ? count_byte(count, positions) : table->second[count];
   }
 
-  std::size_t n_planes;             // bits of the largest count
-  std::vector<const Sites*> sites;  // of each channel
+  std::size_t n_planes;                // bits of the largest count
+  std::vector<const FewSites*> sites;  // of each channel
 
  private:
-  void add_tables(const Sites& at) {
+  void add_tables(const FewSites& at) {
     for (std::size_t w = 0; w + 1 < at.windows.size(); ++w) {
       const std::size_t positions = at.windows[w + 1] - at.windows[w];
       if (positions <= max_table && tables_.find(positions) == tables_.end()) {
@@ -238,7 +80,7 @@ class Counts {
 // What a thread holds: the columns of a block of samples, and what is on its way to the output.
 class Worker {
  public:
-  explicit Worker(const Plan& plan)
+  explicit Worker(const FewPlan& plan)
       : plan_(plan),
         k_(kernels::active()),
         n_words_(plan.n_words),
@@ -246,7 +88,7 @@ class Worker {
     columns_.fill_zero();
     if (plan.n_planes == 2) {  // padding reads as 1
       for (std::size_t c = 0; c < plan.n_columns(); ++c) {
-        if (plan.features()[c] == Plan::none) {
+        if (plan.features()[c] == FewPlan::none) {
           std::fill_n(column(c), n_words_, ~std::uint64_t{0});
         }
       }
@@ -301,7 +143,7 @@ class Worker {
     for (std::size_t f = feature0; f < feature1; ++f) {
       const std::size_t channel = f % plan_.g.map.channels;
       const std::size_t window = f / plan_.g.map.channels;
-      const Sites& sites = *counts.sites[channel];
+      const FewSites& sites = *counts.sites[channel];
       const kernels::FewInputsBlock block =
           plan_.block(sites, channel, sites.windows[window], sites.windows[window + 1],
                       columns_.data(), used_words_);
@@ -316,10 +158,8 @@ class Worker {
     }
   }
 
-  std::size_t n_words() const { return n_words_; }
-
   // Bits of the sums of a unit at all its positions: plane j at planes + j * stride.
-  void write_sums(const Sites& sites, std::size_t unit, std::uint64_t* planes,
+  void write_sums(const FewSites& sites, std::size_t unit, std::uint64_t* planes,
                   std::size_t stride) const {
     k_.few_sums(plan_.block(sites, unit, 0, sites.positions.size(), columns_.data(), used_words_),
                 planes, stride);
@@ -334,19 +174,17 @@ class Worker {
   }
 
   void add_counts(std::uint64_t* totals) {
-    const std::uint64_t* planes = nullptr;
-    for (const Sites& sites : plan_.sites()) {
+    for (const FewSites& sites : plan_.sites()) {
       const std::size_t n_planes = bits_of(sites.positions.size());
       counters_.resize(n_planes * n_words_);
       for (const std::size_t channel : sites.channels) {
         k_.few_counts(
             plan_.block(sites, channel, 0, sites.positions.size(), columns_.data(), used_words_),
             counters_.data());
-        planes = counters_.data();
-        for (std::size_t p = 0; p < n_planes; ++p, planes += n_words_) {
+        for (std::size_t p = 0; p < n_planes; ++p) {
           std::uint64_t set = 0;
           for (std::size_t w = 0; w < used_words_; ++w) {
-            const std::uint64_t word = planes[w] & there(w);
+            const std::uint64_t word = counters_[p * n_words_ + w] & there(w);
             set += k_.popcount_words(&word, 1);
           }
           totals[channel] += set << p;
@@ -371,7 +209,7 @@ class Worker {
     std::size_t held = ~std::size_t{0};  // the word whose features stand in `block`
     for (std::size_t c = 0; c < plan_.n_columns(); ++c) {
       const std::uint32_t feature = plan_.features()[c];
-      if (feature == Plan::none) {
+      if (feature == FewPlan::none) {
         continue;
       }
       if (feature / 64 != held) {
@@ -395,7 +233,7 @@ class Worker {
     for (std::size_t group = 0; group < n_groups; group += cut_groups) {
       const std::size_t last = std::min(n_groups, group + cut_groups);
       // Columns stand in the order of their features.
-      while (c < plan_.n_columns() && plan_.features()[c] == Plan::none) {
+      while (c < plan_.n_columns() && plan_.features()[c] == FewPlan::none) {
         ++c;
       }
       if (c == plan_.n_columns()) {
@@ -424,7 +262,7 @@ class Worker {
       }
       for (; c < plan_.n_columns(); ++c) {
         const std::uint32_t feature = plan_.features()[c];
-        if (feature == Plan::none) {
+        if (feature == FewPlan::none) {
           continue;
         }
         if (feature >= 64 * last) {
@@ -440,7 +278,7 @@ class Worker {
 
   // Masks of the bits [bit0, bit1), bit position * channels + channel.
   void make_masks(std::size_t bit0, std::size_t bit1) {
-    const Sites& sites = plan_.sites().front();
+    const FewSites& sites = plan_.sites().front();
     const std::size_t channels = plan_.g.map.channels;
     const auto make = [&](std::size_t channel, std::size_t first, std::size_t last) {
       k_.few_masks(plan_.block(sites, channel, first, last, columns_.data(), used_words_),
@@ -497,7 +335,7 @@ class Worker {
     }
   }
 
-  const Plan& plan_;
+  const FewPlan& plan_;
   const kernels::Kernels& k_;
   const std::size_t n_words_;  // of a plane
   std::size_t first_ = 0, n_samples_ = 0, used_words_ = 0;
@@ -508,15 +346,23 @@ class Worker {
 // Calls use(worker, part, n_parts) for every block of samples: for all of it, or where blocks are
 // fewer than would keep the threads busy, for parts of its output, of `most_parts` at most.
 template <typename View, typename Use>
-void each_block(const Plan& plan, const View& x, std::size_t most_parts, const RunOptions& options,
-                const Use& use) {
+void each_block(const FewPlan& plan, const View& x, std::size_t most_parts,
+                const RunOptions& options, const Use& use) {
   const std::size_t samples = 64 * plan.n_words;
   const std::size_t n_blocks = (x.n_samples + samples - 1) / samples;
-  const auto threads = static_cast<std::size_t>(worker_count(~std::size_t{0}, options));
-  const std::size_t wanted = threads == 1 || n_blocks == 0 ? 1 : (4 * threads - 1) / n_blocks + 1;
-  const std::size_t n_parts = std::clamp<std::size_t>(wanted, 1, most_parts);
+  const double block_work = few_work(plan.few, plan.g.positions(), plan.n_planes);
+  RunOptions run = options;
+  std::size_t n_parts = 1;
+  if (block_work * static_cast<double>(n_blocks) < min_few_work) {
+    run.n_threads = 1;
+  } else {
+    const auto threads = static_cast<std::size_t>(worker_count(~std::size_t{0}, options));
+    const std::size_t wanted = threads == 1 || n_blocks == 0 ? 1 : (4 * threads - 1) / n_blocks + 1;
+    n_parts = std::clamp<std::size_t>(static_cast<std::size_t>(2 * block_work / min_few_work), 1,
+                                      std::min(wanted, most_parts));
+  }
   parallel_chunks(
-      n_blocks * n_parts, options, [&] { return Worker(plan); },
+      n_blocks * n_parts, run, [&] { return Worker(plan); },
       [&](std::size_t chunk, Worker& worker) {
         const std::size_t first = chunk / n_parts * samples;
         worker.load(x, first, std::min(samples, x.n_samples - first));
@@ -541,7 +387,7 @@ FeatureMatrix propagate_few(const FewInputs& few, const Geometry& g,
       return count_along(few, g, dilations, x, options);
     }
   }
-  const Plan plan(few, g, dilations, kind_of<View>, signed_inputs, x.n_samples);
+  const FewPlan plan(few, g, dilations, kind_of<View>, signed_inputs, x.n_samples);
   if (g.counts()) {
     ByteMatrix out(x.n_samples, g.n_windows() * g.map.channels);
     const Counts counts(plan);
@@ -569,7 +415,7 @@ template <typename View>
 std::vector<std::uint64_t> count_few(const FewInputs& few, const Geometry& g,
                                      const std::vector<std::size_t>& dilations, bool signed_inputs,
                                      const View& x, const RunOptions& options) {
-  const Plan plan(few, g, dilations, kind_of<View>, signed_inputs, x.n_samples);
+  const FewPlan plan(few, g, dilations, kind_of<View>, signed_inputs, x.n_samples);
   std::vector<std::uint64_t> totals(g.map.channels, 0);
   std::mutex merging;
   each_block(plan, x, 1, options, [&](Worker& worker, std::size_t, std::size_t) {
@@ -593,12 +439,12 @@ std::vector<std::int64_t> ranked_sums(const FewInputs& few, const Geometry& g,
       return ranked_along(few, g, dilations, x, ranks, options);
     }
   }
-  const Plan plan(few, g, dilations, kind_of<View>, signed_inputs, x.n_samples);
+  const FewPlan plan(few, g, dilations, kind_of<View>, signed_inputs, x.n_samples);
   const std::size_t samples = 64 * plan.n_words;
   const std::size_t n_blocks = (x.n_samples + samples - 1) / samples;
   const std::size_t n_planes = plan.n_planes + bits_of(few.fan_in);
   std::size_t most = 0;
-  for (const Sites& sites : plan.sites()) {
+  for (const FewSites& sites : plan.sites()) {
     most = std::max(most, sites.positions.size());
   }
   const std::size_t stride = n_blocks * most * plan.n_words;
@@ -615,11 +461,11 @@ std::vector<std::int64_t> ranked_sums(const FewInputs& few, const Geometry& g,
     blocks[b].load(x, b * samples, std::min(samples, x.n_samples - b * samples));
   });
   struct Job {
-    const Sites* sites;
+    const FewSites* sites;
     std::size_t unit;
   };
   std::vector<Job> jobs;
-  for (const Sites& sites : plan.sites()) {
+  for (const FewSites& sites : plan.sites()) {
     for (const std::size_t unit : sites.channels) {
       jobs.push_back({&sites, unit});
     }

@@ -20,6 +20,13 @@ struct FewInputs {
   std::size_t n_plus() const { return (fan_in + 1) / 2; }
 };
 
+// Words that are looked at for one word of samples at so many positions, and how many of them
+// take longer than a thread to start.
+inline double few_work(const FewInputs& few, std::size_t n_positions, unsigned n_planes) {
+  return static_cast<double>(few.inputs.size()) * static_cast<double>(n_positions) * n_planes;
+}
+constexpr double min_few_work = 1 << 19;
+
 // The output of a map, bits or counts. `dilations` has one number a channel where each has its own,
 // and is empty otherwise. signed_inputs: bits are read as -1 and +1. Beyond the result a thread
 // holds 64 bytes for each feature of the padded image, or up to 4 MB.

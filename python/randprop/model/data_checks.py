@@ -19,7 +19,8 @@ from randprop._warnings import warn_data
 from randprop.bits import BitMatrix, Features
 from randprop.model.fixed_scaling import AS_BYTES, FixedScaling
 from randprop.network.step_network import StepNetwork
-from randprop.readouts.base import Readout, SummingReadout, from_core
+from randprop.readouts.base import Readout, from_core
+from randprop.readouts.summing import SummingReadout
 
 __all__ = ["DataWatch", "UnitCounts", "check_fitted", "check_table"]
 

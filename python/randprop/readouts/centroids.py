@@ -9,17 +9,9 @@ from numpy.typing import NDArray
 
 from randprop._validation import check_choice, check_int, check_threads, told
 from randprop.bits import BitMatrix, Features
-from randprop.readouts.base import (
-    MAX_CLASS_SAMPLES,
-    Arrays,
-    SummingReadout,
-    Take,
-    from_core,
-    narrow,
-    of_one_state,
-    snapshot,
-)
+from randprop.readouts.base import Arrays, Take, from_core, narrow, of_one_state, snapshot
 from randprop.readouts.quantized import QuantizedReadout
+from randprop.readouts.summing import MAX_CLASS_SAMPLES, SummingReadout
 
 __all__ = ["DISTANCES", "Centroids"]
 

@@ -12,14 +12,7 @@ from randprop._labels import as_codes
 from randprop._validation import check_number, check_threads
 from randprop._warnings import warn_data
 from randprop.bits import Features
-from randprop.readouts.base import (
-    Arrays,
-    NotFittedError,
-    SummingReadout,
-    Take,
-    of_one_state,
-    snapshot,
-)
+from randprop.readouts.base import Arrays, NotFittedError, Take, of_one_state, snapshot
 from randprop.readouts.products import (
     MAX_SAMPLES,
     Products,
@@ -34,6 +27,7 @@ from randprop.readouts.products import (
 from randprop.readouts.quantized import QuantizedReadout
 from randprop.readouts.regression import Equations, centred
 from randprop.readouts.rounding import Levels, check_bits, round_each, round_with_feedback
+from randprop.readouts.summing import SummingReadout
 
 __all__ = ["LARGEST", "LinearReadout", "check_alpha"]
 

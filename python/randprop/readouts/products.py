@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 import randprop._core as _core
 from randprop.bits import BitMatrix, Features, stack
-from randprop.readouts.base import Sums, from_core, rows_within
+from randprop.readouts.base import from_core, rows_within
 from randprop.readouts.regression import centred_kernel
+from randprop.readouts.summing import Sums
 
 __all__ = [
     "MAX_SAMPLES", "Products", "add_products", "as_bytes", "gram_of", "kernel_of", "linear_scores",
