@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cmath>
 #include <functional>
 #include <string>
@@ -91,6 +92,29 @@ TEST_CASE("nothing is measured where that would take longer than the work") {
       CHECK(starts(kernel_reason(2, Features::bits, 30, many), "measured"));
       // From now on the figures are there.
       CHECK(starts(kernel_reason(2, Features::bits, 30, 5000), "measured"));
+    }
+  });
+}
+
+// A kernel that leaves out zeros would be timed on nothing if all that it is timed on were zeros.
+TEST_CASE("no kernel was measured at more than twice what the registers do") {
+  using clock = std::chrono::steady_clock;
+  for_levels([] {
+    const auto a_second = [](const char* kernel) {
+      double best = 0;
+      for (int i = 0; i < 5; ++i) {
+        const auto start = clock::now();
+        const auto work = static_cast<double>(spin(kernel, 20000));
+        best = std::max(best, work / std::chrono::duration<double>(clock::now() - start).count());
+      }
+      return best;
+    };
+    constexpr std::size_t n_inputs = 512;
+    const KernelRates rates = measure_kernels(8, n_inputs);
+    constexpr double product = 64 * static_cast<double>(n_inputs);
+    const double dot = a_second("dot");
+    if (is_measured() && dot > 0) {
+      CHECK(rates.dot * 1e-9 * dot > product / 2);
     }
   });
 }

@@ -116,6 +116,20 @@ void race(std::vector<Contestant>& contestants) {
   }
 }
 
+// Bits of which half are set: of zeros a kernel may leave out what networks do not have.
+BitMatrix some_bits(std::size_t n_samples, std::size_t n_bits) {
+  BitMatrix bits(n_samples, n_bits);
+  std::uint64_t word = 0;
+  for (std::size_t s = 0; s < n_samples; ++s) {
+    for (std::size_t w = 0; w < bits.n_words(); ++w) {
+      const std::size_t n_left = n_bits - 64 * w;
+      word = (word ^ (word >> 29)) * 0xBF58476D1CE4E5B9U + 0x9E3779B97F4A7C15U;
+      bits.row(s)[w] = n_left < 64 ? word >> (64 - n_left) : word;
+    }
+  }
+  return bits;
+}
+
 }  // namespace
 
 KernelRates measure_kernels(unsigned weight_bits, std::size_t n_inputs) {
@@ -123,7 +137,7 @@ KernelRates measure_kernels(unsigned weight_bits, std::size_t n_inputs) {
   const std::size_t n_units = n_panels * kernels::kPanelUnits;
   const PreparedMatrix planes = zero_matrix(WeightLayout::planes, n_inputs, n_units, weight_bits);
   const PreparedMatrix bytes = zero_matrix(WeightLayout::bytes, n_inputs, n_units, weight_bits);
-  const BitMatrix samples(lut_rows, n_inputs);
+  const BitMatrix samples = some_bits(lut_rows, n_inputs);
   const BitView x = samples.view();
   BitMatrix out(lut_rows, n_units);
 
@@ -155,7 +169,7 @@ KernelRates measure_kernels(unsigned weight_bits, std::size_t n_inputs) {
   const bool last = n_inputs == class_inputs[std::size(class_inputs) - 1];
   PreparedMatrix more_planes;
   std::optional<runs::PopcountRun> more_popcount;
-  const BitMatrix more_samples(last ? popcount_rows : 0, more_inputs);
+  const BitMatrix more_samples = some_bits(last ? popcount_rows : 0, more_inputs);
   if (last) {
     more_planes = zero_matrix(WeightLayout::planes, more_inputs, n_units, weight_bits);
     more_popcount.emplace(more_planes, k, Features::bits);
