@@ -43,7 +43,7 @@ ABOUT = {
         "test images; making floats of bytes counts, imports do not. Each run has another seed, "
         "0, 1, ..., and the medians are shown: of 7 runs of what takes up to 5 s, of 3 up to "
         f"30 s, else of one; a run of more than {LIMIT:.0f} s is ended. Contestants take turns, "
-        " each library in a process of its own, with a pause before each run. What is not "
+        "each library in a process of its own, with a pause before each run. What is not "
         "named is as its library has it by default. Classifiers of scikit-learn see pixels of 0 "
         "to 1, trees see bytes. The CNN has two convolutions of stride 2, 16 and 32 channels of "
         "5 x 5, and a dense layer, trained by Adam at a rate of .002 on batches of 64. Its later "
