@@ -87,7 +87,7 @@ constexpr std::size_t min_measured_work = std::size_t{1} << 28;
 constexpr double clearly = 0.95;
 
 // Weights of more bytes than this are read from memory by each block of rows.
-constexpr std::size_t cached_bytes = std::size_t{4} << 20;
+constexpr std::size_t cached_bytes = std::size_t{3} << 20;
 
 std::size_t column(unsigned weight_bits) {
   switch (weight_bits) {
