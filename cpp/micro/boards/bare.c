@@ -1,5 +1,5 @@
-/* The smallest program that classifies: an image in RAM, or with BARE_STREAM one input after the
- * other from a function, and one label out. With BARE_EMPTY the same without the runtime; what the
+/* The smallest program that classifies: an image in RAM, or one input after the other from a
+ * function where the model's buffer holds them, or with BARE_STREAM; and one label out. With BARE_EMPTY the same without the runtime; what the
  * linker makes of the two differs by what the runtime costs. */
 #include "board.h"
 #if !defined(BARE_EMPTY)
@@ -7,6 +7,9 @@
 #include "randprop_micro.h"
 
 static uint8_t buffer[MODEL_BUFFER_SIZE];
+#if MODEL_HOLDS_SAMPLE && !defined(BARE_STREAM)
+#define BARE_STREAM 1
+#endif
 
 static uint8_t stroke(uint16_t index) { return index % 5u == 0 ? (uint8_t)(7u * index) : 0; }
 

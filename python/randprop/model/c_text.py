@@ -7,7 +7,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-__all__ = ["Names", "c_number", "c_string"]
+__all__ = ["RUNTIME_FILES", "Names", "c_number", "c_string"]
 
 _RANGES = {
     "uint8_t": (0, 2**8 - 1),
@@ -17,7 +17,17 @@ _RANGES = {
 }
 _LONGEST = 40
 # What every name of the runtime begins with, and its files.
-_OF_RUNTIME = re.compile(r"\b(rp_|RP_|RANDPROP_|randprop_micro\.|randprop_config\.)")
+_OF_RUNTIME = re.compile(r"\b(rp_|RP_|RANDPROP_|randprop_[a-z]+\.)")
+# What the runtime consists of.
+RUNTIME_FILES = (
+    "randprop_micro.h",
+    "randprop_micro.c",
+    "randprop_values.h",
+    "randprop_philox.h",
+    "randprop_dense.h",
+    "randprop_few.h",
+    "randprop_readout.h",
+)
 
 
 class Names:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from string import Template
 from typing import Any, cast
@@ -14,21 +15,19 @@ from numpy.typing import NDArray
 
 from randprop._files import source_folder, write_texts
 from randprop._validation import check_flag, check_int, check_path, refuse_masked
+from randprop.model.c_costs import told_costs
 from randprop.model.c_inputs import input_code, told_inputs
-from randprop.model.c_text import Names, c_number, c_string
+from randprop.model.c_layout import KINDS, CLayout, CStage, check_network, check_units
+from randprop.model.c_text import RUNTIME_FILES, Names, c_string
 from randprop.model.model import HasModel, Model, as_model
-from randprop.network.stages import Dense
 from randprop.network.step_network import StepNetwork
 from randprop.readouts.quantized import QuantizedReadout
 from randprop.readouts.rounding import check_bits
 
 __all__ = ["export_c"]
 
-_MAX_UNITS = 65_535
-_MAX_MATRICES = 255
+_MAX_CLASSES = 65_535
 _MAX_SCORE = 2**30 - 1
-# RP_MOST of randprop_micro.c: what one input may add to a counter.
-_MOST = 272
 # No microcontroller has more flash; the text of a table is six times as long.
 _MAX_TABLE_BYTES = 2**24
 
@@ -43,6 +42,7 @@ def export_c(
     self_test: int | NDArray[np.uint8] = 4,
     name: str | None = None,
     arduino: bool = False,
+    units: str = "auto",
 ) -> Path:
     """Write a model as C for a microcontroller: one folder that compiles by itself.
 
@@ -57,9 +57,10 @@ def export_c(
     Parameters
     ----------
     model : Model or StepClassifier
-        Fitted. A network of `Dense` stages without fan_in, bias and thresholds, all of the same 1,
-        2, 4 or 8 weight bits, of at most 65,535 inputs and units; and a `Centroids`,
-        `RidgeReadout`, `DiscriminantReadout` or `QuantizedReadout`.
+        Fitted. A network of `Dense` stages of 1, 2, 4 or 8 weight bits, and of `Dense`, `Conv1D`
+        and `Conv2D` stages with a fan_in of at most 255, with thresholds and pools, of at most
+        65,535 inputs and outputs each; and a `Centroids`, `RidgeReadout`, `DiscriminantReadout` or
+        `QuantizedReadout`.
     path : path-like
         Folder to write to; made if it is not there. Files of earlier exports are replaced, all or
         none; a file of the same name that is none of an export is refused.
@@ -80,6 +81,11 @@ def export_c(
     arduino : bool, default=False
         Write a library for Arduino: ``library.properties``, ``src`` and
         ``examples/NAME/NAME.ino``. Needs a `name`, which is the library's.
+    units : {"auto", "stored", "seed"}, default="auto"
+        Where inputs, dilations and drawn thresholds of stages with `fan_in` come from:
+        ``"stored"`` puts them into a table, a byte or two each, which is fastest; ``"seed"`` draws
+        them when they are needed. ``"auto"`` stores up to 2,048 bytes. Bits and scores are the
+        same.
 
     Returns
     -------
@@ -110,7 +116,8 @@ def export_c(
     if check_flag("arduino", arduino):
         _check_library(name)
     network = fitted.network
-    _check_network(network)
+    check_network(network)
+    check_units(units)
     # The runtime reads codes of at most 8 bits.
     check_bits("ridge_bits", ridge_bits, 1, 8)
     if readout_bits is not None:
@@ -122,7 +129,7 @@ def export_c(
     _check_readout(quantized)
     images = _self_test_images(self_test, network.n_features, fitted.scaling.gives_bits)
 
-    layout = _Layout(exported, quantized)
+    layout = CLayout(exported, quantized, units)
     _check_test_size(layout, len(images))
     files = _written(layout, images, names, name if arduino else None)
     _check_replaced(folder, files)
@@ -132,88 +139,6 @@ def export_c(
     return folder
 
 
-class _Layout:
-    """The numbers of an exported model, each under the name it has in C."""
-
-    def __init__(self, model: Model, quantized: QuantizedReadout) -> None:
-        network = model.network
-        self.network, self.quantized, self.scaling = network, quantized, model.scaling
-        self.feature_names = model.feature_names
-        widths = network.widths
-        self.widest = max(widths)
-        largest = 2**network.weight_bits - 1
-        sums = [_MOST * network.n_features, *widths[:-1]]
-        self.planes = max((largest * most).bit_length() for most in sums)
-        self.row_bytes = (widths[-1] + 7) // 8
-        rows = 1 if len(widths) == 1 else 2
-        # RP_BUFFER_SIZE of randprop_micro.h.
-        self.buffer_size = 33 * self.planes + rows * -(-self.widest // 128) * 16 + 3
-        self.codes = _code_planes(quantized)
-        scalars = {
-            "seed_low": ("uint32_t", network.seed & 0xFFFFFFFF),
-            "seed_high": ("uint32_t", network.seed >> 32),
-            "n_features": ("uint16_t", network.n_features),
-            "n_classes": ("uint16_t", len(quantized.classes_)),
-            "n_matrices": ("uint8_t", len(widths)),
-            "weight_bits": ("uint8_t", network.weight_bits),
-            "activation": ("uint8_t", int(network.activation == "sign")),
-            "code_bits": ("uint8_t", quantized.bits),
-            "multiplier": ("uint16_t", quantized.multiplier),
-            "offset": ("uint16_t", quantized.offset),
-        }
-        self.scalars = {
-            name: (ctype, c_number(ctype, f"the exported {name}", int(value)))
-            for name, (ctype, value) in scalars.items()
-        }
-        definition = repr((sorted(self.scalars.items()), widths)).encode()
-        tables = self.codes.tobytes() + quantized.bias_.astype("<i4").tobytes()
-        self.id = zlib.crc32(tables, zlib.crc32(definition))
-
-    @property
-    def table_bytes(self) -> int:
-        """Bytes of the constant tables: widths, codes, biases."""
-        n_classes = len(self.quantized.classes_)
-        return 2 * len(self.network.widths) + self.codes.size + 4 * n_classes
-
-    def test_bytes(self, n_tests: int) -> int:
-        """Bytes of a self-test: images, bits, scores, labels."""
-        n_classes = len(self.quantized.classes_)
-        return n_tests * (self.network.n_features + self.row_bytes + 4 * n_classes + 2)
-
-
-def _check_network(network: StepNetwork) -> None:
-    for m, stage in enumerate(network.stages):
-        where, refused = (
-            f"stage {m} of model.network",
-            "which the microcontroller runtime does not do",
-        )
-        if type(stage) is not Dense:
-            raise ValueError(f"{where} is a {type(stage).__name__}, {refused}; use Dense stages")
-        for name in ("fan_in", "bias", "thresholds"):
-            if getattr(stage, name):
-                raise ValueError(f"{where} has {name}, {refused}")
-        if stage.weight_bits not in (None, network.weight_bits):
-            raise ValueError(
-                f"{where} has {stage.weight_bits} weight bits and others {network.weight_bits}, "
-                f"{refused}; give all the same, as those of the network"
-            )
-    if network.weight_bits > 8:
-        raise ValueError(
-            "model.network must have 1, 2, 4 or 8 weight bits for a microcontroller, "
-            f"got {network.weight_bits}"
-        )
-    most_inputs = min(_MAX_UNITS, (2**32 - 1) // (_MOST * (2**network.weight_bits - 1)))
-    for name, value, most in (
-        ("inputs", network.n_features, most_inputs),
-        ("units in a matrix", max(network.widths), _MAX_UNITS),
-        ("matrices", len(network.widths), _MAX_MATRICES),
-    ):
-        if value > most:
-            raise ValueError(
-                f"model.network must have at most {most} {name} for a microcontroller, got {value}"
-            )
-
-
 def _check_readout(quantized: QuantizedReadout) -> None:
     if quantized.bits > 8:
         raise ValueError(
@@ -221,8 +146,8 @@ def _check_readout(quantized: QuantizedReadout) -> None:
             f"got {quantized.bits}"
         )
     n_classes, n_bits = quantized.codes_.shape
-    if not 1 <= n_classes <= _MAX_UNITS:
-        raise ValueError(f"model.readout must have 1 to {_MAX_UNITS} classes, got {n_classes}")
+    if not 1 <= n_classes <= _MAX_CLASSES:
+        raise ValueError(f"model.readout must have 1 to {_MAX_CLASSES} classes, got {n_classes}")
     table_bytes = n_classes * (quantized.bits * ((n_bits + 7) // 8) + 4)
     if table_bytes > _MAX_TABLE_BYTES:
         raise ValueError(
@@ -231,6 +156,7 @@ def _check_readout(quantized: QuantizedReadout) -> None:
         )
     too_large = "model.readout has scores that leave 32 bits on a device: {} is {}, allowed is {}"
     most = int(quantized.multiplier) * (2**quantized.bits - 1) * n_bits
+    most *= 1 if quantized.reads_bits else 255
     if most > _MAX_SCORE:
         raise ValueError(too_large.format("the largest sum", most, _MAX_SCORE) + "; use fewer bits")
     for label, bias in zip(quantized.classes_.tolist(), quantized.bias_.tolist(), strict=True):
@@ -246,7 +172,7 @@ def _check_library(name: str | None) -> None:
         raise ValueError(f"name must not begin with Arduino, as its own libraries do, got {name!r}")
 
 
-def _check_test_size(layout: _Layout, n_tests: int) -> None:
+def _check_test_size(layout: CLayout, n_tests: int) -> None:
     size = layout.test_bytes(n_tests)
     if size > _MAX_TABLE_BYTES:
         raise ValueError(
@@ -277,7 +203,7 @@ def _self_test_images(
         refuse_masked("self_test", self_test)
         if self_test.ndim != 2 or self_test.shape[1] != n_features:
             raise ValueError(f"self_test must have shape (n, {n_features}), got {self_test.shape}")
-        check_int("the number of images in self_test", len(self_test), 1, _MAX_UNITS)
+        check_int("the number of images in self_test", len(self_test), 1, _MAX_CLASSES)
         if of_bits and self_test.max() > 1:
             raise ValueError(
                 f"self_test must hold 0 and 1, which model reads, got {self_test.max()}"
@@ -292,19 +218,14 @@ def _self_test_images(
     return np.minimum(pattern, 1 if of_bits else 255).astype(np.uint8)
 
 
-def _code_planes(quantized: QuantizedReadout) -> NDArray[np.uint8]:
-    """Codes as the runtime reads them: (n_classes, bits, row_bytes), highest bit first."""
-    digits = (quantized.codes_[:, None, :] >> np.arange(quantized.bits)[None, ::-1, None]) & 1
-    return np.packbits(digits.astype(np.uint8), axis=2, bitorder="little")
-
-
 def _written(
-    layout: _Layout, images: NDArray[np.uint8], names: Names, library: str | None
+    layout: CLayout, images: NDArray[np.uint8], names: Names, library: str | None
 ) -> dict[str, str]:
     """Fill in the files of a folder, or of a library for Arduino of a name, by their paths."""
     src = "" if library is None else "src/"
     values = _values(layout, images, names)
     values |= {"src": src, **_said(names, library)}
+    values |= {"costs": told_costs(layout), "streaming": _streaming(layout, names)}
     values["inputs"] = told_inputs(layout.scaling, names, src) + _names(layout.feature_names)
 
     def filled(folder: str, name: str) -> str:
@@ -318,7 +239,7 @@ def _written(
     if values["input_code"]:
         files[f"{src}{names.lower}inputs.h"] = filled("c_folder", "inputs.h")
     runtime = source_folder("cpp/micro", "_micro", "randprop_micro.h")
-    for name in ("randprop_micro.h", "randprop_micro.c"):
+    for name in RUNTIME_FILES:
         text = (runtime / name).read_text(encoding="utf-8")
         files[f"{src}{names.lower}{name}"] = names.of_runtime(text)
     files["README.md"] = filled("c_folder", "README.md")
@@ -351,26 +272,20 @@ def _said(names: Names, library: str | None) -> dict[str, str]:
     return {"name": library or "", "example": example, "several": several}
 
 
-def _values(layout: _Layout, images: NDArray[np.uint8], names: Names) -> dict[str, Any]:
+def _values(layout: CLayout, images: NDArray[np.uint8], names: Names) -> dict[str, Any]:
     """Return what the files are filled in with."""
     network, quantized = layout.network, layout.quantized
     n_classes, n_tests = len(quantized.classes_), len(images)
-    bits = network.propagate(images)
-    scores = quantized.decision_function(bits)
-    spelled = {
-        name: f"0x{value:08X}u" if ctype == "uint32_t" else f"{value}u"
-        for name, (ctype, value) in layout.scalars.items()
-    }
-    fixed = {name: f"(({layout.scalars[name][0]}){spelled[name]})" for name in spelled}
-    fixed |= {"widest": f"((uint16_t){layout.widest}u)", "planes": f"((uint8_t){layout.planes}u)"}
-    if len(set(network.widths)) == 1:
-        fixed["width"] = fixed["widest"]
-    defines = (f"#define {names.upper}RP_FIXED_{n.upper()} {value}" for n, value in fixed.items())
+    outputs = network.propagate(images)
+    scores = quantized.decision_function(outputs)
+    spelled = {name: _spelled(*given) for name, given in layout.scalars.items()}
     code = input_code(layout.scaling, names) or ""
     labels = ", ".join(c_string(label) for label in quantized.classes_.tolist())
     tests = {
-        "images": names.table("uint8_t", "self_test_images", images, "{}"),
-        "bits": names.table("uint8_t", "self_test_bits", bits.to_packbits(), "0x{:02X}"),
+        "inputs_table": names.table("uint8_t", "self_test_inputs", images, "{}"),
+        "features": names.table(
+            "uint8_t", "self_test_features", layout.test_features(outputs), "0x{:02X}"
+        ),
         "scores": names.table("int32_t", "self_test_scores", scores, "{}"),
         "labels": names.table("uint16_t", "self_test_labels", scores.argmax(axis=1), "{}"),
     }
@@ -379,34 +294,117 @@ def _values(layout: _Layout, images: NDArray[np.uint8], names: Names) -> dict[st
         "p": names.lower,
         "P": names.upper,
         "description": _description(network),
-        "sizes": _sizes(network),
-        "weight_bits": network.weight_bits,
+        "chain": _chain(layout),
         "seed": network.seed,
         "activation": network.activation,
         "code_bits": quantized.bits,
         "n_features": network.n_features,
         "n_classes": n_classes,
+        "n_stages": len(layout.stages),
         "n_tests": n_tests,
+        "holds_sample": int(layout.holds_inputs),
+        "n_pushes": layout.pushes[0],
+        "push_bytes": layout.pushes[1],
         "row_bytes": layout.row_bytes,
-        "buffer_size": layout.buffer_size,
+        "buffer_by_words": layout.buffer_size("words", any_model=True),
+        "buffer_by_bytes": layout.buffer_size("bytes", any_model=True),
         "id": f"0x{layout.id:08X}u",
+        "top": 1 if layout.scaling.gives_bits else 255,
+        "asked": "once" if layout.holds_inputs else "once for each 128 units and weight bit",
         "input_code": code,
         "mark": f"0x{zlib.crc32((labels + code).encode(), layout.id):08X}u",
         "test_mark": f"0x{zlib.crc32(repr(tests).encode(), layout.id):08X}u",
         "scalars": ", ".join(spelled.values()),
-        "defines": "\n".join(defines),
+        "stages": ",\n    ".join(_stage(stage, names) for stage in layout.stages),
+        "units": names.table("uint8_t", "model_units", layout.units, "{}")
+        if layout.units.size
+        else "",
+        "units_pointer": f"{names.lower}model_units" if layout.units.size else "NULL",
+        "defines": "\n".join(_defines(layout, names)),
         "names": labels,
-        "widths": names.table("uint16_t", "model_widths", np.array(network.widths), "{}"),
         "codes": names.table("uint8_t", "model_codes", layout.codes, "0x{:02X}"),
         "bias": names.table("int32_t", "model_bias", quantized.bias_, "{}"),
         "table_bytes": f"{layout.table_bytes:,}",
+        "unit_bytes": f"{layout.units.size:,}",
         "table_number": layout.table_bytes,
-        "buffer_bytes": f"{layout.buffer_size:,}",
+        "buffer_bytes": _both(layout),
         "score_bytes": f"{4 * n_classes:,}",
-        "input_bytes": f"{network.n_features:,}",
+        "input_bytes": "0, the buffer holds it"
+        if layout.holds_inputs
+        else f"{network.n_features:,}",
         "test_bytes": f"{test_bytes:,}",
         "test_number": test_bytes,
     }
+
+
+def _spelled(ctype: str, value: int) -> str:
+    return f"0x{value:08X}u" if ctype == "uint32_t" else f"{value}u"
+
+
+def _stage(stage: CStage, names: Names) -> str:
+    """Return a line of the table of stages."""
+    types = CStage.types()
+    numbers = [_spelled(types[name], value) for name, value in vars(stage).items()]
+    return "{" + ", ".join([f"{names.upper}{KINDS[stage.kind]}", *numbers[1:]]) + "}"
+
+
+def _defines(layout: CLayout, names: Names) -> Iterator[str]:
+    """Give the lines that make the runtime that of one model."""
+    for name, (ctype, of, value) in layout.values.items():
+        what = f"(({of})->{name})" if of == "model" else f"RP_TABLE{ctype[4:-2]}(&({of})->{name})"
+        if value is not None:
+            # Named, so that no compiler calls it unused; not evaluated.
+            what = f"(({ctype})({_spelled(ctype, value)} + 0u * sizeof({of})))"
+        elif names.upper:
+            what = names.upper + what
+        yield f"#define {names.upper}RP_{name.upper()}({of}) {what}"
+    if not layout.needs_stages:
+        yield f"#define {names.upper}RP_FIXED_STAGES 1"
+    if layout.small_sums:
+        yield f"#define {names.upper}RP_FIXED_SMALL_SUMS 1"
+    n_classes, bits = len(layout.quantized.classes_), layout.quantized.bits
+    if layout.small_sums and n_classes % 2 == 0:
+        yield f"#if !defined({names.upper}RP_BYTE_LANES)"
+        yield f"#define {names.upper}RP_FIXED_PAIRS 1"
+        yield "#endif"
+    if layout.nibbles:
+        yield f"#define {names.upper}RP_FIXED_NIBBLES {layout.nibbles}"
+    if 8 % bits == 0 and n_classes < 256:
+        yield f"#define {names.upper}RP_FIXED_WHOLE_CODES 1"
+    for lanes, condition in (
+        ("bytes", f"#if defined({names.upper}RP_BYTE_LANES)"),
+        ("words", "#else"),
+    ):
+        yield condition
+        for name, size in zip(("WORK", "SUMS", "INPUTS"), layout.sizes(lanes)[:3], strict=True):
+            yield f"#define {names.upper}RP_FIXED_{name} {size}u"
+        yield f"#define {names.upper}RP_FIXED_BUFFER {layout.buffer_size(lanes)}u"
+    yield "#endif"
+
+
+def _streaming(layout: CLayout, names: Names) -> str:
+    """Tell of rp_push, where the buffer holds the sample."""
+    if not layout.holds_inputs:
+        return ""
+    n, size = layout.pushes
+    p, what = names.lower, "row" if layout.stages[0].height != 1 else "moment of all channels"
+    return (
+        f"\nA sample may also come bit by bit: `{p}rp_start(&stream, &{p}model, hop, buffer, sizeof "
+        f"buffer)`,\nthen `{p}rp_push(&stream, values, scores, &label)` for every {what}, {size} "
+        f"bytes. A window is\n{n} of them, and every `hop` of them give a label; between, it is "
+        f"`{names.upper}RP_NO_LABEL`.\n"
+    )
+
+
+def _both(layout: CLayout) -> str:
+    """Tell the size of the buffer, which may be another where lanes are bytes."""
+    words, of_bytes = (layout.buffer_size(lanes) for lanes in ("words", "bytes"))
+    return f"{words:,}" if words == of_bytes else f"{words:,} (AVR: {of_bytes:,})"
+
+
+def _chain(layout: CLayout) -> str:
+    """Tell the stages, a line each."""
+    return "\n".join(f"{i}. `{stage}`" for i, stage in enumerate(layout.network.stages, 1))
 
 
 def _names(names: tuple[str, ...] | None) -> str:
@@ -420,4 +418,6 @@ def _sizes(network: StepNetwork) -> str:
 
 def _description(network: StepNetwork) -> str:
     rest = f"{network.activation}, seed {network.seed}"
-    return f"{_sizes(network)}, {network.weight_bits}-bit weights, {rest}"
+    kinds = {type(stage).__name__ for stage in network.stages if stage.fan_in or stage.bias}
+    plain = f"{network.weight_bits}-bit weights, " if not kinds else ""
+    return f"{_sizes(network)}, {plain}{rest}"

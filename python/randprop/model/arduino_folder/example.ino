@@ -8,19 +8,21 @@
 
 static uint8_t buffer[${P}MODEL_BUFFER_SIZE];
 static int32_t scores[${P}MODEL_N_CLASSES];
+static uint8_t features[${P}MODEL_OUTPUT_BYTES];
 static const char* const names[] = ${P}MODEL_CLASS_NAMES;
 
 // Input `index` of image `context` of the self-test, which stays in flash. Yours may come from a
-// sensor: the inputs are asked for in order, once for each 128 units and weight bit.
+// sensor: the inputs are asked for in order, $asked.
 static uint8_t read_input(void* context, uint16_t index) {
   const uint16_t image = *static_cast<const uint16_t*>(context);
-  return pgm_read_byte(${p}self_test_images + (uint32_t)image * ${P}MODEL_N_FEATURES + index);
+  return pgm_read_byte(${p}self_test_inputs + (uint32_t)image * ${P}MODEL_N_FEATURES + index);
 }
 
 void setup() {
   Serial.begin(115200);
   const ${p}rp_status status =
-      ${p}rp_self_test(&${p}model, &${p}self_test, buffer, sizeof buffer, scores);
+      ${p}rp_self_test(&${p}model, &${p}self_test, buffer, sizeof buffer, scores,
+                       features);
   Serial.println(status == ${P}RP_OK ? F("self-test passed") : F("self-test FAILED"));
 }
 

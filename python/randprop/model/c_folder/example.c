@@ -14,20 +14,22 @@
 /* Everything that the runtime writes to; nothing is allocated. */
 static uint8_t buffer[${P}MODEL_BUFFER_SIZE];
 static int32_t scores[${P}MODEL_N_CLASSES];
+static uint8_t features[${P}MODEL_OUTPUT_BYTES]; /* the self-test alone needs it */
 
-/* Your sensor, flash chip or camera: input `index` of the image, 0 to 255. The inputs are asked for
- * in order, once for each 128 units and weight bit. */
+/* Your sensor, flash chip or camera: input `index` of the sample, 0 to $top. They are asked for in
+ * order, $asked. */
 static uint8_t read_input(void* context, uint16_t index) {
   (void)context;
-  return index % 5u == 0 ? (uint8_t)(7u * index) : 0;
+  return index % 5u == 0 ? (uint8_t)(${top}u & (7u * index)) : 0;
 }
 
 int main(void) {
   uint16_t label = 0;
   ${p}rp_status status =
-      ${p}rp_self_test(&${p}model, &${p}self_test, buffer, sizeof buffer, scores);
+      ${p}rp_self_test(&${p}model, &${p}self_test, buffer, sizeof buffer, scores, features);
   if (status != ${P}RP_OK) return (int)status;
-  status = ${p}rp_classify(&${p}model, read_input, NULL, buffer, sizeof buffer, scores, &label, NULL);
+  status = ${p}rp_classify(&${p}model, read_input, NULL, buffer, sizeof buffer, scores, &label,
+                         NULL);
   /* label counts from 0 in the order of ${P}MODEL_CLASS_NAMES. */
   return (int)status;
 }

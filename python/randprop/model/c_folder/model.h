@@ -14,17 +14,33 @@
 
 #define ${P}MODEL_N_FEATURES ${n_features}u
 #define ${P}MODEL_N_CLASSES ${n_classes}u
-#define ${P}MODEL_OUTPUT_BYTES ${row_bytes}u /* of the output bits */
-#define ${P}MODEL_BUFFER_SIZE ${buffer_size}u
+#define ${P}MODEL_OUTPUT_BYTES ${row_bytes}u /* of what the last stage puts out */
+#define ${P}MODEL_HOLDS_SAMPLE $holds_sample /* whether the buffer holds a sample */
+#define ${P}MODEL_PUSHES ${n_pushes}u        /* of ${p}rp_push, that fill a window */
+#define ${P}MODEL_PUSH_BYTES ${push_bytes}u
+#if defined(${P}RP_FIXED_BUFFER)
+#define ${P}MODEL_BUFFER_SIZE ${P}RP_FIXED_BUFFER
+#elif defined(${P}RP_BYTE_LANES)
+#define ${P}MODEL_BUFFER_SIZE ${buffer_by_bytes}u
+#else
+#define ${P}MODEL_BUFFER_SIZE ${buffer_by_words}u
+#endif
 /* By label, for an array of strings. */
 #define ${P}MODEL_CLASS_NAMES {$names}
 
-$widths
-/* For each class, for each bit of a code, highest first, one bit a unit. */
+/* A runtime for this model alone may need none of these numbers. */
+#if defined(${P}RP_FIXED_STAGES)
+#define ${P}MODEL_STAGES NULL
+#else
+static const ${p}rp_stage ${p}model_stages[$n_stages] ${P}RP_TABLE = {
+    $stages};
+#define ${P}MODEL_STAGES ${p}model_stages
+#endif
+$units
 $codes
 $bias
 static const ${p}rp_model ${p}model = {
     $id, $scalars,
-    ${p}model_widths, ${p}model_codes, ${p}model_bias};
+    ${P}MODEL_STAGES, $units_pointer, ${p}model_codes, ${p}model_bias};
 
 #endif

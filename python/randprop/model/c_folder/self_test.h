@@ -14,12 +14,12 @@
 
 #define ${P}SELF_TEST_SAMPLES ${n_tests}u
 
-$images
-$bits
+$inputs_table
+$features
 $scores
 $labels
-static const ${p}rp_expected ${p}self_test = {${P}SELF_TEST_SAMPLES, ${p}self_test_images,
-                                      ${p}self_test_bits, ${p}self_test_scores,
-                                      ${p}self_test_labels};
+static const ${p}rp_expected ${p}self_test = {
+    ${P}SELF_TEST_SAMPLES, ${row_bytes}u, ${p}self_test_inputs, ${p}self_test_features,
+    ${p}self_test_scores, ${p}self_test_labels};
 
 #endif
