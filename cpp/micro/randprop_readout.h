@@ -43,7 +43,6 @@ static rp_sum* rp_add_product(rp_sum* sum, uint8_t code, uint8_t value) {
 /* Adds a feature, times its codes, to the sums. */
 RP_SHARED static void rp_add_codes(rp_sink* sink, uint8_t value) {
   const uint8_t bits = RP_CODE_BITS(sink->model);
-  const uint8_t mask = (uint8_t)((1u << bits) - 1u);
   const uint8_t* code = sink->code;
   rp_sum* sum = sink->sums;
   uint16_t c = RP_N_CLASSES(sink->model);
@@ -59,23 +58,27 @@ RP_SHARED static void rp_add_codes(rp_sink* sink, uint8_t value) {
   {
     /* Two sums of 16 bits in a word, and two codes at a time. */
     uint32_t* pair = (uint32_t*)(void*)sum;
+    uint32_t* const end = pair + RP_FIXED_PAIRS;
     uint32_t window = (uint32_t)RP_TABLE8(code) >> (8u - left);
     uint_fast8_t held = left;
-    uint_fast16_t pairs = c >> 1;
     do {
+      uint32_t two;
       while (held < 2u * bits) {
         window |= (uint32_t)RP_TABLE8(++code) << held;
         held += 8u;
       }
-      *pair++ += ((window & mask) | (window & ((uint32_t)mask << bits)) << (16u - bits)) * value;
+      two = window << (32u - 2u * bits);
       window >>= 2u * bits;
       held -= 2u * bits;
-    } while (--pairs != 0);
+      two = two >> (32u - bits) << 16 | two << bits >> (32u - bits);
+      *pair++ += two * value;
+    } while (pair != end);
     left = (uint8_t)held;
   }
 #elif defined(RP_FIXED_WHOLE_CODES)
   {
     /* No code lies across two bytes. */
+    const uint8_t mask = (uint8_t)((1u << bits) - 1u);
     uint8_t window = RP_TABLE8(code);
     uint8_t n = (uint8_t)c;
     for (; left < 8u; left = (uint8_t)(left + bits)) {
@@ -94,6 +97,7 @@ RP_SHARED static void rp_add_codes(rp_sink* sink, uint8_t value) {
   }
 #else
   {
+    const uint8_t mask = (uint8_t)((1u << bits) - 1u);
     uint16_t window = (uint16_t)(RP_TABLE8(code) >> (8u - left));
     do {
       if (left < bits) {
@@ -112,8 +116,8 @@ RP_SHARED static void rp_add_codes(rp_sink* sink, uint8_t value) {
 #endif
 
 #if defined(__AVR_HAVE_MUL__) && defined(RP_FIXED_NIBBLES)
-/* In assembly, with all sums in registers: codes of two bits, of 2 * RP_FIXED_NIBBLES <= 10 classes,
- * times n values of at most 85. code_bit is 0 or 4; GCC's calling convention. */
+/* In assembly, with all sums in registers: codes of two bits, of 2 * RP_FIXED_NIBBLES <= 10
+ * classes, times n values of at most 85. code_bit is 0 or 4; GCC's calling convention. */
 void rp_add_nibbles(uint16_t* sums, const uint8_t* code, const uint8_t* values, uint8_t n,
                     uint8_t code_bit);
 

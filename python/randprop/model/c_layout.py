@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from dataclasses import dataclass, fields
 from typing import Any
@@ -188,7 +189,7 @@ class CLayout:
         """Pairs of classes, where codes of two bits times a feature fit a byte; else 0."""
         n_classes = len(self.quantized.classes_)
         fits = self.small_sums and self.quantized.bits == 2 and self._most().max() <= 85
-        return n_classes // 2 if fits and n_classes % 2 == 0 and n_classes <= 10 else 0
+        return int(n_classes // 2) if fits and n_classes % 2 == 0 and n_classes <= 10 else 0
 
     def _most(self) -> NDArray[np.int64]:
         """Return the largest number that each feature can be."""
@@ -315,10 +316,11 @@ def check_network(network: StepNetwork) -> None:
 
 
 def _padded(stage: Stage, shape: Shape) -> int:
-    sizes = list(shape)
-    for i, padding in enumerate(_pair(getattr(stage, "padding", 0))[-len(sizes) + 1 :]):
-        sizes[i] += 2 * padding
-    return int(np.prod(sizes, dtype=np.int64))
+    """Return the inputs of a stage, with what lies around them."""
+    *sides, last = shape
+    pads = _pair(getattr(stage, "padding", 0))[2 - len(sides) :]
+    padded = [side + 2 * pad for side, pad in zip(sides, pads, strict=True)]
+    return math.prod([*padded, last])
 
 
 def _pair(value: Any) -> tuple[int, int]:
@@ -371,16 +373,17 @@ def _stages(
 
 def _described(network: StepNetwork, m: int, *, of_bits: bool) -> CStage:
     stage, shape = network.stages[m], network.shapes[m]
-    common = {"fan_in": stage.fan_in or 0, "tap_bytes": 0, "bias": int(stage.bias)}
+    # 1 where a number has no meaning: a compiler would warn of what can never be.
+    common = {"fan_in": stage.fan_in or 1, "tap_bytes": 0, "bias": int(stage.bias)}
     n_inputs = int(np.prod(shape, dtype=np.int64))
     if isinstance(stage, Dense):
         flat = {"height": 1, "width": 1, "channels": n_inputs, "n_units": stage.units}
         if stage.fan_in is None:
             bits = stage.weight_bits or network.weight_bits
             return CStage(kind=DENSE, weight_bits=bits, **flat, **common)
-        return CStage(kind=FEW, weight_bits=0, **flat, **common)
+        return CStage(kind=FEW, weight_bits=1, **flat, **common)
     assert isinstance(stage, (Conv1D, Conv2D))
-    numbers = {}
+    numbers: dict[str, int] = {}
     is_series = isinstance(stage, Conv1D)
     for name in ("kernel", "stride", "padding"):
         value = getattr(stage, name)
@@ -410,7 +413,7 @@ def _described(network: StepNetwork, m: int, *, of_bits: bool) -> CStage:
         and numbers["kernel_x"] * numbers["kernel_y"] <= 256
     )
     return CStage(
-        kind=FEW_ROWS if in_rows else FEW, weight_bits=0, n_units=stage.channels,
+        kind=FEW_ROWS if in_rows else FEW, weight_bits=1, n_units=stage.channels,
         height=height, width=width, channels=channels, **numbers, **common,
     )  # fmt: skip
 
