@@ -234,7 +234,7 @@ class CLayout:
         if stage.kind == DENSE:
             bits_in = m and not self.stages[m - 1].gives_bytes
             most = (1 if bits_in else _MOST) * (2**stage.weight_bits - 1) * stage.channels
-            return 33 * most.bit_length()
+            return 33 * int(most).bit_length()
         if stage.kind == FEW_ROWS:
             mask_bytes = (stage.places_x + 7) // 8 if by_bytes else 4
             n = stage.outputs[1]
@@ -385,18 +385,16 @@ def _described(network: StepNetwork, m: int, *, of_bits: bool) -> CStage:
     assert isinstance(stage, (Conv1D, Conv2D))
     numbers: dict[str, int] = {}
     is_series = isinstance(stage, Conv1D)
-    for name in ("kernel", "stride", "padding"):
+    both: tuple[Any, Any]
+    for name, below in (("kernel", 1), ("stride", 1), ("padding", 0), ("dilation", 1)):
         value = getattr(stage, name)
-        below, across = (0 if name == "padding" else 1, value) if is_series else _pair(value)
-        numbers |= {f"{name}_y": below, f"{name}_x": across}
-    if stage.dilation == "log":
-        numbers |= {"dilation_y": 1, "dilation_x": 0}
-    else:
-        below, across = (1, stage.dilation) if is_series else _pair(stage.dilation)
-        numbers |= {"dilation_y": below, "dilation_x": across}
+        if value == "log":
+            value = 0
+        both = (below, value) if is_series else _pair(value)
+        numbers |= {f"{name}_y": both[0], f"{name}_x": both[1]}
     if stage.pool is not None:
-        below, across = (1, stage.pool) if is_series else _pair(stage.pool)
-        numbers |= {"windows_y": below, "windows_x": across}
+        both = (1, stage.pool) if is_series else _pair(stage.pool)
+        numbers |= {"windows_y": both[0], "windows_x": both[1]}
     height, width, channels = (1, *shape) if is_series else shape
     for axis, size in (("y", height), ("x", width)):
         # Of a drawn dilation the least, 1, gives the most places.
