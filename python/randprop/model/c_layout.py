@@ -385,17 +385,16 @@ def _described(network: StepNetwork, m: int, *, of_bits: bool) -> CStage:
     assert isinstance(stage, (Conv1D, Conv2D))
     numbers: dict[str, int] = {}
     is_series = isinstance(stage, Conv1D)
-    both: tuple[Any, Any]
     for name, below in (("kernel", 1), ("stride", 1), ("padding", 0), ("dilation", 1)):
         value = getattr(stage, name)
         if value == "log":
             value = 0
-        both = (below, value) if is_series else _pair(value)
-        numbers |= {f"{name}_y": both[0], f"{name}_x": both[1]}
+        down, across = (below, value) if is_series else _pair(value)
+        numbers |= {f"{name}_y": down, f"{name}_x": across}
     if stage.pool is not None:
-        both = (1, stage.pool) if is_series else _pair(stage.pool)
-        numbers |= {"windows_y": both[0], "windows_x": both[1]}
-    height, width, channels = (1, *shape) if is_series else shape
+        given: Any = (1, stage.pool) if is_series else stage.pool
+        numbers["windows_y"], numbers["windows_x"] = _pair(given)
+    height, width, channels = (1, shape[0], shape[1]) if is_series else shape
     for axis, size in (("y", height), ("x", width)):
         # Of a drawn dilation the least, 1, gives the most places.
         reach = max(numbers[f"dilation_{axis}"], 1) * (numbers[f"kernel_{axis}"] - 1) + 1
