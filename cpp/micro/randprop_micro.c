@@ -127,6 +127,8 @@ static uint8_t rp_is_few(const rp_model* model, uint8_t m) {
     const uint32_t columns = (uint32_t)kernel_x * rp_columns(stage);
     return m == 0 && n == 1 && height != 1 && RP_STRIDE_X(stage) == 1 && RP_STRIDE_Y(stage) == 1 &&
            width + 2u * RP_PADDING_X(stage) <= 32u && rp_padded_height(stage) <= 255u &&
+           RP_FAN_IN(stage) <= RP_ROW_MOST &&
+           places_y <= RP_ROW_MOST * (uint32_t)rp_outputs_y(stage) &&
            columns <= 0xFFFFu / rp_padded_height(stage);
   }
   return 1;

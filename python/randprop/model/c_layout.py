@@ -28,6 +28,8 @@ _MAX_FAN_IN = 255
 # RP_MOST of randprop_dense.h: what one input may add to a counter.
 _MOST = 272
 _MAX_DENSE_BIAS, _MAX_FEW_BIAS = 2**30 - 1, 2**31 - 1
+# RP_ROW_MOST of randprop_few.h: inputs of a unit and rows of a window where rows are gone through.
+_ROW_MOST = 31
 # Units are stored up to so many bytes, which is about what drawing them takes in code.
 _STORED_BYTES = 2048
 
@@ -407,7 +409,8 @@ def _described(network: StepNetwork, m: int, *, of_bits: bool) -> CStage:
         and numbers["stride_y"] == numbers["stride_x"] == 1
         and width + 2 * numbers["padding_x"] <= 32
         and height + 2 * numbers["padding_y"] <= 255
-        and numbers["kernel_x"] * numbers["kernel_y"] <= 256
+        and common["fan_in"] <= _ROW_MOST
+        and numbers["places_y"] <= _ROW_MOST * numbers.get("windows_y", numbers["places_y"])
     )
     return CStage(
         kind=FEW_ROWS if in_rows else FEW, weight_bits=1, n_units=stage.channels,
