@@ -34,7 +34,7 @@ _PRODUCT = """{group}  uint32_t above, byte{before};
 _LATE = """  /* Some bytes begin one integer later. */
   before = ({rate} * (above - 1u) + {start}) >> {shift};
   for (; byte != before; --byte) {{
-    if (({bits} >> (byte & 7u) & 1u) == 0) break;
+    if (((uint32_t){bits} >> (byte & 7u) & 1u) == 0) break;
   }}
 """
 
