@@ -47,7 +47,7 @@ def export_c(
 ) -> Path:
     """Write a model as C for a microcontroller: one folder that compiles by itself.
 
-    The folder holds the runtime (C99, no allocation, no floating point, no stored weights),
+    The folder holds the runtime (C99, no allocation, no floating point; weights from the seed),
     ``randprop_config.h``, which makes the runtime that of this model alone, ``model.h`` with the
     tables, ``self_test.h`` with inputs and what they must give, ``example.c``, and a README with
     the bytes of flash and RAM. Where the model maps features, ``inputs.h`` has a function that maps

@@ -40,7 +40,7 @@ EXPORTS.add(
     "c",
     Target(
         _export_c,
-        "a folder of C99, no stored weights; see its README.md",
+        "a folder of C99; see its README.md",
         quantized=True,
         options=("name", "arduino"),
     ),
