@@ -212,22 +212,23 @@ class CLayout:
         sums = (self.quantized.codes_ * most).sum(axis=1)
         return int(max(most.sum(), sums.max(initial=0))) < 2**16
 
-    def sizes(self, lanes: str, *, any_model: bool = False) -> tuple[int, int, int, int]:
+    def sizes(self, lanes: str, *, any_model: bool = False) -> tuple[int, ...]:
         """Return the sizes of rp_sizes of randprop_micro.c, where lanes are "words" or "bytes"."""
         by_bytes = lanes == "bytes"
-        areas = [0, 0]
+        areas = [0, 0, 0]
         work = 0
         for m, stage in enumerate(self.stages):
             work = max(work, _words(self._work(m, stage, by_bytes=by_bytes)))
-            areas[m % 2] = max(areas[m % 2], _words(self._inputs(m, stage, by_bytes=by_bytes)))
+            inputs = _words(self._inputs(m, stage, by_bytes=by_bytes))
+            areas[_area(m)] = max(areas[_area(m)], inputs)
         sums = 0
         if self.last.kind == DENSE:
-            n = len(self.stages)
-            areas[n % 2] = max(areas[n % 2], _row(self.last.n_units))
+            after = _area(len(self.stages))
+            areas[after] = max(areas[after], _row(self.last.n_units))
         else:
             size = 2 if self.small_sums and not any_model else 4
             sums = _words(size * len(self.quantized.classes_))
-        return work, sums, areas[0], areas[1]
+        return work, sums, *areas
 
     def _work(self, m: int, stage: CStage, *, by_bytes: bool) -> int:
         if stage.kind == DENSE:
@@ -327,6 +328,11 @@ def _pair(value: Any) -> tuple[int, int]:
 
 def _words(size: int) -> int:
     return -(-size // 4) * 4
+
+
+def _area(m: int) -> int:
+    """rp_area of randprop_micro.c."""
+    return 0 if m == 0 else 2 - m % 2
 
 
 def _row(width: int) -> int:

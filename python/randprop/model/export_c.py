@@ -376,7 +376,8 @@ def _defines(layout: CLayout, names: Names) -> Iterator[str]:
         ("words", "#else"),
     ):
         yield condition
-        for name, size in zip(("WORK", "SUMS", "INPUTS"), layout.sizes(lanes)[:3], strict=True):
+        parts = ("WORK", "SUMS", "INPUTS", "ODD")
+        for name, size in zip(parts, layout.sizes(lanes)[:-1], strict=True):
             yield f"#define {names.upper}RP_FIXED_{name} {size}u"
         yield f"#define {names.upper}RP_FIXED_BUFFER {layout.buffer_size(lanes)}u"
     yield "#endif"
