@@ -80,10 +80,10 @@ static uint16_t places_of(uint16_t size, uint16_t kernel, uint16_t stride, uint1
 static uint32_t take_stage(bytes* from, rp_stage* stage, uint32_t n, uint32_t* at) {
   const uint8_t of = (uint8_t)take(from, 1), tables = (uint8_t)take(from, 1);
   uint16_t* const fields[] = {
-      &stage->n_units,    &stage->height,     &stage->width,     &stage->channels,
-      &stage->kernel_y,   &stage->kernel_x,   &stage->stride_y,  &stage->stride_x,
-      &stage->padding_y,  &stage->padding_x,  &stage->dilation_y, &stage->dilation_x,
-      &stage->places_y,   &stage->places_x,   &stage->windows_y, &stage->windows_x};
+      &stage->n_units,   &stage->height,    &stage->width,      &stage->channels,
+      &stage->kernel_y,  &stage->kernel_x,  &stage->stride_y,   &stage->stride_x,
+      &stage->padding_y, &stage->padding_x, &stage->dilation_y, &stage->dilation_x,
+      &stage->places_y,  &stage->places_x,  &stage->windows_y,  &stage->windows_x};
   size_t i;
   memset(stage, 0, sizeof *stage);
   stage->kind = (uint8_t)(take(from, 1) % 4u);
@@ -313,8 +313,8 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   for (m = 0; m < model.n_stages; ++m) {
     n = take_stage(&from, &stages[m], n, &at);
     if (m == 0 && (flags & 2u) != 0) {
-      model.n_features = (uint16_t)(stages[0].height * (uint32_t)stages[0].width *
-                                    stages[0].channels);
+      model.n_features =
+          (uint16_t)(stages[0].height * (uint32_t)stages[0].width * stages[0].channels);
     }
   }
   /* What fits is broken here and there. */
