@@ -173,6 +173,10 @@ def kind_of_model(kind):
     return KINDS[kind]()
 
 
+def device_of(kind):
+    return DeviceModel(kind_of_model(kind))
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_stage(runtimes, kind):
     model = kind_of_model(kind)
@@ -216,14 +220,12 @@ def few_inputs(draw, n_inputs):
 def first_image(draw, of_bits):
     shape = (number(draw, 2, 20), number(draw, 1, 32), 1 if of_bits else number(draw, 1, 3))
     kernel = number(draw, 1, min(shape[0], 6)), number(draw, 1, min(shape[1], 6))
-    far = [1 + (2 * (k - 1) < size and draw(st.booleans())) for k, size in zip(kernel, shape)]
+    far = [1 + (2 * (k - 1) < shape[i] and draw(st.booleans())) for i, k in enumerate(kernel)]
     options = {
         "kernel": kernel,
         "padding": tuple(number(draw, 0, min(k - 1, 2)) for k in kernel),
         "dilation": tuple(far),
-        "stride": 1
-        if of_bits and draw(st.booleans())
-        else (number(draw, 1, 2), number(draw, 1, 3)),
+        "stride": 1 if of_bits else (number(draw, 1, 2), number(draw, 1, 3)),
         "fan_in": few_inputs(draw, int(np.prod(kernel)) * shape[2]),
     }
     places = Conv2D(1, **options).output_shape(shape)[:2]
@@ -338,7 +340,7 @@ def test_inputs_are_asked_for_in_order(runtimes, model, times):
 
 
 def test_rows_read_what_is_not_0_as_1(runtimes):
-    device = DeviceModel(kind_of_model("rows, padded"))
+    device = device_of("rows, padded")
     X = inputs_for(2, 1, device.network.n_features, of_bits=True)
     bright = X * np.arange(1, 1 + X.size, dtype=np.uint8)
     for runtime in runtimes.values():
@@ -349,7 +351,7 @@ def test_rows_read_what_is_not_0_as_1(runtimes):
 
 @pytest.mark.parametrize("kind", ["dense, thresholds", "rows, counts", "bytes"])
 def test_scores_and_features_need_not_be_kept(runtimes, kind):
-    device = DeviceModel(kind_of_model(kind))
+    device = device_of(kind)
     X = inputs_for(8, 3, device.network.n_features, of_bits=kind.startswith("rows"))
     labels = device.expected(X)[2]
     for runtime in runtimes.values():
@@ -421,7 +423,7 @@ def test_random_streams(runtimes, data):
 
 
 def test_a_stream_begins_anew(runtimes):
-    device = DeviceModel(kind_of_model("series, padded"))
+    device = device_of("series, padded")
     parts = random_bytes(0, 40, 2)
     for runtime in runtimes.values():
         stream, label = Stream(), ctypes.c_uint16()
@@ -440,10 +442,7 @@ def test_a_stream_begins_anew(runtimes):
 
 def test_streams_that_are_refused(runtimes):
     runtime = runtimes["words"]
-    device, dense = (
-        DeviceModel(kind_of_model("series, padded")),
-        DeviceModel(kind_of_model("dense, thresholds")),
-    )
+    device, dense = (device_of("series, padded"), device_of("dense, thresholds"))
     stream, label, values = Stream(), ctypes.c_uint16(5), np.zeros(2, dtype=np.uint8)
     size = runtime.rp_buffer_size(device.struct)
     buffer = Guarded(10_000)
@@ -482,7 +481,7 @@ def test_streams_that_are_refused(runtimes):
 
 @pytest.mark.parametrize("kind", ["dense, thresholds", "rows, counts", "series, padded"])
 def test_self_test_finds_every_difference(runtimes, kind):
-    device = DeviceModel(kind_of_model(kind))
+    device = device_of(kind)
     X = inputs_for(4, 3, device.network.n_features, of_bits=kind.startswith("rows"))
     features, scores, labels = device.expected(X)
     tables = {
