@@ -364,7 +364,11 @@ def _defines(layout: CLayout, names: Names) -> Iterator[str]:
         yield f"#define {names.upper}RP_FIXED_SMALL_SUMS 1"
     n_classes, bits = len(layout.quantized.classes_), layout.quantized.bits
     if layout.small_sums and n_classes % 2 == 0:
-        yield f"#if !defined({names.upper}RP_BYTE_LANES)"
+        # Of GCC and Clang, which tell the order of bytes: the first of a pair is the lower half.
+        yield (
+            f"#if !defined({names.upper}RP_BYTE_LANES) && defined(__GNUC__) && \\\n"
+            "    __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__"
+        )
         yield f"#define {names.upper}RP_FIXED_PAIRS 1"
         yield "#endif"
     if layout.nibbles:
