@@ -304,9 +304,8 @@ def check_network(network: StepNetwork) -> None:
                 f"{where} must have a bias of at most {most} for a microcontroller, "
                 f"got {stage.bias}"
             )
-        padding = getattr(stage, "padding", 0)
         signs = network.activation == "sign" and m and not network.stages[m - 1].gives_bytes
-        if padding != 0 and signs:
+        if signs and any(_paddings(stage)):
             raise ValueError(f"{where} pads bits that stand for -1 and 1, {refused}")
         if _padded(stage, shape) > MAX_UNITS:
             raise ValueError(
@@ -316,10 +315,17 @@ def check_network(network: StepNetwork) -> None:
 
 
 def _padded(stage: Stage, shape: Shape) -> int:
-    sizes = list(shape)
-    for i, padding in enumerate(_pair(getattr(stage, "padding", 0))[-len(sizes) + 1 :]):
-        sizes[i] += 2 * padding
-    return int(np.prod(sizes, dtype=np.int64))
+    """Inputs of a stage, those of its padding included."""
+    paddings = _paddings(stage)
+    sizes = [size + 2 * padding for size, padding in zip(shape, paddings, strict=False)]
+    return int(np.prod((*sizes, *shape[len(paddings) :]), dtype=np.int64))
+
+
+def _paddings(stage: Stage) -> tuple[int, ...]:
+    """Return the padding of each axis that has one."""
+    if isinstance(stage, Conv2D):
+        return _pair(stage.padding)
+    return (stage.padding,) if isinstance(stage, Conv1D) else ()
 
 
 def _pair(value: Any) -> tuple[int, int]:
