@@ -206,8 +206,8 @@ def fuzz_target(session: nox.Session, source: Path) -> list[str | Path]:
     program, core = BUILD / "fuzz" / source.stem, BUILD / "fuzz/core"
     sanitize = ["-O1", "-g", "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all"]
     if source.suffix == ".c":
-        runtime = ("-Icpp/micro", "cpp/micro/randprop_micro.c")
-        session.run("clang", "-std=c99", *sanitize, source, *runtime, "-o", program, external=True)
+        built = ("clang", "-std=c99", *sanitize, "-Icpp/micro", source, "-o", program)
+        session.run(*built, external=True)
         return [program]
     # The library as CMake builds it, kernels with their own flags and all.
     options = {
@@ -242,7 +242,8 @@ def fuzz(session: nox.Session) -> None:
     folder = BUILD / "fuzz"
     limits = (f"-max_total_time={seconds}", "-max_len=4000", "-timeout=60")
     for target in targets or sources:
-        inputs = [folder / target, ROOT / "tests/fuzz/seeds" / target]
+        # Both of the runtime read the same.
+        inputs = [folder / target, ROOT / "tests/fuzz/seeds" / target.removesuffix("_bytes")]
         if target.startswith("model"):
             inputs.append(ROOT / "tests/data/models")
         inputs[0].mkdir(parents=True, exist_ok=True)

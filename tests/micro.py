@@ -116,16 +116,14 @@ class DeviceModel:
 class Guarded:
     """A buffer between bytes that must stay as they are, at any alignment."""
 
-    MARGIN = 64
-
-    def __init__(self, size: int, shift: int) -> None:
-        self.array = np.full(size + 2 * self.MARGIN + 8, 0xA5, dtype=np.uint8)
-        self.size, self.start = size, self.MARGIN + shift
+    def __init__(self, size: int, shift: int = 0, *, fill: int = 0xA5, margin: int = 64) -> None:
+        self.array = np.full(size + 2 * margin + 8, fill, dtype=np.uint8)
+        self.size, self.start, self.fill = size, margin + shift, fill
         self.pointer = self.array.ctypes.data + self.start
 
     def check(self) -> None:
-        assert (self.array[: self.start] == 0xA5).all()
-        assert (self.array[self.start + self.size :] == 0xA5).all()
+        assert (self.array[: self.start] == self.fill).all()
+        assert (self.array[self.start + self.size :] == self.fill).all()
 
     def held(self) -> Any:
         return self.array[self.start : self.start + self.size]

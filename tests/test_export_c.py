@@ -6,6 +6,8 @@ import ctypes
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,14 +26,17 @@ from randprop import (
     Model,
     QuantizedReadout,
     RidgeReadout,
+    StepClassifier,
     StepNetwork,
     export_c,
 )
+from randprop.model.c_text import RUNTIME_FILES
+from test_micro import KINDS, inputs_for, kind_of_model, of_stages
 
 FILES = {
-    "README.md", "example.c", "model.h", "randprop_config.h", "randprop_micro.c",
-    "randprop_micro.h", "self_test.h",
+    *RUNTIME_FILES, "README.md", "example.c", "model.h", "randprop_config.h", "self_test.h",
 }  # fmt: skip
+LANES = {"words": (), "bytes": ("-DRP_BYTE_LANES",)}
 
 
 def make_model(widths=(200,), *, readout="centroid", n_features=50, classes=(0, 1, 2), **options):
@@ -44,10 +49,75 @@ def make_model(widths=(200,), *, readout="centroid", n_features=50, classes=(0, 
 def compile_c(folder: Path, output: Path, *extra: str, source="example.c", prefix="") -> Path:
     sources = [*([source] if source else []), f"{prefix}randprop_micro.c"]
     subprocess.run(
-        [C_COMPILER, "-std=c99", "-Os", *C_WARNINGS, *C_TRAPS, *extra, *sources, "-o", str(output)],
+        [C_COMPILER, "-std=c99", "-O1", *C_WARNINGS, *C_TRAPS, *extra, *sources, "-o", str(output)],
         cwd=folder, check=True,
     )  # fmt: skip
     return output
+
+
+def statuses(folder: Path, tmp_path: Path, *flags: str, **options) -> dict[str, int]:
+    """Build and run the example for both kinds of CPU; return what each ends with."""
+
+    def status(lanes: str) -> int:
+        built = compile_c(folder, tmp_path / lanes, *flags, *LANES[lanes], **options)
+        return subprocess.run([built], check=False).returncode
+
+    with ThreadPoolExecutor(2) as pool:
+        return dict(zip(LANES, pool.map(status, LANES), strict=True))
+
+
+def all_are(status: int) -> dict[str, int]:
+    return dict.fromkeys(LANES, status)
+
+
+def changed_cell(text: str, table: str, at: int) -> str:
+    """Return a header in which a number of a table is another, by its lowest bit."""
+    start = text.index("{", text.index(f" {table}["))
+    end = text.index("}", start)
+    cells = text[start + 1 : end].split(",")
+    cells[at] = f"{int(cells[at], 0) ^ 1}"
+    return text[: start + 1] + ", ".join(cells) + text[end:]
+
+
+# A runtime for each of them alone; more than those of test_micro.
+FIXED = {
+    **{kind: partial(kind_of_model, kind) for kind in KINDS},
+    "rows, 16 windows, 7 classes": lambda: of_stages(
+        Conv2D(16, 5, fan_in=4, pool=4), shape=(16, 16, 1), of_bits=True, n_classes=7
+    ),
+    "rows, 8 classes, a code across bytes": lambda: of_stages(
+        Conv2D(5, 3, fan_in=4, pool=2), shape=(9, 9, 1), of_bits=True, kind="ridge", code_bits=3,
+        n_classes=8,
+    ),
+    "stages that are all the same": lambda: of_stages(*[Dense(40, weight_bits=2)] * 3, n=40),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", FIXED)
+def test_a_runtime_for_one_model_and_one_for_any(tmp_path, kind):
+    """Every kind of stage: it compiles without a warning, passes its self-test, finds a change."""
+    model = FIXED[kind]()
+    of_bits = isinstance(model.scaling, BinaryScaling)
+    images = inputs_for(5, 4, model.network.n_features, of_bits)
+    units = "seed" if len(kind) % 2 else "stored"
+    folder = export_c(model, tmp_path / "out", self_test=images, units=units)
+    assert statuses(folder, tmp_path) == all_are(0)
+    config = (folder / "randprop_config.h").read_text()
+    assert ("RP_FIXED_STAGES" in config) == (len(set(map(str, model.network.stages))) == 1)
+    (folder / "randprop_config.h").write_text("")
+    assert statuses(folder, tmp_path, "-O0") == all_are(0)
+    (folder / "randprop_config.h").write_text(config)
+    for table in ("features", "scores", "labels"):
+        text = (folder / "self_test.h").read_text()
+        (folder / "self_test.h").write_text(changed_cell(text, f"self_test_{table}", -1))
+        assert statuses(folder, tmp_path, "-O0") == all_are(4), table
+        (folder / "self_test.h").write_text(text)
+
+
+@pytest.mark.parametrize("kind", ["rows, counts", "four stages"])
+def test_a_runtime_that_is_compiled_small(tmp_path, kind):
+    folder = export_c(kind_of_model(kind), tmp_path / "out")
+    assert statuses(folder, tmp_path, "-Os") == all_are(0)
 
 
 @pytest.mark.parametrize(
@@ -161,22 +231,37 @@ TWO = """
 int main(void) {{
   static uint8_t buffer[{A}MODEL_BUFFER_SIZE + {B}MODEL_BUFFER_SIZE];
   static int32_t scores[{A}MODEL_N_CLASSES + {B}MODEL_N_CLASSES];
+  static uint8_t room[{A}MODEL_OUTPUT_BYTES + {B}MODEL_OUTPUT_BYTES];
   const unsigned size = sizeof buffer;
-  if ({a}rp_self_test(&{a}model, &{a}self_test, buffer, size, scores) != {A}RP_OK) return 1;
-  if ({b}rp_self_test(&{b}model, &{b}self_test, buffer, size, scores) != {B}RP_OK) return 2;
-  return {b}rp_self_test(&{b}model, &{b}self_test, buffer, 1, scores) != {B}RP_ERROR_BUFFER;
+  if ({a}rp_self_test(&{a}model, &{a}self_test, buffer, size, scores, room) != {A}RP_OK) return 1;
+  if ({b}rp_self_test(&{b}model, &{b}self_test, buffer, size, scores, room) != {B}RP_OK) return 2;
+  return {b}rp_self_test(&{b}model, &{b}self_test, buffer, 1, scores, room) != {B}RP_ERROR_BUFFER;
 }}
 """
 
 
-@pytest.mark.parametrize("names", [("digits", "gestures"), (None, "x9_rp_model"), ("int", "Int2")])
-def test_two_models_in_one_program(tmp_path, names):
-    models = make_model(seed=1), make_model((130, 20), readout="ridge", seed=2, classes=(3, 4))
+@pytest.mark.parametrize(
+    ("names", "models"),
+    [
+        (
+            ("digits", "gestures"),
+            lambda: (make_model(seed=1), make_model((130, 20), readout="ridge", classes=(3, 4))),
+        ),
+        (
+            (None, "x9_rp_model"),
+            lambda: (kind_of_model("rows, counts"), kind_of_model("series, drawn dilations")),
+        ),
+        (("int", "Int2"), lambda: (kind_of_model("four stages"), kind_of_model("rows, padded"))),
+    ],
+)
+def test_two_models_in_one_program(tmp_path, names, models):
+    models = models()
     prefixes = ["" if name is None else f"{name}_" for name in names]
     objects = []
     for model, name, prefix in zip(models, names, prefixes, strict=True):
         folder = export_c(model, tmp_path / f"of_{name}", name=name)
-        own = {file if file in ("README.md", "example.c") else prefix + file for file in FILES}
+        files = FILES | ({"inputs.h"} if model.scaling.gives_bits else set())
+        own = {file if file in ("README.md", "example.c") else prefix + file for file in files}
         assert {file.name for file in folder.iterdir()} == own
         objects.append(
             compile_c(folder, tmp_path / f"{prefix}.o", "-c", source=None, prefix=prefix)
@@ -193,7 +278,7 @@ def test_two_models_in_one_program(tmp_path, names):
     # Every name of the runtime begins with the model's.
     found = subprocess.run(["nm", "-g", objects[1]], check=True, capture_output=True, text=True)
     defined = [line.split()[2] for line in found.stdout.splitlines() if " T " in line]
-    assert len(defined) == 6
+    assert len(defined) == 7
     assert all(name.startswith(f"{b}rp_") for name in defined)
 
 
@@ -315,12 +400,10 @@ MAPPED = """
 int host_run(double* features, uint8_t* inputs, int32_t* scores, uint8_t* bits);
 int host_run(double* features, uint8_t* inputs, int32_t* scores, uint8_t* bits) {{
   static uint8_t buffer[{P}MODEL_BUFFER_SIZE];
-  const uint8_t* found = NULL;
   uint16_t label = 0, i;
   const {p}rp_status status = {p}rp_classify(&{p}model, read_input, features, buffer, sizeof buffer,
-                                             scores, &label, &found);
+                                             scores, &label, bits);
   if (status != {P}RP_OK) return -(int)status;
-  for (i = 0; i < {P}MODEL_OUTPUT_BYTES; ++i) bits[i] = found[i];
   for (i = 0; i < {P}MODEL_N_FEATURES; ++i) inputs[i] = {p}model_input(features[i], i);
   return (int)label;
 }}
@@ -416,9 +499,12 @@ def test_the_self_test_of_a_level_is_of_bits(tmp_path):
     assert subprocess.run([compile_c(folder, tmp_path / "own")], check=False).returncode == 0
 
 
-def with_stages(*stages, input_shape=None, weight_bits=8):
-    network = StepNetwork(16, stages=stages, input_shape=input_shape, weight_bits=weight_bits)
-    return Model(network, Centroids().fit(network.propagate(random_bytes(0, 9, 16)), range(9)))
+def with_stages(*stages, input_shape=None, weight_bits=8, activation="step"):
+    n = 16 if input_shape is None else int(np.prod(input_shape))
+    network = StepNetwork(
+        n, stages=stages, input_shape=input_shape, weight_bits=weight_bits, activation=activation
+    )
+    return Model(network, Centroids().fit(network.propagate(random_bytes(0, 9, n)), range(9)))
 
 
 def conv_model():
@@ -448,7 +534,7 @@ def changed_after_construction(name, value):
 @pytest.mark.parametrize(
     ("model", "options", "error", "text"),
     [
-        (conv_model, {}, ValueError, "stage 0 of model.network is a Conv2D, which the microcontr"),
+        (conv_model, {}, ValueError, "stage 0 of model.network is a Conv2D without fan_in, which .* give it fan_in"),
         (
             lambda: with_stages(Conv1D(9, kernel=3, pool=1), input_shape=(16, 1)),
             {},
@@ -456,30 +542,48 @@ def changed_after_construction(name, value):
             "stage 0 of model.network is a Conv1D",
         ),
         (
-            lambda: with_stages(9, Dense(8, fan_in=2)),
+            lambda: with_stages(Conv2D(2, 18, fan_in=256), input_shape=(18, 18, 1)),
             {},
             ValueError,
-            "stage 1 of model.network has fan_in",
+            "stage 0 of model.network must have a fan_in of at most 255 .* got 256",
         ),
         (
-            lambda: with_stages(Dense(9, bias=3)),
+            lambda: with_stages(9, Dense(8, weight_bits=24)),
             {},
             ValueError,
-            "stage 0 of model.network has bias",
-        ),
-        (lambda: with_stages(Dense(9, bias=0.5)), {}, ValueError, "model.network has bias"),
-        (
-            lambda: with_stages(8, Dense(9, thresholds=range(9)), 8),
-            {},
-            ValueError,
-            "stage 1 of model.network has thresholds",
+            "stage 1 of model.network must have 1, 2, 4 or 8 weight bits .* got 24",
         ),
         (
-            lambda: with_stages(8, Dense(9, weight_bits=2), weight_bits=4),
+            lambda: with_stages(Dense(9, bias=2**30)),
             {},
             ValueError,
-            "stage 1 of model.network has 2 weight bits and others 4",
+            "stage 0 of model.network must have a bias of at most 1073741823 .* got 1073741824",
         ),
+        (
+            lambda: with_stages(
+                Conv2D(2, 2, fan_in=2), Conv2D(2, 2, padding=1, fan_in=2), input_shape=(4, 4, 1),
+                activation="sign",
+            ),
+            {},
+            ValueError,
+            "stage 1 of model.network pads bits that stand for -1 and 1, which the microcontr",
+        ),
+        (
+            lambda: with_stages(Conv2D(1, 3, padding=2, fan_in=2), input_shape=(252, 252, 1)),
+            {},
+            ValueError,
+            "stage 0 of model.network must have at most 65535 inputs with its padding .* got 65536",
+        ),
+        (
+            lambda: with_stages(Conv1D(1, 300, padding=299, fan_in=2), input_shape=(64_938, 1)),
+            {},
+            ValueError,
+            "stage 0 .* at most 65535 inputs with its padding .* got 65536",
+        ),
+        (lambda: make_model((1,), n_features=65_536, weight_bits=1), {}, ValueError,
+         "model.network must have at most 65535 inputs for a microcontroller, got 65536"),
+        (make_model, {"units": "drawn"}, ValueError, "units must be 'auto', 'stored' or 'seed', g"),
+        (make_model, {"units": None}, ValueError, "units must be .* got None"),
         (knn_model, {}, TypeError, "HammingNeighbors readout has no form in few bits"),
         (lambda: make_model(weight_bits=24), {}, ValueError, "1, 2, 4 or 8 weight bits"),
         (lambda: with_readout(bits=9), {}, ValueError, "at most 8 bits .* got 9"),
@@ -550,12 +654,12 @@ def changed_after_construction(name, value):
         (make_model, {"arduino": 1}, TypeError, "arduino must be True or False"),
         (make_model, {"arduino": True, "name": "ArduinoX"}, ValueError, "not begin with Arduino"),
         (
-            lambda: make_model((1,), n_features=61_923),
+            lambda: make_model((1,), n_features=46_443, weight_bits=8),
             {},
             ValueError,
-            "at most 61922 inputs .* got 61923",
+            "stage 0 .* at most 46442 inputs .* got 46443",
         ),
-        (lambda: make_model((65_536,), n_features=1), {}, ValueError, "at most 65535 units"),
+        (lambda: make_model((65_536,), n_features=1), {}, ValueError, "at most 65535 outputs of a stage .* got 65536"),
         (lambda: make_model(n_features=5), {"self_test": 0}, ValueError, "self_test must lie"),
         (
             lambda: make_model(n_features=5),

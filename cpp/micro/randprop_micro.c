@@ -4,6 +4,10 @@
 #include "randprop_few.h"
 #include "randprop_readout.h"
 
+/* Where the inputs of stage m are. Those of the first have a place of their own, so that a window
+ * that moves outlasts a decision; the others take turns. */
+static uint8_t rp_area(uint8_t m) { return m == 0 ? 0 : (m & 1u) != 0 ? 1 : 2; }
+
 #if !defined(RP_FIXED_ID)
 /* Bytes in whole words. */
 static uint32_t rp_words(uint32_t n_bytes) { return (n_bytes + 3u) & ~(uint32_t)3u; }
@@ -46,25 +50,25 @@ static uint32_t rp_inputs_of(const rp_model* model, uint8_t m) {
                                                       : RP_CHANNELS(stage);
 }
 
-/* Sizes of the parts of a buffer: what a stage works in, sums, inputs of even and of odd stages. */
-static void rp_sizes(const rp_model* model, uint32_t sizes[4]) {
+/* Sizes of the parts of a buffer: what a stage works in, sums, and the three of rp_area. */
+static void rp_sizes(const rp_model* model, uint32_t sizes[5]) {
   const uint8_t n = RP_N_STAGES(model);
   uint8_t m;
-  sizes[0] = sizes[1] = sizes[2] = sizes[3] = 0;
+  sizes[0] = sizes[1] = sizes[2] = sizes[3] = sizes[4] = 0;
   for (m = 0; m < n; ++m) {
     const uint32_t work = rp_words(rp_work_of(model, m));
     const uint32_t inputs = rp_words(rp_inputs_of(model, m));
     if (work > sizes[0]) {
       sizes[0] = work;
     }
-    if (inputs > sizes[2u + (m & 1u)]) {
-      sizes[2u + (m & 1u)] = inputs;
+    if (inputs > sizes[2u + rp_area(m)]) {
+      sizes[2u + rp_area(m)] = inputs;
     }
   }
   if (RP_KIND(RP_STAGE(model, n - 1u)) == RP_DENSE) {
     const uint32_t row = RP_ROW_SIZE(RP_N_UNITS(RP_STAGE(model, n - 1u)));
-    if (row > sizes[2u + (n & 1u)]) {
-      sizes[2u + (n & 1u)] = row;
+    if (row > sizes[2u + rp_area(n)]) {
+      sizes[2u + rp_area(n)] = row;
     }
   } else {
     sizes[1] = rp_words((uint32_t)sizeof(rp_sum) * RP_N_CLASSES(model));
@@ -119,8 +123,8 @@ static uint8_t rp_is_few(const rp_model* model, uint8_t m) {
     return 0;
   }
   if (m != 0 && (RP_PADDING_X(stage) != 0 || RP_PADDING_Y(stage) != 0) &&
-      (rp_reads_signs(model, m) || height != rp_outputs_y(stage - 1) ||
-       width != rp_outputs_x(stage - 1))) {
+      (rp_reads_signs(model, m) || RP_KIND(stage - 1) == RP_DENSE ||
+       height != rp_outputs_y(stage - 1) || width != rp_outputs_x(stage - 1))) {
     return 0;
   }
   if (RP_KIND(stage) == RP_FEW_ROWS) {
@@ -138,6 +142,7 @@ static uint8_t rp_is_dense(const rp_stage* stage) {
   const uint8_t b = RP_WEIGHT_BITS(stage);
   if (RP_HEIGHT(stage) != 1 || RP_WIDTH(stage) != 1 || RP_PLACES_Y(stage) != 1 ||
       RP_PLACES_X(stage) != 1 || rp_counts(stage) || RP_WINDOWS_X(stage) != 0 ||
+      RP_PADDING_Y(stage) != 0 || RP_PADDING_X(stage) != 0 ||
       (b != 1 && b != 2 && b != 4 && b != 8) || RP_BIAS(stage) > 0x3FFFFFFFu) {
     return 0;
   }
@@ -213,23 +218,24 @@ static rp_status rp_check_values(const rp_model* model) {
 typedef struct rp_parts {
   uint8_t* work;
   rp_sum* sums;
-  uint8_t* inputs[2]; /* of even and of odd stages */
+  uint8_t* inputs[3]; /* by rp_area */
 } rp_parts;
 
 /* Words are aligned: a buffer has three bytes to spare for that. */
 static rp_parts rp_divide(const rp_model* model, void* buffer) {
   rp_parts parts;
 #if defined(RP_FIXED_ID)
-  static const uint32_t sizes[3] = {RP_FIXED_WORK, RP_FIXED_SUMS, RP_FIXED_INPUTS};
+  static const uint32_t sizes[4] = {RP_FIXED_WORK, RP_FIXED_SUMS, RP_FIXED_INPUTS, RP_FIXED_ODD};
   (void)model;
 #else
-  uint32_t sizes[4];
+  uint32_t sizes[5];
   rp_sizes(model, sizes);
 #endif
   parts.work = (uint8_t*)(((uintptr_t)buffer + 3u) & ~(uintptr_t)3u);
   parts.sums = (rp_sum*)(void*)(parts.work + sizes[0]);
   parts.inputs[0] = parts.work + sizes[0] + sizes[1];
   parts.inputs[1] = parts.inputs[0] + sizes[2];
+  parts.inputs[2] = parts.inputs[1] + sizes[3];
   return parts;
 }
 
@@ -241,9 +247,9 @@ size_t rp_buffer_size(const rp_model* model) {
   return RP_FIXED_BUFFER;
 #else
   {
-    uint32_t sizes[4], size;
+    uint32_t sizes[5], size;
     rp_sizes(model, sizes);
-    size = sizes[0] + sizes[1] + sizes[2] + sizes[3] + 3u;
+    size = sizes[0] + sizes[1] + sizes[2] + sizes[3] + sizes[4] + 3u;
     return (size_t)size == size ? (size_t)size : 0;
   }
 #endif
@@ -370,8 +376,8 @@ static void rp_run(const rp_model* model, const rp_parts* parts, rp_read read, v
   sink.sums = NULL;
   sink.total = 0;
   for (;; ++m) {
-    uint8_t* const in = parts->inputs[m & 1u];
-    out = parts->inputs[(m & 1u) ^ 1u];
+    uint8_t* const in = parts->inputs[rp_area(m)];
+    out = parts->inputs[rp_area((uint8_t)(m + 1u))];
     stage = RP_STAGE(model, m);
     if (RP_KIND(stage) == RP_DENSE) {
       rp_input input;

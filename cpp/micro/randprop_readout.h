@@ -20,6 +20,11 @@ typedef struct rp_sink {
   uint16_t pitch, at; /* features from one window y to the next, and before the first */
 } rp_sink;
 
+#if defined(RP_FIXED_PAIRS)
+/* The two are read one by one in the end. */
+typedef uint32_t __attribute__((__may_alias__)) rp_pair;
+#endif
+
 #if !(defined(__AVR_HAVE_MUL__) && defined(RP_FIXED_NIBBLES))
 #if !defined(RP_FIXED_PAIRS)
 /* Adds a code times a feature to a sum, and goes on to the next. */
@@ -57,19 +62,19 @@ RP_SHARED static void rp_add_codes(rp_sink* sink, uint8_t value) {
 #if defined(RP_FIXED_PAIRS)
   {
     /* Two sums of 16 bits in a word, and two codes at a time. */
-    uint32_t* pair = (uint32_t*)(void*)sum;
-    uint32_t* const end = pair + RP_FIXED_PAIRS;
+    rp_pair* pair = (rp_pair*)(void*)sum;
+    rp_pair* const end = pair + RP_FIXED_PAIRS;
     uint32_t window = (uint32_t)RP_TABLE8(code) >> (8u - left);
     uint_fast8_t held = left;
     do {
       uint32_t two;
       while (held < 2u * bits) {
         window |= (uint32_t)RP_TABLE8(++code) << held;
-        held += 8u;
+        held = (uint_fast8_t)(held + 8u);
       }
       two = window << (32u - 2u * bits);
       window >>= 2u * bits;
-      held -= 2u * bits;
+      held = (uint_fast8_t)(held - 2u * bits);
       two = two >> (32u - bits) << 16 | two << bits >> (32u - bits);
       *pair++ += two * value;
     } while (pair != end);

@@ -215,22 +215,23 @@ class CLayout:
         sums = (self.quantized.codes_ * most).sum(axis=1)
         return int(max(most.sum(), sums.max(initial=0))) < 2**16
 
-    def sizes(self, lanes: str, *, any_model: bool = False) -> tuple[int, int, int, int]:
+    def sizes(self, lanes: str, *, any_model: bool = False) -> tuple[int, ...]:
         """Return the sizes of rp_sizes of randprop_micro.c, where lanes are "words" or "bytes"."""
         by_bytes = lanes == "bytes"
-        areas = [0, 0]
+        areas = [0, 0, 0]
         work = 0
         for m, stage in enumerate(self.stages):
             work = max(work, _words(self._work(m, stage, by_bytes=by_bytes)))
-            areas[m % 2] = max(areas[m % 2], _words(self._inputs(m, stage, by_bytes=by_bytes)))
+            inputs = _words(self._inputs(m, stage, by_bytes=by_bytes))
+            areas[_area(m)] = max(areas[_area(m)], inputs)
         sums = 0
         if self.last.kind == DENSE:
-            n = len(self.stages)
-            areas[n % 2] = max(areas[n % 2], _row(self.last.n_units))
+            after = _area(len(self.stages))
+            areas[after] = max(areas[after], _row(self.last.n_units))
         else:
             size = 2 if self.small_sums and not any_model else 4
             sums = _words(size * len(self.quantized.classes_))
-        return work, sums, areas[0], areas[1]
+        return work, sums, *areas
 
     def _work(self, m: int, stage: CStage, *, by_bytes: bool) -> int:
         if stage.kind == DENSE:
@@ -306,9 +307,8 @@ def check_network(network: StepNetwork) -> None:
                 f"{where} must have a bias of at most {most} for a microcontroller, "
                 f"got {stage.bias}"
             )
-        padding = getattr(stage, "padding", 0)
         signs = network.activation == "sign" and m and not network.stages[m - 1].gives_bytes
-        if padding != 0 and signs:
+        if signs and any(_paddings(stage)):
             raise ValueError(f"{where} pads bits that stand for -1 and 1, {refused}")
         if _padded(stage, shape) > MAX_UNITS:
             raise ValueError(
@@ -318,11 +318,17 @@ def check_network(network: StepNetwork) -> None:
 
 
 def _padded(stage: Stage, shape: Shape) -> int:
-    """Return the inputs of a stage, with what lies around them."""
-    *sides, last = shape
-    pads = _pair(getattr(stage, "padding", 0))[2 - len(sides) :]
-    padded = [side + 2 * pad for side, pad in zip(sides, pads, strict=True)]
-    return math.prod([*padded, last])
+    """Inputs of a stage, those of its padding included."""
+    paddings = _paddings(stage)
+    sizes = [size + 2 * padding for size, padding in zip(shape, paddings, strict=False)]
+    return int(np.prod((*sizes, *shape[len(paddings) :]), dtype=np.int64))
+
+
+def _paddings(stage: Stage) -> tuple[int, ...]:
+    """Return the padding of each axis that has one."""
+    if isinstance(stage, Conv2D):
+        return _pair(stage.padding)
+    return (stage.padding,) if isinstance(stage, Conv1D) else ()
 
 
 def _pair(value: Any) -> tuple[int, int]:
@@ -331,6 +337,11 @@ def _pair(value: Any) -> tuple[int, int]:
 
 def _words(size: int) -> int:
     return -(-size // 4) * 4
+
+
+def _area(m: int) -> int:
+    """rp_area of randprop_micro.c."""
+    return 0 if m == 0 else 2 - m % 2
 
 
 def _row(width: int) -> int:

@@ -366,7 +366,11 @@ def _defines(layout: CLayout, names: Names) -> Iterator[str]:
         yield f"#define {names.upper}RP_FIXED_SMALL_SUMS 1"
     n_classes, bits = len(layout.quantized.classes_), layout.quantized.bits
     if layout.small_sums and n_classes % 2 == 0:
-        yield f"#if !defined({names.upper}RP_BYTE_LANES)"
+        # Of GCC and Clang, which tell the order of bytes: the first of a pair is the lower half.
+        yield (
+            f"#if !defined({names.upper}RP_BYTE_LANES) && defined(__GNUC__) && \\\n"
+            "    __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__"
+        )
         yield f"#define {names.upper}RP_FIXED_PAIRS {n_classes // 2}u"
         yield "#endif"
     if layout.nibbles:
@@ -378,7 +382,8 @@ def _defines(layout: CLayout, names: Names) -> Iterator[str]:
         ("words", "#else"),
     ):
         yield condition
-        for name, size in zip(("WORK", "SUMS", "INPUTS"), layout.sizes(lanes)[:3], strict=True):
+        parts = ("WORK", "SUMS", "INPUTS", "ODD")
+        for name, size in zip(parts, layout.sizes(lanes)[:-1], strict=True):
             yield f"#define {names.upper}RP_FIXED_{name} {size}u"
         yield f"#define {names.upper}RP_FIXED_BUFFER {layout.buffer_size(lanes)}u"
     yield "#endif"
