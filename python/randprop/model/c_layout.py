@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import zlib
 from dataclasses import dataclass, fields
 from typing import Any
@@ -318,7 +317,7 @@ def check_network(network: StepNetwork) -> None:
 
 
 def _padded(stage: Stage, shape: Shape) -> int:
-    """Inputs of a stage, those of its padding included."""
+    """Return the inputs of a stage, those of its padding included."""
     paddings = _paddings(stage)
     sizes = [size + 2 * padding for size, padding in zip(shape, paddings, strict=False)]
     return int(np.prod((*sizes, *shape[len(paddings) :]), dtype=np.int64))
