@@ -89,11 +89,23 @@ FIXED = {
         Conv2D(5, 3, fan_in=4, pool=2), shape=(9, 9, 1), of_bits=True, kind="ridge", code_bits=3,
         n_classes=8,
     ),
+    "series, wide padding and dilation": lambda: of_stages(
+        Conv1D(5, 45, padding=40, dilation=33, fan_in=7), shape=(1500, 1)
+    ),
     "stages that are all the same": lambda: of_stages(*[Dense(40, weight_bits=2)] * 3, n=40),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", FIXED)
+QUICK = {
+    "rows, counts", "rows, padded", "bytes", "series, drawn dilations", "dense, thresholds",
+    "four stages", "series, wide padding and dilation", "stages that are all the same",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [kind if kind in QUICK else pytest.param(kind, marks=pytest.mark.slow) for kind in FIXED],
+)
 def test_a_runtime_for_one_model_and_one_for_any(tmp_path, kind):
     """Every kind of stage: it compiles without a warning, passes its self-test, finds a change."""
     model = FIXED[kind]()
@@ -107,11 +119,10 @@ def test_a_runtime_for_one_model_and_one_for_any(tmp_path, kind):
     (folder / "randprop_config.h").write_text("")
     assert statuses(folder, tmp_path, "-O0") == all_are(0)
     (folder / "randprop_config.h").write_text(config)
-    for table in ("features", "scores", "labels"):
-        text = (folder / "self_test.h").read_text()
-        (folder / "self_test.h").write_text(changed_cell(text, f"self_test_{table}", -1))
-        assert statuses(folder, tmp_path, "-O0") == all_are(4), table
-        (folder / "self_test.h").write_text(text)
+    table = ("features", "scores", "labels")[len(kind) % 3]
+    text = (folder / "self_test.h").read_text()
+    (folder / "self_test.h").write_text(changed_cell(text, f"self_test_{table}", -1))
+    assert statuses(folder, tmp_path, "-O0") == all_are(4), table
 
 
 @pytest.mark.parametrize("kind", ["rows, counts", "four stages"])
@@ -147,9 +158,80 @@ def test_self_test_passes_and_finds_a_change(tmp_path, widths, options, readout)
     assert subprocess.run([compile_c(folder, tmp_path / "other")], check=False).returncode == 2
     if widths != (1,):  # one unit may give the same bits for another seed
         seed = model.network.seed & 0xFFFFFFFF
-        changed = config.replace(f"0x{seed:08X}u)", f"0x{seed ^ 1:08X}u)", 1)
+        changed = config.replace(f"(0x{seed:08X}u ", f"(0x{seed ^ 1:08X}u ", 1)
         (folder / "randprop_config.h").write_text(changed)
         assert subprocess.run([compile_c(folder, tmp_path / "seed")], check=False).returncode == 4
+
+
+def load_host(folder: Path, tmp_path: Path, prefix=""):
+    """The function host_run of host.c."""
+    arguments = ("-fPIC", "-shared", "-O2")
+    library = compile_c(folder, tmp_path / "host.so", *arguments, source="host.c", prefix=prefix)
+    return ctypes.CDLL(str(library)).host_run
+
+
+SERIES_TIMES = np.linspace(0, 6, 40)
+
+
+def images_of_strokes(n):
+    """Small images of two classes: a bar across, or a bar down."""
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 60, (n, 12, 10)).astype(np.uint8)
+    y = np.arange(n) % 2
+    X[y == 0, 4:7], X[y == 1, :, 4:6] = 255, 255
+    return X, y
+
+
+def series_of_waves(n):
+    rng = np.random.default_rng(0)
+    y = np.arange(n) % 3
+    phases = rng.uniform(0, 6, (n, 1, 1))
+    waves = np.sin((1 + y)[:, None, None] * SERIES_TIMES + phases)
+    return waves * np.array([1.0, 7.0])[None, :, None] + rng.normal(0, 0.1, (n, 2, 40)), y
+
+
+def table_of_numbers(n):
+    rng = np.random.default_rng(0)
+    X = rng.normal(0, 1, (n, 9)) * 10.0 ** np.arange(-4, 5)
+    return X, (X[:, 4] > 0) + 2 * (X[:, 6] > 0)
+
+
+WIDTHS = {"images": 300, "series": 64, "table": 64}
+RECIPES = {"images": images_of_strokes, "series": series_of_waves, "table": table_of_numbers}
+
+
+@pytest.mark.parametrize("stages", RECIPES)
+def test_a_classifier_of_few_inputs_is_exported_with_its_scaling(tmp_path, stages):
+    """From the features as they come to the label: on the device what is said here."""
+    X, y = RECIPES[stages](60)
+    fitted = StepClassifier(stages=stages, width=WIDTHS[stages], random_state=3).fit(X, y)
+    quantized = fitted.model_.quantize()
+    folder = export_c(fitted, tmp_path / "out")
+    assert statuses(folder, tmp_path) == all_are(0)
+    reader = "static uint8_t read_input(void* context, uint16_t index) {\n"
+    reader += "  return (uint8_t)((const double*)context)[index];\n}\n"
+    source = MAPPED.replace("inputs.h", "model.h").replace("= {p}model_input(", "= (uint8_t)(")
+    source = source.replace("(features[i], i)", "features[i]").replace("(uint8_t)(f", "(uint8_t)f")
+    if (folder / "inputs.h").is_file():
+        source = MAPPED
+        reader = (folder / "README.md").read_text().split("```c")[1].split("```")[0]
+    (folder / "host.c").write_text(source.format(p="", P="", readme=reader))
+    host_run = load_host(folder, tmp_path)
+    # A device is told all channels of one time after the other.
+    moments = X.transpose(0, 2, 1) if stages == "series" else X
+    flat = np.ascontiguousarray(moments.reshape(60, -1), dtype=np.float64)
+    outputs = quantized.propagate(X)
+    kept = outputs if quantized.network.stages[-1].gives_bytes else outputs.to_packbits()
+    scores = np.zeros((60, len(fitted.classes_)), np.int32)
+    inputs, features = np.zeros(flat.shape, np.uint8), np.zeros(kept.shape, np.uint8)
+    labels = [
+        host_run(*(ctypes.c_void_p(part.ctypes.data) for part in row))
+        for row in zip(flat, inputs, scores, features, strict=True)
+    ]
+    np.testing.assert_array_equal(features, kept)
+    np.testing.assert_array_equal(scores, quantized.readout.decision_function(outputs))
+    assert fitted.classes_[labels].tolist() == quantized.predict(X).tolist()
+    assert len(set(labels)) == len(fitted.classes_)
 
 
 def test_every_label_of_mnist_is_the_desktops(tmp_path):
@@ -438,9 +520,7 @@ def test_features_are_mapped_on_the_device_as_here(tmp_path, kind):
     assert {file.name for file in folder.iterdir()} >= {f"{prefix}inputs.h", "example.c"}
     readme = (folder / "README.md").read_text().split("```c")[1].split("```")[0]
     (folder / "host.c").write_text(MAPPED.format(p=prefix, P=prefix.upper(), readme=readme))
-    arguments = ("-fPIC", "-shared", "-O2")
-    library = compile_c(folder, tmp_path / "host.so", *arguments, source="host.c", prefix=prefix)
-    host_run = ctypes.CDLL(str(library)).host_run
+    host_run = load_host(folder, tmp_path, prefix=prefix)
     X = numbers_for(scaling, 200)
     inputs, scores = np.zeros((200, 50), np.uint8), np.zeros((200, 3), np.int32)
     bits = np.zeros((200, 4), np.uint8)
@@ -518,9 +598,9 @@ def knn_model():
     return Model(network, readout)
 
 
-def with_readout(*, n_classes=2, width=8, **options):
-    network = StepNetwork(16, width=width)
-    codes = np.ones((n_classes, width), dtype=np.int64)
+def with_readout(*, n_classes=2, width=8, stage=None, n_features=16, **options):
+    network = StepNetwork(n_features, width=width if stage is None else [stage])
+    codes = np.ones((n_classes, network.widths[-1]), dtype=np.int64)
     bias = options.pop("bias", np.zeros(n_classes, dtype=np.int64))
     return Model(network, QuantizedReadout(codes, bias, np.arange(n_classes), **options))
 
@@ -534,7 +614,12 @@ def changed_after_construction(name, value):
 @pytest.mark.parametrize(
     ("model", "options", "error", "text"),
     [
-        (conv_model, {}, ValueError, "stage 0 of model.network is a Conv2D without fan_in, which .* give it fan_in"),
+        (
+            conv_model,
+            {},
+            ValueError,
+            "stage 0 of model.network is a Conv2D without fan_in, which .* give it fan_in",
+        ),
         (
             lambda: with_stages(Conv1D(9, kernel=3, pool=1), input_shape=(16, 1)),
             {},
@@ -561,7 +646,9 @@ def changed_after_construction(name, value):
         ),
         (
             lambda: with_stages(
-                Conv2D(2, 2, fan_in=2), Conv2D(2, 2, padding=1, fan_in=2), input_shape=(4, 4, 1),
+                Conv2D(2, 2, fan_in=2),
+                Conv2D(2, 2, padding=1, fan_in=2),
+                input_shape=(4, 4, 1),
                 activation="sign",
             ),
             {},
@@ -580,8 +667,24 @@ def changed_after_construction(name, value):
             ValueError,
             "stage 0 .* at most 65535 inputs with its padding .* got 65536",
         ),
-        (lambda: make_model((1,), n_features=65_536, weight_bits=1), {}, ValueError,
-         "model.network must have at most 65535 inputs for a microcontroller, got 65536"),
+        (
+            lambda: make_model((1,), n_features=65_536, weight_bits=1),
+            {},
+            ValueError,
+            "model.network must have at most 65535 inputs for a microcontroller, got 65536",
+        ),
+        (
+            lambda: with_readout(bits=8, n_classes=8191, stage=Dense(8, fan_in=2)),
+            {},
+            ValueError,
+            "at most 8190 classes of 8-bit codes behind a stage with fan_in .* got 8191",
+        ),
+        (
+            lambda: with_readout(bits=1, stage=Dense(33_000, fan_in=255), n_features=300),
+            {"units": "stored"},
+            ValueError,
+            "model must have at most 16,777,216 bytes of tables .* got 16,8.*; units='seed'",
+        ),
         (make_model, {"units": "drawn"}, ValueError, "units must be 'auto', 'stored' or 'seed', g"),
         (make_model, {"units": None}, ValueError, "units must be .* got None"),
         (knn_model, {}, TypeError, "HammingNeighbors readout has no form in few bits"),
@@ -659,7 +762,12 @@ def changed_after_construction(name, value):
             ValueError,
             "stage 0 .* at most 46442 inputs .* got 46443",
         ),
-        (lambda: make_model((65_536,), n_features=1), {}, ValueError, "at most 65535 outputs of a stage .* got 65536"),
+        (
+            lambda: make_model((65_536,), n_features=1),
+            {},
+            ValueError,
+            "at most 65535 outputs of a stage .* got 65536",
+        ),
         (lambda: make_model(n_features=5), {"self_test": 0}, ValueError, "self_test must lie"),
         (
             lambda: make_model(n_features=5),

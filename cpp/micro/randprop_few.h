@@ -103,8 +103,9 @@ static void rp_find_inputs(const rp_model* model, uint8_t m, uint16_t unit, uint
 /* Bytes from the first of a patch to each of a unit's inputs. */
 static void rp_find_offsets(const rp_stage* stage, uint16_t dilation_x, uint16_t* inputs) {
   const uint16_t n_channels = RP_CHANNELS(stage), kernel_x = RP_KERNEL_X(stage);
+  const uint8_t fan_in = RP_FAN_IN(stage);
   uint8_t i;
-  for (i = 0; i < RP_FAN_IN(stage); ++i) {
+  for (i = 0; i < fan_in; ++i) {
     uint16_t x = inputs[i], c = 0, y = 0;
     if (n_channels != 1) {
       x = (uint16_t)(x / n_channels);
@@ -291,8 +292,9 @@ static void rp_few(const rp_model* model, uint8_t m, const uint8_t* area, uint8_
  * shift to the right. By bytes: bytes from the first row, unshifted, in its first column. */
 static void rp_find_pixels(const rp_stage* stage, uint16_t* inputs) {
   const uint16_t kernel_x = RP_KERNEL_X(stage);
+  const uint8_t fan_in = RP_FAN_IN(stage);
   uint8_t i;
-  for (i = 0; i < RP_FAN_IN(stage); ++i) {
+  for (i = 0; i < fan_in; ++i) {
     uint16_t x = inputs[i], y = 0;
     for (; x >= kernel_x; x = (uint16_t)(x - kernel_x)) { /* few have a divider */
       y = (uint16_t)(y + RP_DILATION_Y(stage));

@@ -292,9 +292,12 @@ static void rp_clear(const rp_stage* stage, uint8_t* area) {
   }
 }
 
+/* Shifts of a row are below 32; of other kinds, for which this is compiled too, they may not be. */
+#define RP_ROW_SHIFT(by) ((by) & 31u)
+
 /* Pixels of a row, x at bit x. */
 static void rp_store_row(const rp_stage* stage, uint8_t* area, uint16_t y, uint32_t row) {
-  row <<= RP_PADDING_X(stage) & 31u;
+  row <<= RP_ROW_SHIFT(RP_PADDING_X(stage));
   y = (uint16_t)(y + RP_PADDING_Y(stage));
 #if defined(RP_BYTE_LANES)
   {
@@ -311,7 +314,7 @@ static void rp_store_row(const rp_stage* stage, uint8_t* area, uint16_t y, uint3
       if (--dx == 0) {
         break;
       }
-      row >>= RP_DILATION_X(stage) & 31u;
+      row >>= RP_ROW_SHIFT(RP_DILATION_X(stage));
     }
   }
 #else
@@ -331,7 +334,7 @@ static void rp_load_part(const rp_stage* stage, uint8_t* area, uint16_t at, rp_r
         row |= 0x80000000u;
       }
     } while (--x != 0);
-    rp_store_row(stage, area, at, row >> ((32u - RP_WIDTH(stage)) & 31u));
+    rp_store_row(stage, area, at, row >> RP_ROW_SHIFT(32u - RP_WIDTH(stage)));
     return;
   }
   {

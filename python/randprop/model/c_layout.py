@@ -160,6 +160,11 @@ class CLayout:
         return self.stages[0].kind != DENSE
 
     @property
+    def holds_sums(self) -> bool:
+        """Whether codes are summed up unit by unit."""
+        return self.last.kind != DENSE
+
+    @property
     def pushes(self) -> tuple[int, int]:
         """How often rp_push fills a window, and how many bytes it takes."""
         first = self.stages[0]

@@ -31,6 +31,8 @@ _MAX_CLASSES = 65_535
 _MAX_SCORE = 2**30 - 1
 # No microcontroller has more flash; the text of a table is six times as long.
 _MAX_TABLE_BYTES = 2**24
+# Bits of a unit's codes, which a runtime passes over by 16 bits.
+_MAX_CODE_BITS = 0xFFF0
 
 
 def export_c(
@@ -131,6 +133,7 @@ def export_c(
     images = _self_test_images(self_test, network.n_features, fitted.scaling.gives_bits)
 
     layout = CLayout(exported, quantized, units)
+    _check_tables(layout)
     _check_test_size(layout, len(images))
     files = _written(layout, images, names, name if arduino else None)
     _check_replaced(folder, files)
@@ -164,6 +167,20 @@ def _check_readout(quantized: QuantizedReadout) -> None:
         if abs(bias) > _MAX_SCORE:
             raise ValueError(too_large.format(f"the bias of class {label!r}", bias, _MAX_SCORE))
         c_string(label)
+
+
+def _check_tables(layout: CLayout) -> None:
+    n_classes, bits = len(layout.quantized.classes_), layout.quantized.bits
+    if layout.holds_sums and n_classes * bits > _MAX_CODE_BITS:
+        raise ValueError(
+            f"model.readout must have at most {_MAX_CODE_BITS // bits} classes of {bits}-bit codes "
+            f"behind a stage with fan_in for a microcontroller, got {n_classes}"
+        )
+    if layout.table_bytes > _MAX_TABLE_BYTES:
+        raise ValueError(
+            f"model must have at most {_MAX_TABLE_BYTES:,} bytes of tables for a microcontroller, "
+            f"got {layout.table_bytes:,}; units='seed' stores none of a stage's inputs"
+        )
 
 
 def _check_library(name: str | None) -> None:
