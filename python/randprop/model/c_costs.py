@@ -1,4 +1,4 @@
-"""What a model costs on microcontrollers, told in a README: from figures that a bench has measured."""
+"""What a model costs on microcontrollers, told in a README by figures that were measured."""
 
 from __future__ import annotations
 

@@ -411,9 +411,9 @@ def _streaming(layout: CLayout, names: Names) -> str:
     n, size = layout.pushes
     p, what = names.lower, "row" if layout.stages[0].height != 1 else "moment of all channels"
     return (
-        f"\nA sample may also come bit by bit: `{p}rp_start(&stream, &{p}model, hop, buffer, sizeof "
-        f"buffer)`,\nthen `{p}rp_push(&stream, values, scores, &label)` for every {what}, {size} "
-        f"bytes. A window is\n{n} of them, and every `hop` of them give a label; between, it is "
+        f"\nA sample may also come bit by bit: `{p}rp_start(&stream, &{p}model, hop, buffer, "
+        f"sizeof buffer)`,\nthen `{p}rp_push(&stream, values, scores, &label)` for every {what}, "
+        f"{size} bytes. A window is\n{n} of them, and every `hop` of them give a label; between, it is "
         f"`{names.upper}RP_NO_LABEL`.\n"
     )
 
