@@ -75,17 +75,15 @@ def test_two_libraries_in_one_sketch(core, tmp_path):
   {{
     static uint8_t buffer[{P}MODEL_BUFFER_SIZE];
     static const char* const names[] = {P}MODEL_CLASS_NAMES;
-    static uint8_t features[{P}MODEL_OUTPUT_BYTES];
     int32_t scores[{P}MODEL_N_CLASSES];
-    if ({p}rp_self_test(&{p}model, &{p}self_test, buffer, sizeof buffer, scores, features) ==
-        {P}RP_OK) {{
+    if ({p}rp_self_test(&{p}model, &{p}self_test, buffer, sizeof buffer, scores) == {P}RP_OK) {{
       Serial.println("self-test passed");
     }} else {{
       Serial.println("self-test FAILED");
     }}
     for (uint16_t s = 0; s < {P}SELF_TEST_SAMPLES; ++s) {{
       uint8_t image[{P}MODEL_N_FEATURES];
-      memcpy_P(image, {p}self_test_inputs + s * sizeof image, sizeof image);
+      memcpy_P(image, {p}self_test_images + s * sizeof image, sizeof image);
       uint16_t label = 99;
       {p}rp_classify_bytes(&{p}model, image, buffer, sizeof buffer, NULL, &label, NULL);
       Serial.print("looks like ");

@@ -396,7 +396,7 @@ def _described(network: StepNetwork, m: int, *, of_bits: bool) -> CStage:
             return CStage(kind=DENSE, weight_bits=bits, **flat, **common)
         return CStage(kind=FEW, weight_bits=0, **flat, **common)
     assert isinstance(stage, (Conv1D, Conv2D))
-    numbers = {}
+    numbers: dict[str, int] = {}
     is_series = isinstance(stage, Conv1D)
     for name in ("kernel", "stride", "padding"):
         value = getattr(stage, name)

@@ -413,8 +413,8 @@ def _streaming(layout: CLayout, names: Names) -> str:
     return (
         f"\nA sample may also come bit by bit: `{p}rp_start(&stream, &{p}model, hop, buffer, "
         f"sizeof buffer)`,\nthen `{p}rp_push(&stream, values, scores, &label)` for every {what}, "
-        f"{size} bytes. A window is\n{n} of them, and every `hop` of them give a label; between, it is "
-        f"`{names.upper}RP_NO_LABEL`.\n"
+        f"{size} bytes. A window is\n{n} of them, and every `hop` of them give a label; between, "
+        f"it is `{names.upper}RP_NO_LABEL`.\n"
     )
 
 
