@@ -124,10 +124,16 @@ KINDS = {
         Conv2D(3, (1, 2), padding=(0, 1), fan_in=2, pool=(2, 1)), shape=(40, 30, 1), of_bits=True
     ),
     "rows, 255 rows": lambda: of_stages(
-        Conv2D(3, (4, 1), padding=(1, 0), fan_in=4, pool=1), shape=(253, 3, 1), of_bits=True
+        Conv2D(3, (4, 1), padding=(1, 0), fan_in=4, pool=(9, 1)), shape=(253, 3, 1), of_bits=True
     ),
-    "rows, 255 inputs a unit": lambda: of_stages(
-        Conv2D(4, 16, fan_in=255, pool=(3, 2)), shape=(30, 20, 1), of_bits=True
+    "rows, 31 rows a window, 31 inputs a unit": lambda: of_stages(
+        Conv2D(4, 16, fan_in=31, pool=(1, 2)), shape=(46, 20, 1), of_bits=True
+    ),
+    "an image of bits, 32 rows a window": lambda: of_stages(
+        Conv2D(4, 16, fan_in=4, pool=(1, 2)), shape=(47, 20, 1), of_bits=True
+    ),
+    "an image of bits, 32 inputs a unit": lambda: of_stages(
+        Conv2D(4, 16, fan_in=32, pool=(3, 2)), shape=(30, 20, 1), of_bits=True
     ),
     "an image of bits that is no rows": lambda: of_stages(
         Conv2D(4, 3, stride=2, fan_in=3, pool=2), shape=(12, 9, 1), of_bits=True
@@ -705,9 +711,14 @@ def test_limits_of_a_model(runtimes):
         stage.kernel_y = stage.kernel_x = 3
         stage.places_y = stage.places_x = (side + 4 - 3) // 2 + 1
         assert checked(few) == status
-    # Rows have 32 columns and 255 rows at most.
-    for shape, status in (((30, 32), OK), ((30, 33), MODEL), ((255, 9), OK), ((256, 9), MODEL)):
-        rows = DeviceModel(of_stages(Conv2D(2, 3, fan_in=4, pool=2), shape=(*shape, 1)))
+    # Rows have 32 columns and 255 rows at most, 31 of them in a window, and units 31 inputs.
+    for shape, fan_in, pool, status in (
+        ((30, 32), 4, 2, OK), ((30, 33), 4, 2, MODEL), ((255, 9), 4, (9, 2), OK),
+        ((256, 9), 4, (9, 2), MODEL), ((33, 9), 4, 1, OK), ((34, 9), 4, 1, MODEL),
+        ((30, 9), 31, 2, OK), ((30, 9), 32, 2, MODEL),
+    ):  # fmt: skip
+        stage = Conv2D(2, 3 if fan_in == 4 else 6, fan_in=fan_in, pool=pool)
+        rows = DeviceModel(of_stages(stage, shape=(*shape, 1)))
         assert rows.stages[0].kind == FEW
         assert checked(rows) == OK
         rows.stages[0].kind = FEW_ROWS

@@ -1,10 +1,10 @@
 /* Stages whose units look at a few inputs of a patch: the first half added, the others taken away.
  *
- * RP_FEW goes over a row of places at a time, four inputs in one pass, so that sums of a row wait
- * in the buffer. RP_FEW_ROWS has one bit a pixel: a unit's bits at all places of a row are a few
- * operations on rows that are shifted against each other, and vertical counters add them up, bit j
- * of all counts in plane j. By words the shift is made when a row is read; by bytes, where shifting
- * is slow, rows are kept shifted by every column of the kernel.
+ * RP_FEW goes over a row of places at a time, four inputs in one pass; sums of all but the last
+ * four wait in the buffer. RP_FEW_ROWS has one bit a pixel: a unit's bits at all places of a row
+ * are a few operations on rows that are shifted against each other, and vertical counters add them
+ * up, bit j of all counts in plane j. By words the shift is made when a row is read; by bytes,
+ * where shifting is slow, rows are kept shifted by every column of the kernel.
  */
 #ifndef RANDPROP_FEW_H
 #define RANDPROP_FEW_H
@@ -13,7 +13,8 @@
 #include "randprop_readout.h"
 
 #define RP_ROW_COLUMNS 4u /* bytes of a row of 32 places */
-#define RP_ROW_PLANES 8u  /* for counts of at most 255 rows */
+#define RP_ROW_PLANES 5u
+#define RP_ROW_MOST 31u /* rows of a window, and inputs of a unit: counts of five planes */
 
 #if defined(RP_BYTE_LANES)
 #define RP_LANES_OF_ROW RP_ROW_COLUMNS
@@ -107,55 +108,103 @@ static void rp_find_offsets(const rp_stage* stage, uint16_t dilation_x, uint16_t
   for (i = 0; i < fan_in; ++i) {
     uint16_t x = inputs[i], c = 0, y = 0;
     if (n_channels != 1) {
-      c = (uint16_t)(x % n_channels);
       x = (uint16_t)(x / n_channels);
+      c = (uint16_t)(inputs[i] - x * n_channels);
     }
     if (RP_KERNEL_Y(stage) != 1) {
-      y = (uint16_t)(x / kernel_x * RP_DILATION_Y(stage) * rp_pitch(stage));
-      x = (uint16_t)(x % kernel_x);
+      y = (uint16_t)(x / kernel_x);
+      x = (uint16_t)(x - y * kernel_x);
+      y = (uint16_t)(y * (uint16_t)(RP_DILATION_Y(stage) * rp_pitch(stage)));
     }
     inputs[i] = (uint16_t)(y + x * dilation_x * n_channels + c);
   }
 }
 
-/* Adds four inputs, two of them taken away, to the sums of a row; the first time there are none. */
-RP_SHARED static void rp_add_four(const uint8_t* from, const uint16_t offsets[4], uint16_t step,
-                                  int16_t* sums, uint16_t n, uint8_t is_first) {
-  const uint8_t* a = from + offsets[0];
-  const uint8_t* b = from + offsets[1];
-  const uint8_t* c = from + offsets[2];
-  const uint8_t* d = from + offsets[3];
-  for (; n != 0; --n, ++sums, a += step, b += step, c += step, d += step) {
-    const int16_t sum = (int16_t)(*a + *b - *c - *d);
-    *sums = (int16_t)(is_first ? sum : *sums + sum);
+/* Two and two inputs of a patch, and from one place to the next. */
+typedef struct rp_four {
+  uint16_t plus[2], minus[2];
+  uint16_t step;
+} rp_four;
+
+/* Inputs 2 i and 2 i + 1 of those that are added and of those that are taken away. Where there is
+ * none of the last, two that are the same. */
+static void rp_take_four(const uint16_t* offsets, uint8_t fan_in, uint8_t i, rp_four* four) {
+  const uint16_t* const plus = offsets + 2u * i;
+  const uint16_t* const minus = plus + (uint8_t)((fan_in + 1u) >> 1);
+  const uint8_t n_pairs = (uint8_t)((fan_in >> 1) - 2u * i);
+  four->plus[0] = four->plus[1] = four->minus[0] = four->minus[1] = *plus;
+  if (n_pairs != 0) {
+    four->minus[0] = minus[0];
+    if (n_pairs != 1) {
+      four->plus[1] = plus[1];
+      four->minus[1] = minus[1];
+    }
   }
 }
 
-/* z of a unit at n places of a row. */
-static void rp_sum_row(const uint8_t* from, const uint16_t* offsets, uint8_t fan_in, uint16_t step,
-                       int16_t* sums, uint16_t n) {
-  const uint16_t* plus = offsets;
-  const uint16_t* minus = offsets + (uint8_t)((fan_in + 1u) >> 1);
-  uint8_t pairs = fan_in >> 1, is_first = 1;
-  while (pairs != 0) {
-    uint16_t four[4];
-    four[0] = *plus++;
-    four[2] = *minus++;
-    /* An odd pair goes with one that is nothing. */
-    four[1] = four[3] = four[0];
-    if (--pairs != 0) {
-      four[1] = *plus++;
-      four[3] = *minus++;
-      --pairs;
+/* Adds them to the sums of n places of a row; the first time there are none. */
+RP_SHARED static void rp_add_four(const uint8_t* from, const rp_four* four, int16_t* sums,
+                                  uint16_t n, uint8_t is_first) {
+  const size_t a = four->plus[0], b = four->plus[1], c = four->minus[0], d = four->minus[1];
+  const size_t step = four->step;
+  int16_t* const end = sums + n;
+  if (is_first) {
+    for (; sums != end; from += step) {
+      *sums++ = (int16_t)(from[a] + from[b] - from[c] - from[d]);
     }
-    rp_add_four(from, four, step, sums, n, is_first);
+  } else {
+    for (; sums != end; from += step) {
+      const int16_t sum = (int16_t)(from[a] + from[b] - from[c] - from[d]);
+      *sums = (int16_t)(*sums + sum);
+      ++sums;
+    }
+  }
+}
+
+/* At how many of n places they are above the threshold, with the sums, where there are any. */
+RP_SHARED static uint16_t rp_count_above(const uint8_t* from, const rp_four* four,
+                                         const int16_t* sums, uint16_t n, int16_t threshold) {
+  const size_t a = four->plus[0], b = four->plus[1], c = four->minus[0], d = four->minus[1];
+  const size_t step = four->step;
+  uint_fast16_t count = 0;
+  if (sums == NULL) {
+    for (; n != 0; --n, from += step) {
+      if ((int16_t)(from[a] + from[b] - from[c] - from[d]) > threshold) {
+        ++count;
+      }
+    }
+  } else {
+    const int16_t* const end = sums + n;
+    for (; sums != end; from += step) {
+      if ((int16_t)(*sums++ + from[a] + from[b] - from[c] - from[d]) > threshold) {
+        ++count;
+      }
+    }
+  }
+  return (uint16_t)count;
+}
+
+/* All inputs but the last four, two and two, at n places of a row. Returns whether there are any,
+ * which depends on fan_in alone. */
+static uint8_t rp_sum_row(const uint8_t* from, const uint16_t* offsets, uint8_t fan_in,
+                          rp_four* four, int16_t* sums, uint16_t n) {
+  const uint8_t last = (uint8_t)((fan_in >> 1) == 0 ? 0 : ((fan_in >> 1) - 1u) >> 1);
+  uint8_t i, is_first = 1;
+  if ((fan_in & 1u) != 0) {
+    const uint8_t* one = from + offsets[fan_in >> 1];
+    uint16_t place;
+    for (place = 0; place < n; ++place, one += four->step) {
+      sums[place] = *one;
+    }
     is_first = 0;
   }
-  if ((fan_in & 1u) != 0) {
-    for (from += *plus; n != 0; --n, from += step, ++sums) {
-      *sums = (int16_t)(is_first ? *from : *sums + *from);
-    }
+  for (i = 0; i < last; ++i) {
+    rp_take_four(offsets, fan_in, i, four);
+    rp_add_four(from, four, sums, n, is_first);
+    is_first = 0;
   }
+  rp_take_four(offsets, fan_in, last, four);
+  return (uint8_t)!is_first;
 }
 
 /* The threshold of z as it is computed here: of bits that stand for -1 and 1 z is twice the sum of
@@ -180,12 +229,13 @@ static void rp_few(const rp_model* model, uint8_t m, const uint8_t* area, uint8_
   const rp_stage* const stage = RP_STAGE(model, m);
   const uint16_t n_units = RP_N_UNITS(stage), places_y = RP_PLACES_Y(stage);
   const uint16_t outputs_y = rp_outputs_y(stage), outputs_x = rp_outputs_x(stage);
-  const uint16_t step = (uint16_t)(RP_STRIDE_X(stage) * RP_CHANNELS(stage));
   const uint16_t row_step = (uint16_t)(RP_STRIDE_Y(stage) * rp_pitch(stage));
   uint16_t* const offsets = (uint16_t*)(void*)work;
   int16_t* const sums = (int16_t*)(void*)(work + 2u * (size_t)RP_FAN_IN(stage));
   uint16_t* const counts = (uint16_t*)(void*)(sums + RP_PLACES_X(stage));
+  rp_four four;
   uint16_t unit;
+  four.step = (uint16_t)(RP_STRIDE_X(stage) * RP_CHANNELS(stage));
   for (unit = 0; unit < n_units; ++unit) {
     const int16_t threshold = rp_few_threshold(model, m, unit);
     uint16_t places_x = RP_PLACES_X(stage), dilation = RP_DILATION_X(stage);
@@ -208,16 +258,18 @@ static void rp_few(const rp_model* model, uint8_t m, const uint8_t* area, uint8_
       }
       rp_next_edge(&bottom, places_y, outputs_y);
       for (; y < bottom.at; ++y, from += row_step) {
-        const int16_t* sum = sums;
+        const uint8_t has_sums = rp_sum_row(from, offsets, RP_FAN_IN(stage), &four, sums, places_x);
+        const uint8_t* place = from;
         rp_edge right = {0, 0};
-        rp_sum_row(from, offsets, RP_FAN_IN(stage), step, sums, places_x);
         for (wx = 0; wx < outputs_x; ++wx) {
-          uint16_t count = 0;
+          const uint16_t left = right.at;
+          uint16_t n;
           rp_next_edge(&right, places_x, outputs_x);
-          for (; sum != sums + right.at; ++sum) {
-            count = (uint16_t)(count + (*sum > threshold));
-          }
-          counts[wx] = (uint16_t)(counts[wx] + count);
+          n = (uint16_t)(right.at - left);
+          counts[wx] =
+              (uint16_t)(counts[wx] +
+                         rp_count_above(place, &four, has_sums ? sums + left : NULL, n, threshold));
+          place += (size_t)n * four.step;
         }
       }
       {
@@ -227,8 +279,8 @@ static void rp_few(const rp_model* model, uint8_t m, const uint8_t* area, uint8_
         for (wx = 0; wx < outputs_x; ++wx) {
           const uint16_t left = right.at;
           rp_next_edge(&right, places_x, outputs_x);
-          values[wx] = rp_as_byte(
-              counts[wx], (uint16_t)((bottom.at - top) * (uint16_t)(right.at - left)));
+          values[wx] =
+              rp_as_byte(counts[wx], (uint16_t)((bottom.at - top) * (uint16_t)(right.at - left)));
         }
         rp_put(sink, unit, n_units, wy, values, outputs_x);
       }
@@ -250,7 +302,7 @@ static void rp_find_pixels(const rp_stage* stage, uint16_t* inputs) {
 #if defined(RP_BYTE_LANES)
     inputs[i] = (uint16_t)(x * (uint16_t)(rp_columns(stage) * rp_padded_height(stage)) + y);
 #else
-    inputs[i] = (uint16_t)(y | (uint16_t)(x * RP_DILATION_X(stage)) << 8);
+    inputs[i] = (uint16_t)(y | (uint16_t)((x * RP_DILATION_X(stage)) & 31u) << 8);
 #endif
   }
 }
@@ -312,36 +364,26 @@ __asm__(
 #else
 RP_SHARED static void rp_count_four(const rp_lane* rows, const uint16_t* inputs, uint8_t n_rows,
                                     rp_lane* planes) {
-  rp_lane both[RP_FOUR_ROWS], any[RP_FOUR_ROWS];
+  const rp_lane* a = RP_ROW_OF(rows, inputs[0]);
+  const rp_lane* b = RP_ROW_OF(rows, inputs[1]);
+  const rp_lane* c = RP_ROW_OF(rows, inputs[2]);
+  const rp_lane* d = RP_ROW_OF(rows, inputs[3]);
+  const rp_lane* const end = a + n_rows;
+  const uint_fast8_t of_a = RP_SHIFT(inputs[0]), of_b = RP_SHIFT(inputs[1]);
+  const uint_fast8_t of_c = RP_SHIFT(inputs[2]), of_d = RP_SHIFT(inputs[3]);
   rp_lane ones = 0, twos = 0, fours = 0, eights = 0;
-  uint_fast8_t i;
-  {
-    /* In two passes, since few CPUs have registers for all. */
-    const rp_lane* a = RP_ROW_OF(rows, inputs[0]);
-    const rp_lane* b = RP_ROW_OF(rows, inputs[1]);
-    const uint_fast8_t of_a = RP_SHIFT(inputs[0]), of_b = RP_SHIFT(inputs[1]);
-    for (i = 0; i < n_rows; ++i) {
-      const rp_lane w = (rp_lane)(*a++ >> of_a), x = (rp_lane)(*b++ >> of_b);
-      both[i] = w & x;
-      any[i] = w | x;
-    }
-  }
-  {
-    const rp_lane* c = RP_ROW_OF(rows, inputs[2]);
-    const rp_lane* d = RP_ROW_OF(rows, inputs[3]);
-    const uint_fast8_t of_c = RP_SHIFT(inputs[2]), of_d = RP_SHIFT(inputs[3]);
-    for (i = 0; i < n_rows; ++i) {
-      const rp_lane y = (rp_lane)(*c++ >> of_c), z = (rp_lane)(*d++ >> of_d);
-      rp_lane bits = (rp_lane)((both[i] & ~(y & z)) | (any[i] & ~(y | z)));
-      rp_lane carry = ones & bits;
-      ones ^= bits;
-      bits = twos & carry;
-      twos ^= carry;
-      carry = fours & bits;
-      fours ^= bits;
-      eights ^= carry;
-    }
-  }
+  do {
+    const rp_lane w = (rp_lane)(*a++ >> of_a), x = (rp_lane)(*b++ >> of_b);
+    const rp_lane y = (rp_lane)(*c++ >> of_c), z = (rp_lane)(*d++ >> of_d);
+    rp_lane bits = (rp_lane)((w & x & ~(y & z)) | ((w | x) & ~(y | z)));
+    rp_lane carry = ones & bits;
+    ones ^= bits;
+    bits = twos & carry;
+    twos ^= carry;
+    carry = fours & bits;
+    fours ^= bits;
+    eights ^= carry;
+  } while (a != end);
   planes[0] = ones;
   planes[RP_LANES_OF_ROW] = twos;
   planes[2u * RP_LANES_OF_ROW] = fours;
@@ -406,26 +448,49 @@ static void rp_make_masks(const rp_stage* stage, rp_lane* masks) {
 }
 
 /* Set bits, in one window, of the rows that were counted. */
+#if defined(__AVR_HAVE_MUL__)
+uint16_t rp_count_masked(const rp_lane* planes, uint8_t n_planes, const rp_lane* masks,
+                         uint8_t n_lanes);
+
+__asm__(
+    ".section .text.rp_count_masked,\"ax\",@progbits\n"
+    ".global rp_count_masked\n"
+    "rp_count_masked:\n"
+    "push r16\n push r17\n movw r26,r20\n movw r20,r24\n clr r24\n clr r25\n"
+    "mov r19,r22\n lsl r19\n lsl r19\n"
+    /* A lane: its planes from the highest on, twice what was found and one for each set bit. */
+    "1: ld r23,X+\n tst r23\n breq 5f\n"
+    "movw r30,r20\n add r30,r19\n adc r31,r1\n mov r16,r22\n clr r0\n"
+    "2: lsl r0\n sbiw r30,4\n ld r17,Z\n and r17,r23\n breq 4f\n"
+    "3: inc r0\n mov r1,r17\n dec r1\n and r17,r1\n brne 3b\n clr r1\n"
+    "4: dec r16\n brne 2b\n"
+    "add r24,r0\n adc r25,r1\n"
+    "5: subi r20,0xff\n sbci r21,0xff\n dec r18\n brne 1b\n"
+    "pop r17\n pop r16\n ret\n"
+    ".size rp_count_masked,.-rp_count_masked\n"
+    ".text\n");
+#else
 RP_SHARED static uint16_t rp_count_masked(const rp_lane* planes, uint8_t n_planes,
                                           const rp_lane* masks, uint8_t n_lanes) {
-  uint16_t count = 0;
+  uint_fast16_t count = 0;
   planes += RP_LANES_OF_ROW * n_planes;
   do {
     const rp_lane mask = *masks++;
     if (mask != 0) {
       const rp_lane* plane = planes;
-      uint8_t p = n_planes;
-      uint16_t here = 0;
+      uint_fast8_t p = n_planes;
+      uint_fast16_t here = 0;
       do {
         plane -= RP_LANES_OF_ROW;
-        here = (uint16_t)(here + here + rp_count((rp_lane)(*plane & mask)));
+        here = (uint_fast16_t)(here + here + rp_count((rp_lane)(*plane & mask)));
       } while (--p != 0);
-      count = (uint16_t)(count + here);
+      count = (uint_fast16_t)(count + here);
     }
     ++planes;
   } while (--n_lanes != 0);
-  return count;
+  return (uint16_t)count;
 }
+#endif
 
 static void rp_few_rows(const rp_model* model, uint8_t m, const rp_lane* area, uint8_t* work,
                         rp_sink* sink) {
@@ -433,8 +498,7 @@ static void rp_few_rows(const rp_model* model, uint8_t m, const rp_lane* area, u
   const uint16_t n_units = RP_N_UNITS(stage), places_y = RP_PLACES_Y(stage);
   const uint16_t outputs_y = rp_outputs_y(stage), outputs_x = rp_outputs_x(stage);
   const uint16_t most_rows = (uint16_t)((places_y + outputs_y - 1u) / outputs_y);
-  const uint16_t most_across =
-      (uint16_t)((RP_PLACES_X(stage) + outputs_x - 1u) / outputs_x);
+  const uint16_t most_across = (uint16_t)((RP_PLACES_X(stage) + outputs_x - 1u) / outputs_x);
   const uint8_t fan_in = RP_FAN_IN(stage);
   const uint8_t n_lanes = (uint8_t)rp_mask_lanes(stage);
   rp_lane* const masks = (rp_lane*)(void*)work;
@@ -450,7 +514,7 @@ static void rp_few_rows(const rp_model* model, uint8_t m, const rp_lane* area, u
   for (unit = 0; unit < n_units; ++unit) {
     const int16_t threshold = rp_few_threshold(model, m, unit);
     /* Of so many inputs, those that are taken away upside down, more must be set. */
-    int16_t least = (int16_t)(threshold > 255 ? 255 : threshold < -255 ? -255 : threshold);
+    int16_t least = (int16_t)(threshold > 99 ? 99 : threshold < -99 ? -99 : threshold);
     const rp_lane* rows = area;
     rp_edge bottom = {0, 0};
     uint16_t wy, wx;

@@ -113,7 +113,8 @@ static uint8_t rp_is_few(const rp_model* model, uint8_t m) {
   /* Offsets and sums have 16 bits: products are looked at one after the other. */
   padded = width + 2u * (uint32_t)RP_PADDING_X(stage);
   padded = padded <= 0xFFFFu / n ? padded * n : 0x10000u;
-  padded = padded <= 0xFFFFu / rp_padded_height(stage) ? padded * rp_padded_height(stage) : 0x10000u;
+  padded =
+      padded <= 0xFFFFu / rp_padded_height(stage) ? padded * rp_padded_height(stage) : 0x10000u;
   patch = kernel_x <= 0xFFFFu / n ? (uint32_t)kernel_x * n : 0x10000u;
   patch = patch <= 0xFFFFu / kernel_y ? patch * kernel_y : 0x10000u;
   if (padded > 0xFFFFu || patch > 0xFFFFu || RP_FAN_IN(stage) == 0 || RP_FAN_IN(stage) > patch ||
@@ -122,14 +123,16 @@ static uint8_t rp_is_few(const rp_model* model, uint8_t m) {
     return 0;
   }
   if (m != 0 && (RP_PADDING_X(stage) != 0 || RP_PADDING_Y(stage) != 0) &&
-      (rp_reads_signs(model, m) || RP_KIND(stage - 1) == RP_DENSE || height != rp_outputs_y(stage - 1) ||
-       width != rp_outputs_x(stage - 1))) {
+      (rp_reads_signs(model, m) || RP_KIND(stage - 1) == RP_DENSE ||
+       height != rp_outputs_y(stage - 1) || width != rp_outputs_x(stage - 1))) {
     return 0;
   }
   if (RP_KIND(stage) == RP_FEW_ROWS) {
     const uint32_t columns = (uint32_t)kernel_x * rp_columns(stage);
     return m == 0 && n == 1 && height != 1 && RP_STRIDE_X(stage) == 1 && RP_STRIDE_Y(stage) == 1 &&
            width + 2u * RP_PADDING_X(stage) <= 32u && rp_padded_height(stage) <= 255u &&
+           RP_FAN_IN(stage) <= RP_ROW_MOST &&
+           places_y <= RP_ROW_MOST * (uint32_t)rp_outputs_y(stage) &&
            columns <= 0xFFFFu / rp_padded_height(stage);
   }
   return 1;
@@ -351,9 +354,9 @@ static void rp_load_part(const rp_stage* stage, uint8_t* area, uint16_t at, rp_r
 
 static void rp_load(const rp_stage* stage, uint8_t* area, rp_read read, void* context) {
   const uint16_t n = rp_n_pushes(stage);
-  const uint16_t part = (uint16_t)(RP_CHANNELS(stage) * (n == RP_HEIGHT(stage) && n != 1
-                                                             ? RP_WIDTH(stage)
-                                                             : RP_WIDTH(stage) / n));
+  const uint16_t part =
+      (uint16_t)(RP_CHANNELS(stage) *
+                 (n == RP_HEIGHT(stage) && n != 1 ? RP_WIDTH(stage) : RP_WIDTH(stage) / n));
   uint16_t at, k = 0;
   rp_clear(stage, area);
   for (at = 0; at < n; ++at) {
@@ -414,8 +417,8 @@ static void rp_run(const rp_model* model, const rp_parts* parts, rp_read read, v
         if (RP_PADDING_X(next) != 0 || RP_PADDING_Y(next) != 0) {
           rp_clear(next, out);
           sink.pitch = rp_pitch(next);
-          sink.at = (uint16_t)(RP_PADDING_Y(next) * sink.pitch +
-                               RP_PADDING_X(next) * RP_CHANNELS(next));
+          sink.at =
+              (uint16_t)(RP_PADDING_Y(next) * sink.pitch + RP_PADDING_X(next) * RP_CHANNELS(next));
         }
       }
       if (RP_KIND(stage) == RP_FEW_ROWS) {
@@ -440,8 +443,8 @@ static void rp_run(const rp_model* model, const rp_parts* parts, rp_read read, v
     }
   }
   for (c = 0; c < RP_N_CLASSES(model); ++c) {
-    const uint32_t sum = RP_KIND(stage) == RP_DENSE ? rp_sum_of_bits(model, out, n_bytes, &row)
-                                                    : parts->sums[c];
+    const uint32_t sum =
+        RP_KIND(stage) == RP_DENSE ? rp_sum_of_bits(model, out, n_bytes, &row) : parts->sums[c];
     const int32_t score =
         (int32_t)(sum - (uint32_t)RP_OFFSET(model) * sink.total) * RP_MULTIPLIER(model) +
         (int32_t)RP_TABLE32(model->bias + c);
@@ -608,7 +611,8 @@ rp_status rp_self_test(const rp_model* model, const rp_expected* expected, void*
   score = expected->scores;
   for (s = 0; s < expected->n_samples; ++s) {
     uint16_t label;
-    status = rp_classify(model, rp_read_table, &input, buffer, buffer_size, scores, &label, features);
+    status =
+        rp_classify(model, rp_read_table, &input, buffer, buffer_size, scores, &label, features);
     if (status != RP_OK) {
       return status;
     }

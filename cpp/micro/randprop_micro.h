@@ -134,8 +134,9 @@ typedef struct rp_stream {
 
 #define RP_NO_LABEL 0xFFFFu
 
-/* Begins with an empty window. The first stage must have few inputs a unit. The first decision comes
- * when the window is full; hop is at least 1 and at most a window, which an image of its own is. */
+/* Begins with an empty window. The first stage must have few inputs a unit. The first decision
+ * comes when the window is full; hop is at least 1 and at most a window, which an image of its own
+ * is. */
 rp_status rp_start(rp_stream* stream, const rp_model* model, uint16_t hop, void* buffer,
                    size_t buffer_size);
 

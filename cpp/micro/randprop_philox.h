@@ -1,4 +1,5 @@
-/* Philox4x32 (Salmon et al. 2011): what is drawn is a function of the seed and of where it stands. */
+/* Philox4x32 (Salmon et al. 2011): what is drawn is a function of the seed and of where it stands.
+ */
 #ifndef RANDPROP_PHILOX_H
 #define RANDPROP_PHILOX_H
 
@@ -121,8 +122,7 @@ static uint32_t rp_product(uint32_t a, uint32_t m, uint32_t* low) {
 #endif
 
 /* Rounds of Philox4x32 (Salmon et al. 2011). */
-RP_SHARED static void rp_philox(uint32_t c[4], uint32_t key0, uint32_t key1,
-                                uint8_t rounds) {
+RP_SHARED static void rp_philox(uint32_t c[4], uint32_t key0, uint32_t key1, uint8_t rounds) {
   do {
     uint32_t low0, low1;
     const uint32_t high0 = rp_product(c[0], RP_MULTIPLIER_0, &low0);

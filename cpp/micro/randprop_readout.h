@@ -25,7 +25,17 @@ typedef struct rp_sink {
 typedef uint32_t __attribute__((__may_alias__)) rp_pair;
 #endif
 
-#if !(defined(__AVR_HAVE_MUL__) && defined(RP_FIXED_NIBBLES))
+/* With codes of two bits, whose products with a feature fit a byte, a unit's outputs of one window
+ * y are added while the sums are in registers: on AVR for up to ten classes, elsewhere for ten. */
+#if defined(RP_FIXED_NIBBLES)
+#if defined(__AVR_HAVE_MUL__)
+#define RP_NIBBLES_OF_AVR 1
+#elif defined(RP_FIXED_PAIRS) && RP_FIXED_NIBBLES == 5
+#define RP_NIBBLES_OF_TEN 1
+#endif
+#endif
+
+#if !defined(RP_NIBBLES_OF_AVR) && !defined(RP_NIBBLES_OF_TEN)
 #if !defined(RP_FIXED_PAIRS)
 /* Adds a code times a feature to a sum, and goes on to the next. */
 static rp_sum* rp_add_product(rp_sum* sum, uint8_t code, uint8_t value) {
@@ -48,7 +58,6 @@ static rp_sum* rp_add_product(rp_sum* sum, uint8_t code, uint8_t value) {
 /* Adds a feature, times its codes, to the sums. */
 RP_SHARED static void rp_add_codes(rp_sink* sink, uint8_t value) {
   const uint8_t bits = RP_CODE_BITS(sink->model);
-  const uint8_t mask = (uint8_t)((1u << bits) - 1u);
   const uint8_t* code = sink->code;
   rp_sum* sum = sink->sums;
   uint16_t c = RP_N_CLASSES(sink->model);
@@ -64,23 +73,27 @@ RP_SHARED static void rp_add_codes(rp_sink* sink, uint8_t value) {
   {
     /* Two sums of 16 bits in a word, and two codes at a time. */
     rp_pair* pair = (rp_pair*)(void*)sum;
+    rp_pair* const end = pair + RP_FIXED_PAIRS;
     uint32_t window = (uint32_t)RP_TABLE8(code) >> (8u - left);
     uint_fast8_t held = left;
-    uint_fast16_t pairs = c >> 1;
     do {
+      uint32_t two;
       while (held < 2u * bits) {
         window |= (uint32_t)RP_TABLE8(++code) << held;
         held = (uint_fast8_t)(held + 8u);
       }
-      *pair++ += ((window & mask) | (window & ((uint32_t)mask << bits)) << (16u - bits)) * value;
+      two = window << (32u - 2u * bits);
       window >>= 2u * bits;
       held = (uint_fast8_t)(held - 2u * bits);
-    } while (--pairs != 0);
+      two = two >> (32u - bits) << 16 | two << bits >> (32u - bits);
+      *pair++ += two * value;
+    } while (pair != end);
     left = (uint8_t)held;
   }
 #elif defined(RP_FIXED_WHOLE_CODES)
   {
     /* No code lies across two bytes. */
+    const uint8_t mask = (uint8_t)((1u << bits) - 1u);
     uint8_t window = RP_TABLE8(code);
     uint8_t n = (uint8_t)c;
     for (; left < 8u; left = (uint8_t)(left + bits)) {
@@ -99,6 +112,7 @@ RP_SHARED static void rp_add_codes(rp_sink* sink, uint8_t value) {
   }
 #else
   {
+    const uint8_t mask = (uint8_t)((1u << bits) - 1u);
     uint16_t window = (uint16_t)(RP_TABLE8(code) >> (8u - left));
     do {
       if (left < bits) {
@@ -116,9 +130,9 @@ RP_SHARED static void rp_add_codes(rp_sink* sink, uint8_t value) {
 }
 #endif
 
-#if defined(__AVR_HAVE_MUL__) && defined(RP_FIXED_NIBBLES)
-/* In assembly, with all sums in registers: codes of two bits, of 2 * RP_FIXED_NIBBLES <= 10 classes,
- * times n values of at most 85. code_bit is 0 or 4; GCC's calling convention. */
+#if defined(RP_NIBBLES_OF_AVR)
+/* In assembly, with all sums in registers: codes of two bits, of 2 * RP_FIXED_NIBBLES <= 10
+ * classes, times n values of at most 85. code_bit is 0 or 4; GCC's calling convention. */
 void rp_add_nibbles(uint16_t* sums, const uint8_t* code, const uint8_t* values, uint8_t n,
                     uint8_t code_bit);
 
@@ -171,6 +185,36 @@ __asm__(
     "ret\n"
     ".size rp_add_nibbles,.-rp_add_nibbles\n"
     ".text\n");
+#elif defined(RP_NIBBLES_OF_TEN)
+/* Two codes of a nibble, side by side in a word of two sums. */
+#define RP_TWO_CODES(window) (((window) & 3u) | ((window) << 14 & 0x30000u))
+
+RP_SHARED static void rp_add_nibbles(rp_sum* sums, const uint8_t* code, const uint8_t* values,
+                                     uint16_t n, uint8_t code_bit) {
+  rp_pair* const pair = (rp_pair*)(void*)sums;
+  uint32_t a = pair[0], b = pair[1], c = pair[2], d = pair[3], e = pair[4];
+  const uint8_t* const end = values + n;
+  uint_fast8_t shift = code_bit;
+  for (; values != end; shift ^= 4u) {
+    const uint32_t value = *values++;
+    if (value != 0) {
+      /* Twenty bits, from a whole byte or a half on. */
+      const uint32_t low = RP_TABLE8(code), high = RP_TABLE8(code + 2);
+      const uint32_t window = (low | (uint32_t)RP_TABLE8(code + 1) << 8 | high << 16) >> shift;
+      a += RP_TWO_CODES(window) * value;
+      b += RP_TWO_CODES(window >> 4) * value;
+      c += RP_TWO_CODES(window >> 8) * value;
+      d += RP_TWO_CODES(window >> 12) * value;
+      e += RP_TWO_CODES(window >> 16) * value;
+    }
+    code += 2u + (shift >> 2);
+  }
+  pair[0] = a;
+  pair[1] = b;
+  pair[2] = c;
+  pair[3] = d;
+  pair[4] = e;
+}
 #endif
 
 /* Takes a unit's outputs of one window y, n of them across. */
@@ -188,7 +232,7 @@ static void rp_put(rp_sink* sink, uint16_t unit, uint16_t n_units, uint16_t y,
     }
   }
   if (sink->sums != NULL) {
-#if defined(__AVR_HAVE_MUL__) && defined(RP_FIXED_NIBBLES)
+#if defined(RP_NIBBLES_OF_AVR) || defined(RP_NIBBLES_OF_TEN)
     const uint16_t passed = (uint16_t)(sink->code_bit + 4u * RP_FIXED_NIBBLES * n);
     rp_add_nibbles(sink->sums, sink->code, values, (uint8_t)n, sink->code_bit);
     sink->code += passed >> 3;

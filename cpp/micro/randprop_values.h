@@ -89,8 +89,8 @@ typedef uint32_t rp_lane;
 /* Bytes that hold so many bits, at least one. */
 static uint16_t rp_row_bytes(uint16_t n_bits) { return (uint16_t)(((n_bits - 1u) >> 3) + 1u); }
 
-static uint8_t rp_count(rp_lane bits) {
-  uint8_t count = 0;
+static uint_fast8_t rp_count(rp_lane bits) {
+  uint_fast8_t count = 0;
   for (; bits != 0; bits = (rp_lane)(bits & (bits - 1u))) {
     ++count;
   }

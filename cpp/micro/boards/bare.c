@@ -1,6 +1,7 @@
 /* The smallest program that classifies: an image in RAM, or one input after the other from a
- * function where the model's buffer holds them, or with BARE_STREAM; and one label out. With BARE_EMPTY the same without the runtime; what the
- * linker makes of the two differs by what the runtime costs. */
+ * function where the model's buffer holds them, or with BARE_STREAM; and one label out. With
+ * BARE_EMPTY the same without the runtime; what the linker makes of the two differs by what the
+ * runtime costs. */
 #include "board.h"
 #if !defined(BARE_EMPTY)
 #include "model.h"

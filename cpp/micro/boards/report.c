@@ -44,7 +44,8 @@ int main(void) {
 #endif
     ended = board_ticks();
     if (status == RP_OK) {
-      status = rp_classify(&model, read_image, table, buffer, sizeof buffer, scores, &label, features);
+      status =
+          rp_classify(&model, read_image, table, buffer, sizeof buffer, scores, &label, features);
     }
     board_report('l', label);
     for (i = 0; i < MODEL_N_CLASSES; ++i) {
@@ -60,8 +61,8 @@ int main(void) {
     return 1;
   }
   board_report('k', board_stack_used());
-  board_report('t', (uint32_t)rp_self_test(&model, &self_test, buffer, sizeof buffer, scores,
-                                           features));
+  board_report('t',
+               (uint32_t)rp_self_test(&model, &self_test, buffer, sizeof buffer, scores, features));
   board_report('z', 0);
   board_exit(0);
   return 0;

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from randprop.model.c_integers import integer_code
 from randprop.model.c_text import Names
 from randprop.model.fixed_scaling import AS_BYTES, BinaryScaling, FixedScaling, LinearScaling
 from randprop.model.mapping import arithmetic_of
@@ -45,8 +46,10 @@ static uint8_t read_input(void* context, uint16_t index) {{
 ```
 
 With it `{p}rp_classify(&{p}model, read_input, features, ...)` takes an array of features. Its
-tables take {size:,} bytes of flash. Where a `double` is shorter, as on AVR, the header is an error:
-map features by integers of your own."""
+tables take {size:,} bytes of flash.{integers}"""
+
+_INTEGERS = """ Integers of a sensor, up to 32 bits, become the same bytes by
+`{p}model_input_integer(x, index)`, without a `double`: also on AVR, whose own is too short."""
 
 
 def input_code(scaling: FixedScaling, names: Names) -> str | None:
@@ -82,7 +85,8 @@ def told_inputs(scaling: FixedScaling, names: Names, src: str) -> str:
             "0 or 255."
         )
     size = sum(table.nbytes for table in _tables(scaling).values())
-    return told + _USE.format(p=names.lower, src=src, size=size)
+    integers = _INTEGERS.format(p=names.lower) if integer_code(scaling, names) else ""
+    return told + _USE.format(p=names.lower, src=src, size=size, integers=integers)
 
 
 def _tables(scaling: FixedScaling) -> dict[str, NDArray[np.float64]]:

@@ -28,6 +28,8 @@ _MAX_FAN_IN = 255
 # RP_MOST of randprop_dense.h: what one input may add to a counter.
 _MOST = 272
 _MAX_DENSE_BIAS, _MAX_FEW_BIAS = 2**30 - 1, 2**31 - 1
+# RP_ROW_MOST of randprop_few.h: inputs of a unit and rows of a window where rows are gone through.
+_ROW_MOST = 31
 # Units are stored up to so many bytes, which is about what drawing them takes in code.
 _STORED_BYTES = 2048
 
@@ -194,7 +196,7 @@ class CLayout:
         """Pairs of classes, where codes of two bits times a feature fit a byte; else 0."""
         n_classes = len(self.quantized.classes_)
         fits = self.small_sums and self.quantized.bits == 2 and self._most().max() <= 85
-        return n_classes // 2 if fits and n_classes % 2 == 0 and n_classes <= 10 else 0
+        return int(n_classes // 2) if fits and n_classes % 2 == 0 and n_classes <= 10 else 0
 
     def _most(self) -> NDArray[np.int64]:
         """Return the largest number that each feature can be."""
@@ -240,7 +242,7 @@ class CLayout:
         if stage.kind == DENSE:
             bits_in = m and not self.stages[m - 1].gives_bytes
             most = (1 if bits_in else _MOST) * (2**stage.weight_bits - 1) * stage.channels
-            return 33 * most.bit_length()
+            return 33 * int(most).bit_length()
         if stage.kind == FEW_ROWS:
             mask_bytes = (stage.places_x + 7) // 8 if by_bytes else 4
             n = stage.outputs[1]
@@ -387,30 +389,28 @@ def _stages(
 
 def _described(network: StepNetwork, m: int, *, of_bits: bool) -> CStage:
     stage, shape = network.stages[m], network.shapes[m]
-    common = {"fan_in": stage.fan_in or 0, "tap_bytes": 0, "bias": int(stage.bias)}
+    # 1 where a number has no meaning: a compiler would warn of what can never be.
+    common = {"fan_in": stage.fan_in or 1, "tap_bytes": 0, "bias": int(stage.bias)}
     n_inputs = int(np.prod(shape, dtype=np.int64))
     if isinstance(stage, Dense):
         flat = {"height": 1, "width": 1, "channels": n_inputs, "n_units": stage.units}
         if stage.fan_in is None:
             bits = stage.weight_bits or network.weight_bits
             return CStage(kind=DENSE, weight_bits=bits, **flat, **common)
-        return CStage(kind=FEW, weight_bits=0, **flat, **common)
+        return CStage(kind=FEW, weight_bits=1, **flat, **common)
     assert isinstance(stage, (Conv1D, Conv2D))
     numbers: dict[str, int] = {}
     is_series = isinstance(stage, Conv1D)
-    for name in ("kernel", "stride", "padding"):
+    for name, below in (("kernel", 1), ("stride", 1), ("padding", 0), ("dilation", 1)):
         value = getattr(stage, name)
-        below, across = (0 if name == "padding" else 1, value) if is_series else _pair(value)
-        numbers |= {f"{name}_y": below, f"{name}_x": across}
-    if stage.dilation == "log":
-        numbers |= {"dilation_y": 1, "dilation_x": 0}
-    else:
-        below, across = (1, stage.dilation) if is_series else _pair(stage.dilation)
-        numbers |= {"dilation_y": below, "dilation_x": across}
+        if value == "log":
+            value = 0
+        down, across = (below, value) if is_series else _pair(value)
+        numbers |= {f"{name}_y": down, f"{name}_x": across}
     if stage.pool is not None:
-        below, across = (1, stage.pool) if is_series else _pair(stage.pool)
-        numbers |= {"windows_y": below, "windows_x": across}
-    height, width, channels = (1, *shape) if is_series else shape
+        given: Any = (1, stage.pool) if is_series else stage.pool
+        numbers["windows_y"], numbers["windows_x"] = _pair(given)
+    height, width, channels = (1, shape[0], shape[1]) if is_series else shape
     for axis, size in (("y", height), ("x", width)):
         # Of a drawn dilation the least, 1, gives the most places.
         reach = max(numbers[f"dilation_{axis}"], 1) * (numbers[f"kernel_{axis}"] - 1) + 1
@@ -423,10 +423,11 @@ def _described(network: StepNetwork, m: int, *, of_bits: bool) -> CStage:
         and numbers["stride_y"] == numbers["stride_x"] == 1
         and width + 2 * numbers["padding_x"] <= 32
         and height + 2 * numbers["padding_y"] <= 255
-        and numbers["kernel_x"] * numbers["kernel_y"] <= 256
+        and common["fan_in"] <= _ROW_MOST
+        and numbers["places_y"] <= _ROW_MOST * numbers.get("windows_y", numbers["places_y"])
     )
     return CStage(
-        kind=FEW_ROWS if in_rows else FEW, weight_bits=0, n_units=stage.channels,
+        kind=FEW_ROWS if in_rows else FEW, weight_bits=1, n_units=stage.channels,
         height=height, width=width, channels=channels, **numbers, **common,
     )  # fmt: skip
 

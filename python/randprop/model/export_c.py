@@ -17,6 +17,7 @@ from randprop._files import source_folder, write_texts
 from randprop._validation import check_flag, check_int, check_path, refuse_masked
 from randprop.model.c_costs import told_costs
 from randprop.model.c_inputs import input_code, told_inputs
+from randprop.model.c_integers import integer_code
 from randprop.model.c_layout import KINDS, CLayout, CStage, check_network, check_units
 from randprop.model.c_text import RUNTIME_FILES, Names, c_string
 from randprop.model.model import HasModel, Model, as_model
@@ -48,7 +49,7 @@ def export_c(
 ) -> Path:
     """Write a model as C for a microcontroller: one folder that compiles by itself.
 
-    The folder holds the runtime (C99, no allocation, no floating point, no stored weights),
+    The folder holds the runtime (C99, no allocation, no floating point; weights from the seed),
     ``randprop_config.h``, which makes the runtime that of this model alone, ``model.h`` with the
     tables, ``self_test.h`` with inputs and what they must give, ``example.c``, and a README with
     the bytes of flash and RAM. Where the model maps features, ``inputs.h`` has a function that maps
@@ -329,6 +330,7 @@ def _values(layout: CLayout, images: NDArray[np.uint8], names: Names) -> dict[st
         "top": 1 if layout.scaling.gives_bits else 255,
         "asked": "once" if layout.holds_inputs else "once for each 128 units and weight bit",
         "input_code": code,
+        "integer_code": integer_code(layout.scaling, names),
         "mark": f"0x{zlib.crc32((labels + code).encode(), layout.id):08X}u",
         "test_mark": f"0x{zlib.crc32(repr(tests).encode(), layout.id):08X}u",
         "scalars": ", ".join(spelled.values()),
@@ -386,7 +388,7 @@ def _defines(layout: CLayout, names: Names) -> Iterator[str]:
             f"#if !defined({names.upper}RP_BYTE_LANES) && defined(__GNUC__) && \\\n"
             "    __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__"
         )
-        yield f"#define {names.upper}RP_FIXED_PAIRS 1"
+        yield f"#define {names.upper}RP_FIXED_PAIRS {n_classes // 2}u"
         yield "#endif"
     if layout.nibbles:
         yield f"#define {names.upper}RP_FIXED_NIBBLES {layout.nibbles}"
@@ -411,10 +413,10 @@ def _streaming(layout: CLayout, names: Names) -> str:
     n, size = layout.pushes
     p, what = names.lower, "row" if layout.stages[0].height != 1 else "moment of all channels"
     return (
-        f"\nA sample may also come bit by bit: `{p}rp_start(&stream, &{p}model, hop, buffer, "
-        f"sizeof buffer)`,\nthen `{p}rp_push(&stream, values, scores, &label)` for every {what}, "
-        f"{size} bytes. A window is\n{n} of them, and every `hop` of them give a label; between, "
-        f"it is `{names.upper}RP_NO_LABEL`.\n"
+        f"\nA sample may also come piece by piece: `{p}rp_start(&stream, &{p}model, hop, buffer,\n"
+        f"sizeof buffer)`, then `{p}rp_push(&stream, values, scores, &label)` for every {what},\n"
+        f"{size} bytes. A window is {n} of them, and every `hop` of them give a label; between, it "
+        f"is\n`{names.upper}RP_NO_LABEL`.\n"
     )
 
 

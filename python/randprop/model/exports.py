@@ -39,10 +39,7 @@ EXPORTS: Registry[Target] = Registry()
 EXPORTS.add(
     "c",
     Target(
-        _export_c,
-        "a folder of C99, no stored weights; see its README.md",
-        quantized=True,
-        options=("name", "arduino"),
+        _export_c, "a folder of C99; see its README.md", quantized=True, options=("name", "arduino")
     ),
 )
 EXPORTS.add(

@@ -1,5 +1,5 @@
-// Classifies the inputs of the self-test on the board, with no weights stored: upload it, and open the
-// serial monitor at 115200 baud.
+// Classifies the inputs of the self-test on the board: upload it, and open the serial monitor at
+// 115200 baud.
 //
 // Written by randprop; an export replaces it, so save what you change under another name.
 

@@ -13,12 +13,16 @@
 #if ${P}MODEL_H != $mark
 #error "${p}inputs.h and ${p}model.h are of different exports"
 #endif
-#if DBL_MANT_DIG != 53 || (defined(FLT_EVAL_METHOD) && FLT_EVAL_METHOD == 2) || \
+
+#if defined(__AVR__)
+/* Its double is a float: integers alone are mapped. */
+#elif DBL_MANT_DIG != 53 || (defined(FLT_EVAL_METHOD) && FLT_EVAL_METHOD == 2) || \
     defined(__FAST_MATH__)
 #error "the desktop's bytes need doubles of 64 bits, each result rounded to one"
-#endif
-
+#else
 /* ${p}model_input(x, index): the byte of feature `index`. */
 $input_code
+#endif
+$integer_code
 
 #endif
