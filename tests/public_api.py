@@ -517,6 +517,7 @@ CALLS: dict[str, Callable[[Path], Call]] = {
         self_test=2,
         name="x",
         arduino=True,
+        units="seed",
     )(folder),
     "export_onnx": lambda folder: _written(randprop.export_onnx, model=_model(), matmul="integer")(
         folder

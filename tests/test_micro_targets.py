@@ -10,20 +10,33 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from helpers import HANG, needs
-from randprop import Centroids, Model, RidgeReadout, StepNetwork, export_c
+from randprop import (
+    BinaryScaling,
+    Centroids,
+    Conv1D,
+    Conv2D,
+    Dense,
+    Model,
+    RidgeReadout,
+    StepNetwork,
+    export_c,
+)
 from randprop.datasets import load_mnist
+from test_micro import inputs_for, of_stages
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "bench"))
 from micro_targets import TARGETS, build, run
 
-CASES = {
+CASES: dict[str, dict[str, Any]] = {
     "1 bit, 1 matrix": {"weight_bits": 1},
     "8 bits, 1 matrix": {"weight_bits": 8},
     "1 bit, 4 matrices": {"weight_bits": 1, "layers": 3},
@@ -35,6 +48,58 @@ CASES = {
     "ridge": {"weight_bits": 1, "width": 200, "readout": "ridge"},
 }  # fmt: skip
 first, *others = CASES
+# Stages of few inputs, on small inputs; codes of every width that a readout may have.
+FEW: dict[str, Callable[[], Model]] = {
+    "rows, counts": lambda: of_stages(
+        Conv2D(12, 5, fan_in=4, pool=4), shape=(20, 20, 1), of_bits=True, n_classes=10
+    ),
+    "rows, odd classes, a code across bytes": lambda: of_stages(
+        Conv2D(6, (3, 5), padding=(1, 2), dilation=(2, 1), fan_in=7, pool=(3, 2), bias=2),
+        shape=(13, 19, 1), of_bits=True, kind="ridge", code_bits=3, n_classes=5,
+    ),
+    "rows, bits out": lambda: of_stages(
+        Conv2D(3, 4, fan_in=4), shape=(12, 26, 1), of_bits=True, kind="ridge", code_bits="ternary",
+        n_classes=4,
+    ),
+    "rows, all places in one": lambda: of_stages(
+        Conv2D(4, 3, fan_in=4, pool=1), shape=(34, 30, 1), of_bits=True, code_bits=1
+    ),
+    "bytes": lambda: of_stages(
+        Conv2D(4, 3, stride=2, padding=1, fan_in=5, pool=2, bias=100), shape=(9, 8, 3),
+        kind="ridge", code_bits=8,
+    ),
+    "bytes, counts over a byte": lambda: of_stages(
+        Conv2D(3, 3, dilation=(1, 2), fan_in=6, pool=(1, 2)), shape=(24, 20, 1), kind="ridge",
+        code_bits=4, n_classes=2,
+    ),
+    "series, drawn dilations": lambda: of_stages(
+        Conv1D(8, 5, dilation="log", fan_in=6, pool=1, bias=0.1), shape=(60, 2), n_classes=6
+    ),
+    "series, padded": lambda: of_stages(
+        Conv1D(6, 4, padding=3, stride=2, dilation=2, fan_in=3, pool=3), shape=(31, 2),
+        n_classes=10,
+    ),
+    "dense of few inputs": lambda: of_stages(
+        Dense(90, fan_in=9, bias=40), n=70, kind="ridge", code_bits=8
+    ),
+    "dense, thresholds": lambda: of_stages(
+        Dense(20, weight_bits=2, bias=300), Dense(130, weight_bits=1, thresholds=range(-65, 65)),
+        n=40, activation="sign", code_bits=4,
+    ),
+    "bits to few, signs": lambda: of_stages(
+        Dense(140, weight_bits=1), Dense(33, fan_in=9, bias=2), n=18, activation="sign",
+        kind="ridge", code_bits="ternary", n_classes=10,
+    ),
+    "rows to dense": lambda: of_stages(
+        Conv2D(4, 3, fan_in=4, pool=2), Dense(20, weight_bits=4, bias=3), shape=(8, 8, 1),
+        of_bits=True, activation="sign",
+    ),
+    "four stages": lambda: of_stages(
+        Conv2D(4, 3, fan_in=4), Conv2D(5, 2, padding=1, fan_in=4, pool=3), Dense(70, fan_in=2),
+        Dense(9, weight_bits=1), shape=(9, 9, 1),
+    ),
+}  # fmt: skip
+quick, *slow = FEW
 
 
 @cache
@@ -79,6 +144,36 @@ def test_device_computes_what_the_library_does(tmp_path, name, case):
         np.testing.assert_array_equal(
             distances, ((top * x[:, None, :] - codes[None]) ** 2).sum(axis=2)
         )
+
+
+@pytest.mark.parametrize("units", ["stored", "seed"])
+@pytest.mark.parametrize(
+    "case", [quick, *(pytest.param(case, marks=pytest.mark.slow) for case in slow)]
+)
+@pytest.mark.parametrize("name", TARGETS)
+def test_stages_of_few_inputs(tmp_path, name, case, units):
+    target = TARGETS[name]
+    needs_programs(target.missing())
+    model = FEW[case]()
+    of_bits = isinstance(model.scaling, BinaryScaling)
+    images = inputs_for(5, 4, model.network.n_features, of_bits)
+    images[0] = 1 if of_bits else 255
+    folder = export_c(model, tmp_path / "model", self_test=images, units=units)
+    found = run(target, build(target, folder, tmp_path / "report.elf"), timeout=HANG)
+    outputs = model.network.propagate(images)
+    scores = model.readout.decision_function(outputs)
+    counts = model.network.stages[-1].gives_bytes
+    np.testing.assert_array_equal(found.bits, outputs if counts else outputs.to_packbits())
+    np.testing.assert_array_equal(found.scores, scores)
+    np.testing.assert_array_equal(found.labels, scores.argmax(axis=1))
+    assert found.self_test == 0
+    # A runtime for any model, on the same device.
+    (folder / "randprop_config.h").write_text("")
+    if name != "atmega328p":  # too small for it beside the others
+        again = run(target, build(target, folder, tmp_path / "any.elf"), timeout=HANG)
+        np.testing.assert_array_equal(again.bits, found.bits)
+        np.testing.assert_array_equal(again.scores, scores)
+        assert again.self_test == 0
 
 
 def test_bare_metal_example_builds_and_runs(tmp_path):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from randprop._validation import check_choice
 from randprop.model.c_text import c_number
 from randprop.model.model import Model
 from randprop.network.convolutions import Conv1D, Conv2D
@@ -263,9 +264,7 @@ class CLayout:
 
 def check_units(units: object) -> str:
     """Return where the inputs of units come from, checked."""
-    if units not in ("auto", "stored", "seed"):
-        raise ValueError(f"units must be 'auto', 'stored' or 'seed', got {units!r}")
-    return str(units)
+    return str(check_choice("units", units, ("auto", "stored", "seed")))
 
 
 def check_network(network: StepNetwork) -> None:
