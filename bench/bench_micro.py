@@ -110,9 +110,7 @@ class Measured:
 
 def run(bench: Bench) -> None:
     """Measure recipes, then the paper's network, each on every target and by stored bytes."""
-    data = {
-        name: split.thinned(10 if bench.quick else 1) for name, split in splits().items()
-    }
+    data = {name: split.thinned(10 if bench.quick else 1) for name, split in splits().items()}
     recipes = RECIPES[:1] + RECIPES[-1:] if bench.quick else RECIPES
     found = [_measure_recipe(bench, recipe, data[recipe.data]) for recipe in recipes]
     _overview(bench, recipes, found)
@@ -143,7 +141,7 @@ def _measure_recipe(bench: Bench, recipe: Recipe, split: Split) -> Measured:
         accuracies.append(quantized.score(split.X_test, split.y_test))
         if seed == 0:
             first = model, quantized
-    return _measure(recipe.title, *first, recipe.bits, split, accuracies)
+    return _measure(bench, recipe.title, *first, recipe.bits, split, accuracies)
 
 
 def _measure_case(bench: Bench, case: Case, split: Split) -> Measured:
@@ -151,11 +149,12 @@ def _measure_case(bench: Bench, case: Case, split: Split) -> Measured:
     quantized = model.quantize(readout_bits=case.code_bits)
     accuracy = quantized.score(split.X_test, split.y_test)
     return _measure(
-        case.title, model, quantized, case.code_bits, split, [accuracy], case.streams_on
+        bench, case.title, model, quantized, case.code_bits, split, [accuracy], case.streams_on
     )
 
 
 def _measure(
+    bench: Bench,
     title: str,
     model: Model,
     quantized: Model,
@@ -170,6 +169,9 @@ def _measure(
     samples = _read(model, split.X_test[:: len(split.X_test) // n][:n])
     if model.scaling.gives_bits and stage_bytes(model, code_bits) != layout.table_bytes:
         raise SystemExit(f"{title}: {layout.table_bytes} bytes, counted as others")
+    builds = [(target, "-Os") for target in TARGETS.values()]
+    if not bench.quick:
+        builds += [(TARGETS[name], optimise) for name, optimise in FASTER]
     rows = []
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
@@ -178,9 +180,7 @@ def _measure(
         if not np.array_equal(readout.classes_[labels], quantized.predict(split.X_test)):
             raise SystemExit(f"{title}: the host build of the runtime gives other labels")
         device = _Device(title, model, readout, layout, folder, work, samples)
-        for target, optimise in [(target, "-Os") for target in TARGETS.values()] + [
-            (TARGETS[name], optimise) for name, optimise in FASTER
-        ]:
+        for target, optimise in builds:
             told = target.name if optimise == "-Os" else f"{target.name} {optimise}"
             stream = target.name in streams_on
             rows.append({"target": told, **device.measured(target, optimise, stream=stream)})
@@ -374,12 +374,13 @@ def _bytes_of_recipes(bench: Bench, split: Split) -> list[dict[str, Any]]:
 def _bytes_of_the_paper(bench: Bench, split: Split) -> list[dict[str, Any]]:
     """Both readouts at several widths and bits: bytes of the tables against accuracy."""
     seeds = range(1 if bench.quick else 5)
+    widths = WIDTHS[:2] if bench.quick else WIDTHS
     kinds = [("class means", bits) for bits in (1, 2, 4, 8)] + [("ridge", bits) for bits in (4, 8)]
     right: dict[tuple[str, int, int], list[float]] = {}
     for seed in seeds:
         network = StepNetwork(784, width=784, weight_bits=1, seed=seed)
         train, test = (network.propagate(X).to_array() for X in (split.X_train, split.X_test))
-        for width in WIDTHS:
+        for width in widths:
             # A narrower network is the first units of a wider one.
             narrow = [BitMatrix.from_array(part[:, :width]) for part in (train, test)]
             fitted = {
@@ -399,7 +400,7 @@ def _bytes_of_the_paper(bench: Bench, split: Split) -> list[dict[str, Any]]:
             **_spread(right[kind, bits, width]),
         }
         for kind, bits in kinds
-        for width in WIDTHS
+        for width in widths
     ]
     bench.table(
         f"Stored bytes and accuracy on MNIST: 1 matrix, 1-bit weights, seeds 0 to {len(seeds) - 1}",

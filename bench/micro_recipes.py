@@ -66,14 +66,10 @@ GESTURE_CHANNELS, GESTURE_LENGTH, N_GESTURES = 6, 128, 6
 _GESTURES = Conv1D(128, 9, dilation="log", fan_in=8, pool=1)
 RECIPES = (
     Recipe(
-        "32 channels, 4 x 4 counts, 2 bits",
-        Conv2D(32, 7, fan_in=4, pool=4),
-        figure="32 ch, 4 x 4",
+        "32 channels, 4 x 4 counts, 2 bits", Conv2D(32, 7, fan_in=4, pool=4), figure="32 ch, 4 x 4"
     ),
     Recipe(
-        "64 channels, 4 x 4 counts, 2 bits",
-        Conv2D(64, 7, fan_in=4, pool=4),
-        figure="64 ch, 4 x 4",
+        "64 channels, 4 x 4 counts, 2 bits", Conv2D(64, 7, fan_in=4, pool=4), figure="64 ch, 4 x 4"
     ),
     Recipe(
         "128 channels, 2 x 2 counts, 1 bit",
@@ -165,7 +161,9 @@ def stage_bytes(model: Model, n_bits: int) -> int:
     assert stage.fan_in is not None
     n_classes, n_features = len(model.classes_), model.network.widths[-1]
     units = stage.fan_in * stage.channels
-    return -(-n_features * n_classes * n_bits // 8) + 4 * n_classes + (units if units <= 2048 else 0)
+    return (
+        -(-n_features * n_classes * n_bits // 8) + 4 * n_classes + (units if units <= 2048 else 0)
+    )
 
 
 def grid() -> Iterator[tuple[int, int]]:
