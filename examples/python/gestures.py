@@ -42,7 +42,7 @@ def windows(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 def fit() -> randprop.StepClassifier:
     """Fit on made windows."""
-    classifier = randprop.StepClassifier(stages="series", width=64)
+    classifier = randprop.StepClassifier(stages="series", width=32)
     return classifier.fit(*windows(2000, 0))
 
 
@@ -62,7 +62,7 @@ def main(folder: str) -> None:
     rows = recording()
     lines = ",\n".join("    " + ", ".join(str(value) for value in row) for row in rows)
     (written / "recorded.h").write_text(
-        "/* Readings of three axes, made by examples/python/gestures.py: no one moved. */\n"
+        "/* Readings of three axes, made by formulas in examples/python/gestures.py. */\n"
         f"#define RECORDED_MOMENTS {len(rows)}u\n\n"
         f"static const int16_t recorded[{rows.size}] RP_TABLE = {{\n{lines}}};\n"
     )

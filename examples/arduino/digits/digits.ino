@@ -5,7 +5,8 @@
 // writes. Open the folder in the Arduino IDE, upload, and look at the serial monitor at 115200 baud.
 //
 // Send a line of 64 characters, a pixel each, row by row: 0 to 9 and a to g stand for 0, the paper,
-// to 16, the ink. It answers with the digit and the microseconds that it took.
+// to 16, the ink. It answers with a line, the digit and the microseconds that it took; send the next
+// when it has come.
 
 #include "inputs.h"
 #include "model.h"

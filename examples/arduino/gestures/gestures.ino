@@ -13,7 +13,7 @@
 #include "self_test.h"
 
 static const uint16_t HOP = 16;            // readings from one decision to the next
-static const unsigned long PERIOD = 10000;  // microseconds from one reading to the next
+static const unsigned long PERIOD = 20000;  // microseconds from one reading to the next
 
 static uint8_t buffer[MODEL_BUFFER_SIZE];
 static int32_t scores[MODEL_N_CLASSES];

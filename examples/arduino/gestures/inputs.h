@@ -1,16 +1,16 @@
 /* Features as the bytes that the model reads, the same as on the desktop. Written by randprop;
  * include it in one file, that of model.h. */
-#if defined(INPUTS_H) && INPUTS_H != 0xAA7AC7B3u
+#if defined(INPUTS_H) && INPUTS_H != 0xB2A7F994u
 #error "inputs of two models of one name in one file: export each with a name of its own"
 #endif
 #ifndef INPUTS_H
-#define INPUTS_H 0xAA7AC7B3u
+#define INPUTS_H 0xB2A7F994u
 
 #include <float.h>
 
 #include "model.h"
 
-#if MODEL_H != 0xAA7AC7B3u
+#if MODEL_H != 0xB2A7F994u
 #error "inputs.h and model.h are of different exports"
 #endif
 

@@ -2,7 +2,7 @@
 #ifndef RANDPROP_CONFIG_H
 #define RANDPROP_CONFIG_H
 
-#define RP_FIXED_ID 0xC6B4BE3Bu
+#define RP_FIXED_ID 0xD5212ECFu
 #define RP_SEED_LOW(model) ((uint32_t)(0x00000000u + 0u * sizeof(model)))
 #define RP_SEED_HIGH(model) ((uint32_t)(0x00000000u + 0u * sizeof(model)))
 #define RP_N_FEATURES(model) ((uint16_t)(192u + 0u * sizeof(model)))
@@ -16,7 +16,7 @@
 #define RP_WEIGHT_BITS(stage) ((uint8_t)(1u + 0u * sizeof(stage)))
 #define RP_FAN_IN(stage) ((uint8_t)(8u + 0u * sizeof(stage)))
 #define RP_TAP_BYTES(stage) ((uint8_t)(1u + 0u * sizeof(stage)))
-#define RP_N_UNITS(stage) ((uint16_t)(64u + 0u * sizeof(stage)))
+#define RP_N_UNITS(stage) ((uint16_t)(32u + 0u * sizeof(stage)))
 #define RP_HEIGHT(stage) ((uint16_t)(1u + 0u * sizeof(stage)))
 #define RP_WIDTH(stage) ((uint16_t)(64u + 0u * sizeof(stage)))
 #define RP_CHANNELS(stage) ((uint16_t)(3u + 0u * sizeof(stage)))
@@ -34,8 +34,8 @@
 #define RP_WINDOWS_X(stage) ((uint16_t)(1u + 0u * sizeof(stage)))
 #define RP_BIAS(stage) ((uint32_t)(0x00000000u + 0u * sizeof(stage)))
 #define RP_TAPS_AT(stage) ((uint32_t)(0x00000000u + 0u * sizeof(stage)))
-#define RP_DILATIONS_AT(stage) ((uint32_t)(0x00000200u + 0u * sizeof(stage)))
-#define RP_THRESHOLDS_AT(stage) ((uint32_t)(0x00000240u + 0u * sizeof(stage)))
+#define RP_DILATIONS_AT(stage) ((uint32_t)(0x00000100u + 0u * sizeof(stage)))
+#define RP_THRESHOLDS_AT(stage) ((uint32_t)(0x00000120u + 0u * sizeof(stage)))
 #define RP_FIXED_STAGES 1
 #define RP_FIXED_SMALL_SUMS 1
 #if !defined(RP_BYTE_LANES)

@@ -1,4 +1,4 @@
-/* Readings of three axes, made by examples/python/gestures.py: no one moved. */
+/* Readings of three axes, made by formulas in examples/python/gestures.py. */
 #define RECORDED_MOMENTS 256u
 
 static const int16_t recorded[768] RP_TABLE = {
