@@ -189,7 +189,7 @@ def _measure(
 
 
 def _read(model: Model, X: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Samples as the network reads them."""
+    """Return samples as the network reads them."""
     mapped = model.scaling.transform(X)
     return np.asarray(mapped.to_array() if model.scaling.gives_bits else mapped)
 
@@ -287,10 +287,10 @@ def _overview(bench: Bench, recipes: tuple[Recipe, ...], found: list[Measured]) 
         f"Recipes: what they take at -Os, seeds 0 to {len(found[0].accuracies) - 1}",
         rows,
         "Each is one stage, Conv2D(channels, 7, fan_in=4, pool=...) on pixels that are above 63 of "
-        "255 (95 for the best of 4 and of 12 KB) unless the title says otherwise, and a "
-        "DiscriminantReadout; of the gestures Conv1D(128, 9, dilation='log', fan_in=8, pool=1) with "
-        "calibrated thresholds. Bytes, costs of seed 0; accuracy on all test samples, 10,000. RAM "
-        "holds sample, buffer and stack.",
+        "255, and a DiscriminantReadout; of 8-bit pixels with a bias of 0.1; of the gestures "
+        "Conv1D(128, 9, dilation='log', fan_in=8, pool=1) with calibrated thresholds. Bytes and "
+        "costs are those of seed 0, accuracy that on all 10,000 test samples. RAM holds sample, "
+        "buffer and stack.",
         picture=("embedded_cycles.png", "Cycles of a sample against accuracy")
         if bench.plot is not None
         else ("", ""),
@@ -337,7 +337,7 @@ def host_labels(folder: Path, work: Path, X: NDArray[np.uint8]) -> NDArray[np.in
 
 
 def _bytes_of_recipes(bench: Bench, split: Split) -> list[dict[str, Any]]:
-    """Counts of images at several numbers of channels, windows and bits."""
+    """Measure counts of images at several numbers of channels, windows and bits."""
     rows = []
     for pool, channels in grid():
         if bench.quick and channels > 32:

@@ -20,7 +20,7 @@ BITS = 4
 
 
 def windows(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Make windows of 64 readings of three axes, in thousandths of g, at any moment of a gesture."""
+    """Make windows of three axes, in thousandths of g, that begin at any moment of a gesture."""
     rng = np.random.default_rng(seed)
     kind = rng.integers(0, len(NAMES), n)
     speed = rng.uniform(0.18, 0.26, (n, 1))
