@@ -38,7 +38,8 @@
 #define RP_THRESHOLDS_AT(stage) ((uint32_t)(0x00000054u + 0u * sizeof(stage)))
 #define RP_FIXED_STAGES 1
 #define RP_FIXED_SMALL_SUMS 1
-#if !defined(RP_BYTE_LANES)
+#if !defined(RP_BYTE_LANES) && defined(__GNUC__) && \
+    __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define RP_FIXED_PAIRS 5u
 #endif
 #define RP_FIXED_NIBBLES 5
@@ -47,11 +48,13 @@
 #define RP_FIXED_WORK 28u
 #define RP_FIXED_SUMS 20u
 #define RP_FIXED_INPUTS 64u
+#define RP_FIXED_ODD 0u
 #define RP_FIXED_BUFFER 115u
 #else
 #define RP_FIXED_WORK 28u
 #define RP_FIXED_SUMS 20u
 #define RP_FIXED_INPUTS 64u
+#define RP_FIXED_ODD 0u
 #define RP_FIXED_BUFFER 115u
 #endif
 

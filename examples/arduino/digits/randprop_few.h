@@ -13,7 +13,8 @@
 #include "randprop_readout.h"
 
 #define RP_ROW_COLUMNS 4u /* bytes of a row of 32 places */
-#define RP_ROW_PLANES 8u  /* for counts of at most 255 rows */
+#define RP_ROW_PLANES 5u
+#define RP_ROW_MOST 31u /* rows of a window, and inputs of a unit: counts of five planes */
 
 #if defined(RP_BYTE_LANES)
 #define RP_LANES_OF_ROW RP_ROW_COLUMNS
@@ -102,8 +103,9 @@ static void rp_find_inputs(const rp_model* model, uint8_t m, uint16_t unit, uint
 /* Bytes from the first of a patch to each of a unit's inputs. */
 static void rp_find_offsets(const rp_stage* stage, uint16_t dilation_x, uint16_t* inputs) {
   const uint16_t n_channels = RP_CHANNELS(stage), kernel_x = RP_KERNEL_X(stage);
+  const uint8_t fan_in = RP_FAN_IN(stage);
   uint8_t i;
-  for (i = 0; i < RP_FAN_IN(stage); ++i) {
+  for (i = 0; i < fan_in; ++i) {
     uint16_t x = inputs[i], c = 0, y = 0;
     if (n_channels != 1) {
       x = (uint16_t)(x / n_channels);
@@ -290,8 +292,9 @@ static void rp_few(const rp_model* model, uint8_t m, const uint8_t* area, uint8_
  * shift to the right. By bytes: bytes from the first row, unshifted, in its first column. */
 static void rp_find_pixels(const rp_stage* stage, uint16_t* inputs) {
   const uint16_t kernel_x = RP_KERNEL_X(stage);
+  const uint8_t fan_in = RP_FAN_IN(stage);
   uint8_t i;
-  for (i = 0; i < RP_FAN_IN(stage); ++i) {
+  for (i = 0; i < fan_in; ++i) {
     uint16_t x = inputs[i], y = 0;
     for (; x >= kernel_x; x = (uint16_t)(x - kernel_x)) { /* few have a divider */
       y = (uint16_t)(y + RP_DILATION_Y(stage));
@@ -445,6 +448,28 @@ static void rp_make_masks(const rp_stage* stage, rp_lane* masks) {
 }
 
 /* Set bits, in one window, of the rows that were counted. */
+#if defined(__AVR_HAVE_MUL__)
+uint16_t rp_count_masked(const rp_lane* planes, uint8_t n_planes, const rp_lane* masks,
+                         uint8_t n_lanes);
+
+__asm__(
+    ".section .text.rp_count_masked,\"ax\",@progbits\n"
+    ".global rp_count_masked\n"
+    "rp_count_masked:\n"
+    "push r16\n push r17\n movw r26,r20\n movw r20,r24\n clr r24\n clr r25\n"
+    "mov r19,r22\n lsl r19\n lsl r19\n"
+    /* A lane: its planes from the highest on, twice what was found and one for each set bit. */
+    "1: ld r23,X+\n tst r23\n breq 5f\n"
+    "movw r30,r20\n add r30,r19\n adc r31,r1\n mov r16,r22\n clr r0\n"
+    "2: lsl r0\n sbiw r30,4\n ld r17,Z\n and r17,r23\n breq 4f\n"
+    "3: inc r0\n mov r1,r17\n dec r1\n and r17,r1\n brne 3b\n clr r1\n"
+    "4: dec r16\n brne 2b\n"
+    "add r24,r0\n adc r25,r1\n"
+    "5: subi r20,0xff\n sbci r21,0xff\n dec r18\n brne 1b\n"
+    "pop r17\n pop r16\n ret\n"
+    ".size rp_count_masked,.-rp_count_masked\n"
+    ".text\n");
+#else
 RP_SHARED static uint16_t rp_count_masked(const rp_lane* planes, uint8_t n_planes,
                                           const rp_lane* masks, uint8_t n_lanes) {
   uint_fast16_t count = 0;
@@ -465,6 +490,7 @@ RP_SHARED static uint16_t rp_count_masked(const rp_lane* planes, uint8_t n_plane
   } while (--n_lanes != 0);
   return (uint16_t)count;
 }
+#endif
 
 static void rp_few_rows(const rp_model* model, uint8_t m, const rp_lane* area, uint8_t* work,
                         rp_sink* sink) {
@@ -488,7 +514,7 @@ static void rp_few_rows(const rp_model* model, uint8_t m, const rp_lane* area, u
   for (unit = 0; unit < n_units; ++unit) {
     const int16_t threshold = rp_few_threshold(model, m, unit);
     /* Of so many inputs, those that are taken away upside down, more must be set. */
-    int16_t least = (int16_t)(threshold > 255 ? 255 : threshold < -255 ? -255 : threshold);
+    int16_t least = (int16_t)(threshold > 99 ? 99 : threshold < -99 ? -99 : threshold);
     const rp_lane* rows = area;
     rp_edge bottom = {0, 0};
     uint16_t wy, wx;

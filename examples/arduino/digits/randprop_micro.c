@@ -4,6 +4,10 @@
 #include "randprop_few.h"
 #include "randprop_readout.h"
 
+/* Where the inputs of stage m are. Those of the first have a place of their own, so that a window
+ * that moves outlasts a decision; the others take turns. */
+static uint8_t rp_area(uint8_t m) { return m == 0 ? 0 : (m & 1u) != 0 ? 1 : 2; }
+
 #if !defined(RP_FIXED_ID)
 /* Bytes in whole words. */
 static uint32_t rp_words(uint32_t n_bytes) { return (n_bytes + 3u) & ~(uint32_t)3u; }
@@ -46,25 +50,25 @@ static uint32_t rp_inputs_of(const rp_model* model, uint8_t m) {
                                                       : RP_CHANNELS(stage);
 }
 
-/* Sizes of the parts of a buffer: what a stage works in, sums, inputs of even and of odd stages. */
-static void rp_sizes(const rp_model* model, uint32_t sizes[4]) {
+/* Sizes of the parts of a buffer: what a stage works in, sums, and the three of rp_area. */
+static void rp_sizes(const rp_model* model, uint32_t sizes[5]) {
   const uint8_t n = RP_N_STAGES(model);
   uint8_t m;
-  sizes[0] = sizes[1] = sizes[2] = sizes[3] = 0;
+  sizes[0] = sizes[1] = sizes[2] = sizes[3] = sizes[4] = 0;
   for (m = 0; m < n; ++m) {
     const uint32_t work = rp_words(rp_work_of(model, m));
     const uint32_t inputs = rp_words(rp_inputs_of(model, m));
     if (work > sizes[0]) {
       sizes[0] = work;
     }
-    if (inputs > sizes[2u + (m & 1u)]) {
-      sizes[2u + (m & 1u)] = inputs;
+    if (inputs > sizes[2u + rp_area(m)]) {
+      sizes[2u + rp_area(m)] = inputs;
     }
   }
   if (RP_KIND(RP_STAGE(model, n - 1u)) == RP_DENSE) {
     const uint32_t row = RP_ROW_SIZE(RP_N_UNITS(RP_STAGE(model, n - 1u)));
-    if (row > sizes[2u + (n & 1u)]) {
-      sizes[2u + (n & 1u)] = row;
+    if (row > sizes[2u + rp_area(n)]) {
+      sizes[2u + rp_area(n)] = row;
     }
   } else {
     sizes[1] = rp_words((uint32_t)sizeof(rp_sum) * RP_N_CLASSES(model));
@@ -119,14 +123,16 @@ static uint8_t rp_is_few(const rp_model* model, uint8_t m) {
     return 0;
   }
   if (m != 0 && (RP_PADDING_X(stage) != 0 || RP_PADDING_Y(stage) != 0) &&
-      (rp_reads_signs(model, m) || height != rp_outputs_y(stage - 1) ||
-       width != rp_outputs_x(stage - 1))) {
+      (rp_reads_signs(model, m) || RP_KIND(stage - 1) == RP_DENSE ||
+       height != rp_outputs_y(stage - 1) || width != rp_outputs_x(stage - 1))) {
     return 0;
   }
   if (RP_KIND(stage) == RP_FEW_ROWS) {
     const uint32_t columns = (uint32_t)kernel_x * rp_columns(stage);
     return m == 0 && n == 1 && height != 1 && RP_STRIDE_X(stage) == 1 && RP_STRIDE_Y(stage) == 1 &&
            width + 2u * RP_PADDING_X(stage) <= 32u && rp_padded_height(stage) <= 255u &&
+           RP_FAN_IN(stage) <= RP_ROW_MOST &&
+           places_y <= RP_ROW_MOST * (uint32_t)rp_outputs_y(stage) &&
            columns <= 0xFFFFu / rp_padded_height(stage);
   }
   return 1;
@@ -136,6 +142,7 @@ static uint8_t rp_is_dense(const rp_stage* stage) {
   const uint8_t b = RP_WEIGHT_BITS(stage);
   if (RP_HEIGHT(stage) != 1 || RP_WIDTH(stage) != 1 || RP_PLACES_Y(stage) != 1 ||
       RP_PLACES_X(stage) != 1 || rp_counts(stage) || RP_WINDOWS_X(stage) != 0 ||
+      RP_PADDING_Y(stage) != 0 || RP_PADDING_X(stage) != 0 ||
       (b != 1 && b != 2 && b != 4 && b != 8) || RP_BIAS(stage) > 0x3FFFFFFFu) {
     return 0;
   }
@@ -211,23 +218,24 @@ static rp_status rp_check_values(const rp_model* model) {
 typedef struct rp_parts {
   uint8_t* work;
   rp_sum* sums;
-  uint8_t* inputs[2]; /* of even and of odd stages */
+  uint8_t* inputs[3]; /* by rp_area */
 } rp_parts;
 
 /* Words are aligned: a buffer has three bytes to spare for that. */
 static rp_parts rp_divide(const rp_model* model, void* buffer) {
   rp_parts parts;
 #if defined(RP_FIXED_ID)
-  static const uint32_t sizes[3] = {RP_FIXED_WORK, RP_FIXED_SUMS, RP_FIXED_INPUTS};
+  static const uint32_t sizes[4] = {RP_FIXED_WORK, RP_FIXED_SUMS, RP_FIXED_INPUTS, RP_FIXED_ODD};
   (void)model;
 #else
-  uint32_t sizes[4];
+  uint32_t sizes[5];
   rp_sizes(model, sizes);
 #endif
   parts.work = (uint8_t*)(((uintptr_t)buffer + 3u) & ~(uintptr_t)3u);
   parts.sums = (rp_sum*)(void*)(parts.work + sizes[0]);
   parts.inputs[0] = parts.work + sizes[0] + sizes[1];
   parts.inputs[1] = parts.inputs[0] + sizes[2];
+  parts.inputs[2] = parts.inputs[1] + sizes[3];
   return parts;
 }
 
@@ -239,9 +247,9 @@ size_t rp_buffer_size(const rp_model* model) {
   return RP_FIXED_BUFFER;
 #else
   {
-    uint32_t sizes[4], size;
+    uint32_t sizes[5], size;
     rp_sizes(model, sizes);
-    size = sizes[0] + sizes[1] + sizes[2] + sizes[3] + 3u;
+    size = sizes[0] + sizes[1] + sizes[2] + sizes[3] + sizes[4] + 3u;
     return (size_t)size == size ? (size_t)size : 0;
   }
 #endif
@@ -284,9 +292,12 @@ static void rp_clear(const rp_stage* stage, uint8_t* area) {
   }
 }
 
+/* Shifts of a row are below 32; of other kinds, for which this is compiled too, they may not be. */
+#define RP_ROW_SHIFT(by) ((by) & 31u)
+
 /* Pixels of a row, x at bit x. */
 static void rp_store_row(const rp_stage* stage, uint8_t* area, uint16_t y, uint32_t row) {
-  row <<= RP_PADDING_X(stage) & 31u;
+  row <<= RP_ROW_SHIFT(RP_PADDING_X(stage));
   y = (uint16_t)(y + RP_PADDING_Y(stage));
 #if defined(RP_BYTE_LANES)
   {
@@ -303,7 +314,7 @@ static void rp_store_row(const rp_stage* stage, uint8_t* area, uint16_t y, uint3
       if (--dx == 0) {
         break;
       }
-      row >>= RP_DILATION_X(stage) & 31u;
+      row >>= RP_ROW_SHIFT(RP_DILATION_X(stage));
     }
   }
 #else
@@ -323,7 +334,7 @@ static void rp_load_part(const rp_stage* stage, uint8_t* area, uint16_t at, rp_r
         row |= 0x80000000u;
       }
     } while (--x != 0);
-    rp_store_row(stage, area, at, row >> ((32u - RP_WIDTH(stage)) & 31u));
+    rp_store_row(stage, area, at, row >> RP_ROW_SHIFT(32u - RP_WIDTH(stage)));
     return;
   }
   {
@@ -368,8 +379,8 @@ static void rp_run(const rp_model* model, const rp_parts* parts, rp_read read, v
   sink.sums = NULL;
   sink.total = 0;
   for (;; ++m) {
-    uint8_t* const in = parts->inputs[m & 1u];
-    out = parts->inputs[(m & 1u) ^ 1u];
+    uint8_t* const in = parts->inputs[rp_area(m)];
+    out = parts->inputs[rp_area((uint8_t)(m + 1u))];
     stage = RP_STAGE(model, m);
     if (RP_KIND(stage) == RP_DENSE) {
       rp_input input;

@@ -20,7 +20,22 @@ typedef struct rp_sink {
   uint16_t pitch, at; /* features from one window y to the next, and before the first */
 } rp_sink;
 
-#if !(defined(__AVR_HAVE_MUL__) && defined(RP_FIXED_NIBBLES))
+#if defined(RP_FIXED_PAIRS)
+/* The two are read one by one in the end. */
+typedef uint32_t __attribute__((__may_alias__)) rp_pair;
+#endif
+
+/* With codes of two bits, whose products with a feature fit a byte, a unit's outputs of one window
+ * y are added while the sums are in registers: on AVR for up to ten classes, elsewhere for ten. */
+#if defined(RP_FIXED_NIBBLES)
+#if defined(__AVR_HAVE_MUL__)
+#define RP_NIBBLES_OF_AVR 1
+#elif defined(RP_FIXED_PAIRS) && RP_FIXED_NIBBLES == 5
+#define RP_NIBBLES_OF_TEN 1
+#endif
+#endif
+
+#if !defined(RP_NIBBLES_OF_AVR) && !defined(RP_NIBBLES_OF_TEN)
 #if !defined(RP_FIXED_PAIRS)
 /* Adds a code times a feature to a sum, and goes on to the next. */
 static rp_sum* rp_add_product(rp_sum* sum, uint8_t code, uint8_t value) {
@@ -57,19 +72,19 @@ RP_SHARED static void rp_add_codes(rp_sink* sink, uint8_t value) {
 #if defined(RP_FIXED_PAIRS)
   {
     /* Two sums of 16 bits in a word, and two codes at a time. */
-    uint32_t* pair = (uint32_t*)(void*)sum;
-    uint32_t* const end = pair + RP_FIXED_PAIRS;
+    rp_pair* pair = (rp_pair*)(void*)sum;
+    rp_pair* const end = pair + RP_FIXED_PAIRS;
     uint32_t window = (uint32_t)RP_TABLE8(code) >> (8u - left);
     uint_fast8_t held = left;
     do {
       uint32_t two;
       while (held < 2u * bits) {
         window |= (uint32_t)RP_TABLE8(++code) << held;
-        held += 8u;
+        held = (uint_fast8_t)(held + 8u);
       }
       two = window << (32u - 2u * bits);
       window >>= 2u * bits;
-      held -= 2u * bits;
+      held = (uint_fast8_t)(held - 2u * bits);
       two = two >> (32u - bits) << 16 | two << bits >> (32u - bits);
       *pair++ += two * value;
     } while (pair != end);
@@ -115,7 +130,7 @@ RP_SHARED static void rp_add_codes(rp_sink* sink, uint8_t value) {
 }
 #endif
 
-#if defined(__AVR_HAVE_MUL__) && defined(RP_FIXED_NIBBLES)
+#if defined(RP_NIBBLES_OF_AVR)
 /* In assembly, with all sums in registers: codes of two bits, of 2 * RP_FIXED_NIBBLES <= 10
  * classes, times n values of at most 85. code_bit is 0 or 4; GCC's calling convention. */
 void rp_add_nibbles(uint16_t* sums, const uint8_t* code, const uint8_t* values, uint8_t n,
@@ -170,6 +185,36 @@ __asm__(
     "ret\n"
     ".size rp_add_nibbles,.-rp_add_nibbles\n"
     ".text\n");
+#elif defined(RP_NIBBLES_OF_TEN)
+/* Two codes of a nibble, side by side in a word of two sums. */
+#define RP_TWO_CODES(window) (((window) & 3u) | ((window) << 14 & 0x30000u))
+
+RP_SHARED static void rp_add_nibbles(rp_sum* sums, const uint8_t* code, const uint8_t* values,
+                                     uint16_t n, uint8_t code_bit) {
+  rp_pair* const pair = (rp_pair*)(void*)sums;
+  uint32_t a = pair[0], b = pair[1], c = pair[2], d = pair[3], e = pair[4];
+  const uint8_t* const end = values + n;
+  uint_fast8_t shift = code_bit;
+  for (; values != end; shift ^= 4u) {
+    const uint32_t value = *values++;
+    if (value != 0) {
+      /* Twenty bits, from a whole byte or a half on. */
+      const uint32_t low = RP_TABLE8(code), high = RP_TABLE8(code + 2);
+      const uint32_t window = (low | (uint32_t)RP_TABLE8(code + 1) << 8 | high << 16) >> shift;
+      a += RP_TWO_CODES(window) * value;
+      b += RP_TWO_CODES(window >> 4) * value;
+      c += RP_TWO_CODES(window >> 8) * value;
+      d += RP_TWO_CODES(window >> 12) * value;
+      e += RP_TWO_CODES(window >> 16) * value;
+    }
+    code += 2u + (shift >> 2);
+  }
+  pair[0] = a;
+  pair[1] = b;
+  pair[2] = c;
+  pair[3] = d;
+  pair[4] = e;
+}
 #endif
 
 /* Takes a unit's outputs of one window y, n of them across. */
@@ -187,7 +232,7 @@ static void rp_put(rp_sink* sink, uint16_t unit, uint16_t n_units, uint16_t y,
     }
   }
   if (sink->sums != NULL) {
-#if defined(__AVR_HAVE_MUL__) && defined(RP_FIXED_NIBBLES)
+#if defined(RP_NIBBLES_OF_AVR) || defined(RP_NIBBLES_OF_TEN)
     const uint16_t passed = (uint16_t)(sink->code_bit + 4u * RP_FIXED_NIBBLES * n);
     rp_add_nibbles(sink->sums, sink->code, values, (uint8_t)n, sink->code_bit);
     sink->code += passed >> 3;

@@ -79,7 +79,7 @@ static inline uint8_t model_input_integer(int32_t x, uint16_t index) {
   /* Some bytes begin one integer later. */
   before = (MODEL_READ32(model_integer_rate + group) * (above - 1u) + MODEL_READ32(model_integer_start + group)) >> MODEL_READ8(model_integer_shift + group);
   for (; byte != before; --byte) {
-    if ((MODEL_READ8(model_integer_late + 32u * group + (byte >> 3)) >> (byte & 7u) & 1u) == 0) break;
+    if (((uint32_t)MODEL_READ8(model_integer_late + 32u * group + (byte >> 3)) >> (byte & 7u) & 1u) == 0) break;
   }
   return (uint8_t)byte;
 }

@@ -38,7 +38,8 @@
 #define RP_THRESHOLDS_AT(stage) ((uint32_t)(0x00000120u + 0u * sizeof(stage)))
 #define RP_FIXED_STAGES 1
 #define RP_FIXED_SMALL_SUMS 1
-#if !defined(RP_BYTE_LANES)
+#if !defined(RP_BYTE_LANES) && defined(__GNUC__) && \
+    __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define RP_FIXED_PAIRS 2u
 #endif
 #define RP_FIXED_WHOLE_CODES 1
@@ -46,11 +47,13 @@
 #define RP_FIXED_WORK 132u
 #define RP_FIXED_SUMS 8u
 #define RP_FIXED_INPUTS 192u
+#define RP_FIXED_ODD 0u
 #define RP_FIXED_BUFFER 335u
 #else
 #define RP_FIXED_WORK 132u
 #define RP_FIXED_SUMS 8u
 #define RP_FIXED_INPUTS 192u
+#define RP_FIXED_ODD 0u
 #define RP_FIXED_BUFFER 335u
 #endif
 
