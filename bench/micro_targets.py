@@ -19,6 +19,8 @@ from randprop._files import source_folder
 
 BOARDS = source_folder("cpp/micro", "_micro", "randprop_micro.h") / "boards"
 WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Werror")
+# The least that is left for the stack.
+_STACK = 160
 SECTIONS = ("-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections")
 
 
@@ -35,6 +37,9 @@ class Target:
     tick_bits: int = 32
     unit: str = "instructions"
     link: tuple[str, ...] = ()
+    # Of the chip, where the linker does not know them.
+    flash: int = 1 << 30
+    ram: int = 1 << 30
 
     @property
     def compiler(self) -> str:
@@ -64,10 +69,10 @@ def _riscv(name: str, march: str, mabi: str, cpu: str, libgcc: str) -> Target:
     )  # fmt: skip
 
 
-def _avr(name: str, mcu: str) -> Target:
+def _avr(name: str, flash: int, ram: int) -> Target:
     return Target(
-        name, "avr-", (f"-mmcu={mcu}", "-DF_CPU=16000000UL"), "avr",
-        ("simavr", "-m", mcu, "-f", "16000000"), 256.0, unit="cycles",
+        name, "avr-", (f"-mmcu={name}", "-DF_CPU=16000000UL"), "avr",
+        ("simavr", "-m", name, "-f", "16000000"), 256.0, unit="cycles", flash=flash, ram=ram,
     )  # fmt: skip
 
 
@@ -78,8 +83,8 @@ TARGETS = {
         _cortex("cortex-m0", "cortex-m0", "microbit", 62.5),
         _cortex("cortex-m3", "cortex-m3", "mps2-an385", 40.0),
         _cortex("cortex-m4", "cortex-m4", "mps2-an386", 40.0),
-        _avr("atmega328p", "atmega328p"),
-        _avr("atmega2560", "atmega2560"),
+        _avr("atmega328p", 32 << 10, 2 << 10),
+        _avr("atmega2560", 256 << 10, 8 << 10),
         _riscv("rv32imc", "rv32imc", "ilp32", "rv32", "-march=rv32imc"),
         _riscv(
             "rv32ec", "rv32ec", "ilp32e", "rv32,m=false,a=false,f=false,d=false", "-march=rv32e"
@@ -88,9 +93,13 @@ TARGETS = {
 }
 
 
+class TooLargeError(RuntimeError):
+    """A target's memory does not hold a program."""
+
+
 @dataclass
 class Report:
-    """What a device said: an entry an image."""
+    """What a device said: an entry an image; no bits where it has no room to keep them."""
 
     labels: NDArray[np.int64]
     scores: NDArray[np.int64]
@@ -109,7 +118,10 @@ def build(
     program: Path | None = None,
     options: tuple[str, ...] = (),
 ) -> Path:
-    """Compile an exported folder with a program, by default the one that reports on all images."""
+    """Compile an exported folder with a program, by default the one that reports on all images.
+
+    Raises `TooLargeError` where the target's memory does not hold it.
+    """
     program = program or BOARDS / "report.c"
     objects = []
     # The board's own code may use extensions; the runtime and the model may not.
@@ -136,6 +148,7 @@ def build(
         else:
             objects.append("-lgcc")
     _call(target.compiler, *target.flags, *SECTIONS[2:], *libraries, *objects, "-o", str(elf))
+    _size(target, elf)
     return elf
 
 
@@ -165,7 +178,7 @@ def run(target: Target, elf: Path, *, timeout: float = 300.0) -> Report:
     return Report(
         labels=np.array(said["l"]),
         scores=scores.astype(np.int64).reshape(n, -1),
-        bits=np.array(said["b"], dtype=np.uint8).reshape(n, -1),
+        bits=np.array(said.get("b", []), dtype=np.uint8).reshape(n, -1),
         cost=ticks * target.per_tick,
         stack=said["k"][0],
         self_test=said["t"][0] if "t" in said else None,
@@ -208,13 +221,22 @@ def footprint(
             target, folder, work / f"{target.name}-bare.elf", program=BOARDS / "bare.c",
             optimise=optimise, options=(*options, *variant),
         )  # fmt: skip
-        numbers = _call(target.prefix + "size", str(elf)).splitlines()[1].split()
-        text, data, bss = map(int, numbers[:3])
-        sizes.append((text + data, data + bss))
+        sizes.append(_size(target, elf))
         if not variant:
             stack = say(target, elf)["k"][0]
     flash, ram = (sizes[0][i] - sizes[1][i] for i in range(2))
     return Footprint(flash - table_bytes, table_bytes, ram, stack)
+
+
+def _size(target: Target, elf: Path) -> tuple[int, int]:
+    """Return bytes of flash and of RAM without the stack, which the target must have."""
+    numbers = _call(target.prefix + "size", str(elf)).splitlines()[1].split()
+    text, data, bss = map(int, numbers[:3])
+    flash, ram = text + data, data + bss
+    for what, size, most in (("flash", flash, target.flash), ("RAM", ram + _STACK, target.ram)):
+        if size > most:
+            raise TooLargeError(f"{most:,} bytes of {what} do not hold it")
+    return flash, ram
 
 
 def _call(*command: str) -> str:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from helpers import HANG
+from helpers import C_COMPILER, C_WARNINGS, HANG
 
 HARDWARE = Path("/usr/share/arduino/hardware/arduino/avr")
 # What boards.txt and platform.txt of the core give for an Uno.
@@ -89,13 +89,41 @@ def build_sketch(core: Path, sketch: Path, libraries: Sequence[Path], folder: Pa
     return elf
 
 
-def run_sketch(elf: Path, enough: Callable[[str], bool]) -> str:
-    """Run a program, which never ends by itself, until it has said enough on its serial port."""
-    simulator = subprocess.Popen(
-        ["simavr", "-m", "atmega328p", "-f", "16000000", str(elf)],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+def build_serial(folder: Path) -> Path:
+    """Compile avr_serial.c, which runs a sketch and sends lines to it."""
+    program = folder / "avr_serial"
+    source = Path(__file__).with_name("avr_serial.c")
+    subprocess.run(
+        [C_COMPILER, "-std=c99", "-O2", *C_WARNINGS, str(source), "-l:libsimavr.so.2", "-o",
+         str(program)],
+        check=True,
     )  # fmt: skip
+    return program
+
+
+def run_sketch(
+    elf: Path,
+    enough: Callable[[str], bool],
+    *,
+    program: Path | None = None,
+    awaited: str = "",
+    lines: Sequence[str] = (),
+) -> str:
+    """Run a program, which never ends by itself, until it has said enough on its serial port.
+
+    With avr_serial as the `program`, lines are sent to it: the first when it has said what is
+    awaited, each other when a line has come back.
+    """
+    command = ["simavr", "-m", "atmega328p", "-f", "16000000", str(elf)]
+    if program is not None:
+        command = [str(program), str(elf), awaited]
+    simulator = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
     pieces: queue.Queue[bytes] = queue.Queue()
+    assert simulator.stdin is not None
+    simulator.stdin.write("".join(f"{line}\n" for line in lines).encode())
+    simulator.stdin.close()
     assert simulator.stdout is not None
     output = simulator.stdout
 

@@ -25,7 +25,7 @@ def run(name: str, *arguments: str, cwd: Path) -> str:
 
 def test_every_script_has_a_test():
     assert {path.name for path in SCRIPTS.glob("*.py")} == {
-        "depth_curve.py", "on_a_cluster.py", "sensor_classes.py",
+        "depth_curve.py", "gestures.py", "on_a_cluster.py", "sensor_classes.py",
     }  # fmt: skip
 
 
@@ -47,6 +47,12 @@ def test_sensor_classes(tmp_path):
     )  # fmt: skip
     done = subprocess.run([tmp_path / "out" / "c" / "device"], check=False)
     assert done.returncode == 0
+
+
+def test_gestures(tmp_path):
+    said = run("gestures.py", "out", cwd=tmp_path)
+    assert float(re.search(r"device (\S+)", said)[1]) > 0.95
+    assert (tmp_path / "out" / "recorded.h").is_file()
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -285,9 +285,9 @@ def test_the_example_sketch_holds_what_is_exported_now(tmp_path):
     sketch = Path(__file__).parent.parent / "examples" / "arduino" / "digits"
     from randprop.cli import main
 
-    command = ["export", "c", "--dataset", "digits", "--width", "128", "--bits", "2"]
-    assert main([*command, "--out", str(tmp_path / "out")]) == 0
-    for name in FILES - {"README.md", "example.c"}:
+    command = ["export", "c", "--dataset", "digits", "--stages", "images", "--width", "192"]
+    assert main([*command, "--bits", "2", "--out", str(tmp_path / "out")]) == 0
+    for name in (FILES | {"inputs.h"}) - {"README.md", "example.c"}:
         assert (sketch / name).read_text() == (tmp_path / "out" / name).read_text(), name
 
 

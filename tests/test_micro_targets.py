@@ -7,6 +7,7 @@ RANDPROP_REQUIRE_TARGETS set their absence is a failure.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -193,7 +194,13 @@ def test_bare_metal_example_builds_and_runs(tmp_path):
     )
     said = done.stdout + done.stderr
     assert "t 00000000" in said
-    assert said.count("\nl 0000000") == 4
+    assert "z 00000000" in said
+    labels = re.findall(r"^l 0000000(\d)", said, re.MULTILINE)
+    decisions = re.findall(r"^d 0000000(\d)", said, re.MULTILINE)
+    assert len(labels) == 4
+    # One every half image: at its end, and halfway to the next.
+    assert len(decisions) == 7
+    assert decisions[::2] == labels
 
 
 def test_an_avr_refuses_tables_that_it_cannot_read(tmp_path):
