@@ -63,7 +63,12 @@ def test_cmake_blocks(name):
 
 
 def test_c_blocks(tmp_path):
-    assert cli.main(["export", "c", "--dataset", "digits", "--out", str(tmp_path)]) == 0
+    assert (
+        cli.main(
+            ["export", "c", "--dataset", "digits", "--stages", "images", "--out", str(tmp_path)]
+        )
+        == 0
+    )
     bodies = blocks("embedded.md", "c")
     assert bodies
     for body in bodies:
