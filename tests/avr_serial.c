@@ -1,6 +1,6 @@
 /* Runs a program for an ATmega328P in libsimavr. What it sends on its serial port goes to standard
- * output. When it has sent the text of the second argument, the first line of standard input is sent
- * to it, and each other line when it has answered with a line. It never ends by itself.
+ * output. When it has sent the text of the second argument, the first line of standard input is
+ * sent to it, and each other line when it has answered with a line. It never ends by itself.
  *
  * Debian has no header of the library, so that what is used of it stands here.
  */
@@ -50,7 +50,9 @@ int main(int n_arguments, char** arguments) {
   const uint32_t serial = CODE('u', 'a', 'r', '0');
   uint32_t flags = 0, rest = 0;
   struct avr_t* avr = avr_make_mcu_by_name("atmega328p");
-  if (n_arguments != 3 || avr == NULL || elf_read_firmware(arguments[1], &firmware) != 0) return 2;
+  if (n_arguments != 3 || avr == NULL || elf_read_firmware(arguments[1], &firmware) != 0) {
+    return 2;
+  }
   awaited = arguments[2];
   strcpy(firmware.known.mcu, "atmega328p");
   firmware.known.frequency = 16000000u;
@@ -60,7 +62,9 @@ int main(int n_arguments, char** arguments) {
   avr_irq_register_notify(avr_io_getirq(avr, serial, OUTPUT), on_output, NULL);
   for (;;) {
     const int state = avr_run(avr);
-    if (state != RUNNING && state != SLEEPING) return 3;
+    if (state != RUNNING && state != SLEEPING) {
+      return 3;
+    }
     /* At 115,200 baud a byte takes about 1,400 cycles: as many instructions are slow enough. */
     if (awaited[found] == '\0' && ++rest >= 1400u) {
       const int c = getchar();

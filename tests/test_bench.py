@@ -255,3 +255,51 @@ def test_fit_makes_rows_as_text_has_them(fit: Any) -> None:
     assert X.power(2).sum(axis=1) == pytest.approx(1.0, rel=1e-5)
     words = X.getnnz(axis=0)
     assert words[:50].sum() > words[-50:].sum()
+
+
+MICRO = SOURCES.parent / "docs" / "embedded_figures.md"
+
+
+def test_micro_makes_the_page_that_is_kept(harness: Any) -> None:
+    import bench_micro
+    from micro_recipes import RECIPES
+
+    page = MICRO.read_text(encoding="utf-8")
+    command = "randprop bench micro --plot docs/figures --markdown docs/embedded_figures.md"
+    assert f"Made by `{command}`" in page
+    titles = re.findall(r"^## (.*)", page, re.MULTILINE)
+    assert len(titles) == len(RECIPES) + len(bench_micro.CASES) + 3
+    for recipe in RECIPES:
+        assert any(title.startswith(f"{recipe.title}:") for title in titles)
+        assert f"\n| {recipe.title} |" in page
+    for target in bench_micro.TARGETS:
+        assert page.count(f"\n| {target} |") == len(RECIPES) + len(bench_micro.CASES)
+
+
+def test_micro_counts_the_bytes_that_an_export_has(harness: Any) -> None:
+    from micro_recipes import RECIPES, splits, stage_bytes
+    from randprop.model.c_layout import CLayout
+
+    split = splits()["mnist"].thinned(60)
+    for recipe in RECIPES[:3]:
+        model = recipe.fit(split, 0)
+        quantized: Any = model.quantize(readout_bits=recipe.bits)
+        layout = CLayout(quantized, quantized.readout, "auto")
+        assert stage_bytes(model, recipe.bits) == layout.table_bytes
+
+
+def test_micro_draws(harness: Any, tmp_path: Path) -> None:
+    from micro_pictures import Dot, draw_bytes, draw_costs
+
+    rows = [{"bytes of tables": size, "accuracy": "0.9000"} for size in (100, 1000)]
+    draw_bytes(
+        tmp_path,
+        [row | {"readout": "ridge, 4 bits"} for row in rows],
+        [row | {"counts": "2 x 2", "bits": 1} for row in rows],
+    )
+    dots = [Dot("a", 0.97, 3e5, 1e5, False), Dot("b", 0.8, None, 2e5, True)]
+    draw_costs(tmp_path, dots)
+    for name in ("bytes", "cycles"):
+        picture = (tmp_path / f"embedded_{name}.png").read_bytes()
+        assert picture.startswith(b"\x89PNG")
+        assert len(picture) > 10_000
