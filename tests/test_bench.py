@@ -276,6 +276,20 @@ def test_micro_makes_the_page_that_is_kept(harness: Any) -> None:
         assert page.count(f"\n| {target} |") == len(RECIPES) + len(bench_micro.CASES)
 
 
+def test_pages_have_the_figures_of_micro(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(SOURCES.parent / "tools"))
+    import embedded_tables
+
+    pages = [MICRO.parent / "embedded.md", SOURCES.parent / "README.md"]
+    embedded, readme = (page.read_text(encoding="utf-8") for page in pages)
+    filled = embedded_tables.filled(MICRO.read_text(encoding="utf-8"), embedded, readme)
+    assert filled == (embedded, readme)
+    # They are put in where others stand.
+    assert "\n| randprop, 32 channels" in embedded
+    changed = embedded.replace("| randprop, 32", "| randprop, 33")
+    assert embedded_tables.filled(MICRO.read_text(), changed, readme)[0] == embedded
+
+
 def test_micro_counts_the_bytes_that_an_export_has(harness: Any) -> None:
     from micro_recipes import RECIPES, splits, stage_bytes
     from randprop.model.c_layout import CLayout
