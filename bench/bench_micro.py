@@ -123,13 +123,16 @@ def run(bench: Bench) -> None:
         _details(bench, measured)
     old_rows = _bytes_of_the_paper(bench, data["mnist"])
     if bench.plot is not None:
-        draw_bytes(bench.plot, old_rows, new_rows)
         dots = [
-            Dot(one.figure, float(np.mean(m.accuracies)), m.cost(UNO), m.cost(SMALL_ARM), of_paper)
+            Dot(
+                one.figure, float(np.mean(m.accuracies)), m.table_bytes, m.cost(UNO),
+                m.cost(SMALL_ARM), of_paper,
+            )
             for ones, measured, of_paper in ((recipes, found, False), (cases, old, True))
             for one, m in zip(ones, measured, strict=True)
             if one.figure
-        ]
+        ]  # fmt: skip
+        draw_bytes(bench.plot, old_rows, new_rows, [dot for dot in dots if "3 x 2" in dot.name])
         draw_costs(bench.plot, dots)
 
 

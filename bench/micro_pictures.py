@@ -24,16 +24,17 @@ class Dot:
 
     name: str
     accuracy: float
+    table_bytes: int
     uno: float | None
     arm: float | None
     of_paper: bool
 
 
-# Name, bytes, accuracy, what is counted; as their authors tell them.
+# Name, bytes, accuracy, side of the name; as their authors tell them.
 PUBLISHED_BYTES = (
-    ("LogNNet (29 KB)", 29e3, 0.963),
-    ("LogNNet on an Uno\n(1 KB of variables)", 1024, 0.82),
-    ("BitNetMCU\n(12 KB of weights)", 12e3, 0.990),
+    ("LogNNet\n(29 KB)", 29e3, 0.963, "below"),
+    ("LogNNet on an Uno\n(1 KB of variables)", 1024, 0.82, "above"),
+    ("BitNetMCU\n(12 KB of weights)", 12e3, 0.990, "right"),
 )
 TINYMAIX_FLASH, TINYMAIX_CYCLES = 12_174, 50e-3 * 16e6
 # At their clocks: 7 s at 16 MHz; 13.66 ms at 48 MHz.
@@ -41,9 +42,9 @@ LOGNNET_CYCLES, BITNET_CYCLES = 7 * 16e6, 13.66e-3 * 48e6
 
 
 def draw_bytes(
-    folder: Path, old_rows: list[dict[str, Any]], new_rows: list[dict[str, Any]]
+    folder: Path, old_rows: list[dict[str, Any]], new_rows: list[dict[str, Any]], dots: list[Dot]
 ) -> None:
-    """Draw stored bytes against accuracy."""
+    """Draw stored bytes against accuracy; dots are more models."""
     plt = _pyplot()
     figure, axes = plt.subplots(figsize=(7.6, 5.4), layout="constrained")
     shades = {"class means": plt.get_cmap("Blues"), "ridge": plt.get_cmap("Oranges")}
@@ -63,8 +64,11 @@ def draw_bytes(
             axes, own, ("v" if counts[0] == "2" else "^") + line, colour,
             f"patches of 7 x 7, {counts} counts, {bits} bit{'s' if bits > 1 else ''}",
         )  # fmt: skip
-    for name, size, accuracy in PUBLISHED_BYTES:
-        _star(axes, size, accuracy, name)
+    for dot in dots:
+        axes.plot(dot.table_bytes, 1 - dot.accuracy, "D", color=BLUE, markersize=5)
+        _name(axes, dot.table_bytes, dot.accuracy, dot.name, BLUE, "left")
+    for name, size, accuracy, side in PUBLISHED_BYTES:
+        _star(axes, size, accuracy, name, side)
     axes.axvline(TINYMAIX_FLASH, color=RED, linewidth=0.8, linestyle="--")
     axes.annotate(
         "TinyMaix, flash; accuracy not published", (TINYMAIX_FLASH, 1 - 0.62), color=RED,
@@ -73,7 +77,8 @@ def draw_bytes(
     )  # fmt: skip
     axes.set_xscale("log")
     axes.set_xlabel("bytes stored on the device (weights: none)")
-    ticks = [64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768]
+    axes.set_xlim(64, 65536)
+    ticks = [64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536]
     axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks], fontsize=8)
     axes.minorticks_off()
     _accuracies(axes)
@@ -92,32 +97,30 @@ def draw_costs(folder: Path, dots: list[Dot]) -> None:
         ("Cortex-M0", "instructions an image", [dot.arm for dot in dots]),
     )
     for axes, (title, label, costs) in zip(both, panels, strict=True):
-        for number, (dot, cost) in enumerate(zip(dots, costs, strict=True)):
+        for dot, cost in zip(dots, costs, strict=True):
             if cost is None:
                 continue
             colour = SKY if dot.of_paper else GREEN
             axes.plot(cost, 1 - dot.accuracy, "s" if dot.of_paper else "o", color=colour)
-            # Names in turn to the left and to the right, as the dots lie close.
-            left = number % 2 == 0
-            axes.annotate(
-                dot.name, (cost, 1 - dot.accuracy), fontsize=7.5, va="center",
-                ha="right" if left else "left", xytext=(-6 if left else 6, 0),
-                textcoords="offset points",
-            )  # fmt: skip
+            # 4 x 4 counts are the fastest of their accuracy: nothing is to their left.
+            side = "left" if "4 x 4" in dot.name else "right"
+            _name(axes, cost, dot.accuracy, dot.name, BLACK, side)
         axes.set_xscale("log")
         axes.set_xlabel(label)
         axes.set_title(title, fontsize=10)
-        _accuracies(axes)
+        _accuracies(axes, least=0.75)
     uno, arm = both
-    _star(uno, LOGNNET_CYCLES, 0.82, "LogNNet\n(7 s at 16 MHz)", left=True)
+    _star(uno, LOGNNET_CYCLES, 0.82, "LogNNet\n(7 s at 16 MHz)", "above")
     uno.axvline(TINYMAIX_CYCLES, color=RED, linewidth=0.8, linestyle="--")
     uno.annotate(
-        "TinyMaix (50 ms at 16 MHz);\naccuracy not published", (TINYMAIX_CYCLES, 0.25), color=RED,
+        "TinyMaix (50 ms at 16 MHz);\naccuracy not published", (TINYMAIX_CYCLES, 0.06), color=RED,
         fontsize=7.5, ha="left", xytext=(4, 0), textcoords="offset points",
     )  # fmt: skip
-    _star(arm, BITNET_CYCLES, 0.990, "BitNetMCU, cycles of a\nCH32V003 (13.66 ms at 48 MHz)")
-    uno.set_xlim(1e5, 4e8)
-    arm.set_xlim(3e4, 1e7)
+    _star(
+        arm, BITNET_CYCLES, 0.990, "BitNetMCU, cycles of a\nCH32V003 (13.66 ms at 48 MHz)", "left"
+    )
+    uno.set_xlim(5e4, 4e8)
+    arm.set_xlim(3e4, 2e7)
     arm.set_ylabel("")
     figure.suptitle("MNIST: time and accuracy; stars are published figures of others", fontsize=10)
     save_figure(figure, folder / "embedded_cycles.png", 150)
@@ -138,19 +141,32 @@ def _curve(axes: Any, rows: Iterable[dict[str, Any]], look: str, colour: Any, la
     axes.plot(*np.array(points).T, look, color=colour, label=label, markersize=4, linewidth=1.2)
 
 
-def _star(axes: Any, x: float, accuracy: float, name: str, *, left: bool = False) -> None:
+def _star(axes: Any, x: float, accuracy: float, name: str, side: str) -> None:
     axes.plot(x, 1 - accuracy, "*", color=RED, markersize=11)
+    _name(axes, x, accuracy, name, RED, side, distance=8)
+
+
+def _name(
+    axes: Any, x: float, accuracy: float, name: str, colour: str, side: str, *, distance: int = 6
+) -> None:
+    ha, va, shift = {
+        "left": ("right", "center", (-distance, 0)),
+        "right": ("left", "center", (distance, 0)),
+        "above": ("center", "bottom", (0, distance)),
+        "below": ("center", "top", (0, -distance)),
+    }[side]
     axes.annotate(
-        name, (x, 1 - accuracy), color=RED, fontsize=7.5, va="center",
-        ha="right" if left else "left", xytext=(-8 if left else 8, 0), textcoords="offset points",
+        name, (x, 1 - accuracy), color=colour, fontsize=7.5, ha=ha, va=va, xytext=shift,
+        textcoords="offset points",
     )  # fmt: skip
 
 
-def _accuracies(axes: Any) -> None:
-    """Errors on a logarithmic scale, told as accuracies."""
+def _accuracies(axes: Any, *, least: float = 0.35) -> None:
+    """Show errors on a logarithmic scale, told as accuracies."""
     axes.set_yscale("log")
-    axes.set_yticks([1 - value for value in _ACCURACIES], [f"{value:.2f}" for value in _ACCURACIES])
+    ticks = [value for value in _ACCURACIES if value > least]
+    axes.set_yticks([1 - value for value in ticks], [f"{value:.2f}" for value in ticks])
     axes.minorticks_off()
-    axes.set_ylim(0.65, 0.0085)
+    axes.set_ylim(1 - least, 0.0075)
     axes.grid(alpha=0.3)
     axes.set_ylabel("accuracy on 10,000 test images")

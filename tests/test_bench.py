@@ -306,12 +306,13 @@ def test_micro_draws(harness: Any, tmp_path: Path) -> None:
     from micro_pictures import Dot, draw_bytes, draw_costs
 
     rows = [{"bytes of tables": size, "accuracy": "0.9000"} for size in (100, 1000)]
+    dots = [Dot("a", 0.97, 900, 3e5, 1e5, False), Dot("b", 0.8, 900, None, 2e5, True)]
     draw_bytes(
         tmp_path,
         [row | {"readout": "ridge, 4 bits"} for row in rows],
         [row | {"counts": "2 x 2", "bits": 1} for row in rows],
+        dots,
     )
-    dots = [Dot("a", 0.97, 3e5, 1e5, False), Dot("b", 0.8, None, 2e5, True)]
     draw_costs(tmp_path, dots)
     for name in ("bytes", "cycles"):
         picture = (tmp_path / f"embedded_{name}.png").read_bytes()
