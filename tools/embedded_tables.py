@@ -23,7 +23,7 @@ PAPER = (
     "1 matrix of 784 x 784, 1-bit weights, class means of 2 bits",
     "1 matrix of 784 x 784, 1-bit weights, ridge of 8 bits",
 )
-SENTENCE = re.compile(r"(?<=\(ATmega328P, 16 MHz\) this takes ).*?(?= With `name=)", re.DOTALL)
+SENTENCE = re.compile(r"(?<=\(ATmega328P, 16 MHz\) this takes ).*?(?=\sWith `name=)", re.DOTALL)
 
 
 def tables(page: str) -> dict[str, list[dict[str, str]]]:
@@ -85,8 +85,8 @@ def filled(figures: str, embedded: str, readme: str) -> tuple[str, str]:
     cells = [cell.strip() for cell in lines_of_recipes(found)[0].strip("|").split("|")]
     flash, ram = (int(cell[:-2].replace(",", "")) / 1000 for cell in cells[1:3])
     told = (
-        f"{flash:.1f} KB of flash,\n{ram:.1f} KB of RAM with the image, and {cells[3]} an image; "
-        f"{cells[4]} of the test images are right."
+        f"{flash:.1f} KB of flash, {ram:.1f} KB of RAM with the image,\n"
+        f"and {cells[3]} an image; {cells[4]} of the test images are right."
     )
     readme, n = SENTENCE.subn(told, readme)
     if n != 1:
