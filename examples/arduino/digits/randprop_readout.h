@@ -42,9 +42,9 @@ static rp_sum* rp_add_product(rp_sum* sum, uint8_t code, uint8_t value) {
 #if defined(__AVR_HAVE_MUL__) && defined(RP_FIXED_SMALL_SUMS)
   uint8_t byte;
   __asm__ volatile(
-      "mul %2,%3\n ld %1,%a0\n add %1,r0\n st %a0+,%1\n"
-      "ld %1,%a0\n adc %1,r1\n st %a0+,%1\n clr r1"
-      : "+e"(sum), "=&r"(byte)
+      "mul %2,%3\n ld %1,X\n add %1,r0\n st X+,%1\n"
+      "ld %1,X\n adc %1,r1\n st X+,%1\n clr r1"
+      : "+x"(sum), "=&r"(byte)
       : "r"(code), "r"(value)
       : "memory");
 #else

@@ -112,8 +112,9 @@ def export_c(
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     written = randprop.export_c(randprop.Model(network, readout), folder)
     ...     sorted(file.name for file in written.iterdir())
-    ['README.md', 'example.c', 'model.h', 'randprop_config.h', 'randprop_micro.c', \
-'randprop_micro.h', 'self_test.h']
+    ['README.md', 'example.c', 'model.h', 'randprop_config.h', 'randprop_dense.h', \
+'randprop_few.h', 'randprop_micro.c', 'randprop_micro.h', 'randprop_philox.h', \
+'randprop_readout.h', 'randprop_values.h', 'self_test.h']
     """
     fitted, folder, names = as_model(model), check_path("path", path), Names(name)
     if check_flag("arduino", arduino):
