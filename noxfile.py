@@ -33,6 +33,8 @@ PACKAGES = {
     "qemu-x86_64": "qemu-user",
     "qemu-aarch64": "qemu-user",
     "aarch64-linux-gnu-g++": "g++-aarch64-linux-gnu libc6-dev-arm64-cross",
+    "em++": "emscripten node-acorn",
+    "node": "nodejs",
     "dpkg-deb": "dpkg",
     "apt-get": "apt",
     "git": "git",
@@ -96,6 +98,14 @@ def cpp_arm(session: nox.Session) -> None:
     session.run("ctest", "--preset", "aarch64")
     on_old = ("qemu-aarch64", "-cpu", "cortex-a57", "-L", "/usr/aarch64-linux-gnu")
     session.run(*on_old, BUILD / "aarch64/tests/cpp/randprop_tests", external=True)
+
+
+@nox.session
+def wasm(session: nox.Session) -> None:
+    """The C++ tests as WebAssembly in Node.js, at levels simd128 and scalar."""
+    need(session, "c++", "doctest/doctest.h", "em++", "node")
+    build(session, "wasm")
+    session.run("ctest", "--preset", "wasm")
 
 
 @nox.session

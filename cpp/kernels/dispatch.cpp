@@ -103,6 +103,9 @@ const std::vector<Level>& levels() {
     const CpuFeatures cpu = detect();
     std::vector<Level> found;
     found.push_back({*scalar_kernels(), true});
+    if (const Kernels* table = simd128_kernels()) {
+      found.push_back({*table, true});  // an engine without refuses the whole module
+    }
     if (const Kernels* table = neon_kernels()) {
       Level level{*table, cpu.neon};
       if (DotKernel dot = neon_dotprod_dot(); dot != nullptr && cpu.neon_dotprod) {

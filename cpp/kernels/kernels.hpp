@@ -203,6 +203,7 @@ const Kernels* scalar_kernels();
 const Kernels* avx2_kernels();
 const Kernels* avx512_kernels();
 const Kernels* neon_kernels();
+const Kernels* simd128_kernels();
 // Replacements for Kernels::dot_bytes and dot_bits on CPUs with one more extension than their
 // level asks for; null where not built.
 using DotKernel = void (*)(const DotBlock&);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <random>
 #include <string>
+#include <thread>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -15,6 +16,28 @@
 #include "randprop/simd.hpp"
 
 namespace oracle {
+
+#if defined(__EMSCRIPTEN__) && !defined(__EMSCRIPTEN_PTHREADS__)
+constexpr bool has_threads = false;
+#else
+constexpr bool has_threads = true;
+#endif
+
+// body(t) for each t below n on a thread of its own; one after the other where there are none.
+template <typename Body>
+void at_once(std::size_t n, const Body& body) {
+  std::vector<std::thread> threads;
+  for (std::size_t t = 0; t < n; ++t) {
+    if (has_threads) {
+      threads.emplace_back(body, t);
+    } else {
+      body(t);
+    }
+  }
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
+}
 
 // A chain of dense stages.
 inline randprop::NetworkSpec dense_spec(std::size_t n_features,

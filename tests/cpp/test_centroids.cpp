@@ -115,7 +115,9 @@ TEST_CASE("distances of bytes where sums pass 2^63") {
     for (std::size_t c = 0; c < 3; ++c) {
       for (std::size_t i = 0; i < n_features; ++i) {
         counts[c * n_features + i] =
-            c == 0 ? 255 * n[c] : static_cast<std::int64_t>(random() % (255 * n[c] + 1));
+            c == 0
+                ? 255 * n[c]
+                : static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(255 * n[c] + 1));
       }
     }
     const oracle::Bytes bytes(random, 3, n_features), full(random, 2, n_features, 255);

@@ -118,25 +118,18 @@ TEST_CASE("threads that share a network prepare it at once") {
         oracle::dense_spec(90, {70, 40}, 4, Activation::sign, static_cast<std::uint64_t>(round)));
     const auto expected = oracle::bits_of(
         Network(network.spec()).propagate(ByteView{x.data(), 3, 90}, 0, 2, Keep::last));
-    std::vector<std::thread> threads;
-    threads.reserve(4);
     std::atomic<int> same{0};
-    for (int t = 0; t < 4; ++t) {
-      threads.emplace_back([&] {
-        for (int again = 0; again < 3; ++again) {
-          const auto found =
-              oracle::bits_of(network.propagate(ByteView{x.data(), 3, 90}, 0, 2, Keep::last));
-          bool equal = true;
-          for (std::size_t s = 0; s < 3; ++s) {
-            equal = equal && found[0].row(s)[0] == expected[0].row(s)[0];
-          }
-          same += equal ? 1 : 0;
+    oracle::at_once(4, [&](std::size_t) {
+      for (int again = 0; again < 3; ++again) {
+        const auto found =
+            oracle::bits_of(network.propagate(ByteView{x.data(), 3, 90}, 0, 2, Keep::last));
+        bool equal = true;
+        for (std::size_t s = 0; s < 3; ++s) {
+          equal = equal && found[0].row(s)[0] == expected[0].row(s)[0];
         }
-      });
-    }
-    for (std::thread& thread : threads) {
-      thread.join();
-    }
+        same += equal ? 1 : 0;
+      }
+    });
     CHECK(same == 12);
   }
 }

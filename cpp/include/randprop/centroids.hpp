@@ -1,8 +1,10 @@
 // Class means of features, kept as integers, and exact squared distances to them.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 #include "randprop/bit_matrix.hpp"
 #include "randprop/threads.hpp"
@@ -12,7 +14,8 @@ namespace randprop {
 // The largest number of samples in one class: keeps every part of the distances in 128 bits.
 constexpr std::int64_t max_class_samples = std::int64_t{1} << 34;
 // The most bytes of a row that distances are computed for.
-constexpr std::size_t max_byte_features = std::size_t{1} << 34;
+constexpr std::size_t max_byte_features = static_cast<std::size_t>(
+    std::min(std::uint64_t{1} << 34, std::uint64_t{std::numeric_limits<std::size_t>::max()}));
 
 // Adds each row to counts[class, feature] and 1 to n_samples[class], both row-major and int64.
 // codes[s] in [0, n_classes) is the class of row s. Throws std::invalid_argument on a code out of

@@ -8,7 +8,7 @@
 
 namespace randprop {
 
-// Names, best last: "scalar", "avx2", "avx512", "amx", "neon".
+// Names, best last: "scalar", "avx2", "avx512", "amx", "neon", "simd128".
 std::vector<std::string> simd_levels_built();
 // Those of simd_levels_built() that this CPU (and the operating system) can run.
 std::vector<std::string> simd_levels_supported();

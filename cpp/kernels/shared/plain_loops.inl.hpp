@@ -141,7 +141,7 @@ inline void slice_bytes(const uint8_t* bytes, size_t n_bytes, uint64_t* out, siz
 }
 
 inline uint64_t popcount_word(uint64_t x) {
-#if defined(__POPCNT__) || defined(__aarch64__)
+#if defined(__POPCNT__) || defined(__aarch64__) || defined(__wasm__)
   return static_cast<uint64_t>(__builtin_popcountll(x));
 #else
   x -= (x >> 1) & 0x5555555555555555U;

@@ -16,6 +16,16 @@
 #endif
 
 namespace randprop {
+namespace {
+
+// WebAssembly has threads only where it was compiled for them.
+#if defined(__EMSCRIPTEN__) && !defined(__EMSCRIPTEN_PTHREADS__)
+constexpr bool can_start_threads = false;
+#else
+constexpr bool can_start_threads = true;
+#endif
+
+}  // namespace
 
 int available_cpus() {
 #if defined(__linux__)
@@ -42,12 +52,12 @@ int available_cpus() {
     }
   }
 #endif
-  return std::max(static_cast<int>(std::thread::hardware_concurrency()), 1);
+  return can_start_threads ? std::max(static_cast<int>(std::thread::hardware_concurrency()), 1) : 1;
 }
 
 int worker_count(std::size_t n_chunks, const RunOptions& options) {
   // One chunk asks nothing of the operating system: a single image stays off this path.
-  if (n_chunks <= 1) {
+  if (n_chunks <= 1 || !can_start_threads) {
     return 1;
   }
   const int wanted = options.n_threads > 0 ? options.n_threads : available_cpus();
@@ -138,18 +148,22 @@ void parallel_chunks(std::size_t n_chunks, const RunOptions& options,
     }
   };
 
-  std::vector<std::thread> threads;
-  threads.reserve(static_cast<std::size_t>(workers - 1));
-  for (int worker = 1; worker < workers; ++worker) {
-    try {
-      threads.emplace_back(work, worker, nullptr);
-    } catch (const std::system_error&) {
-      break;  // The system has no more threads to give: go on with those that started.
+  if constexpr (can_start_threads) {
+    std::vector<std::thread> threads;
+    threads.reserve(static_cast<std::size_t>(workers - 1));
+    for (int worker = 1; worker < workers; ++worker) {
+      try {
+        threads.emplace_back(work, worker, nullptr);
+      } catch (const std::system_error&) {
+        break;  // The system has no more threads to give: go on with those that started.
+      }
     }
-  }
-  work(0, interrupted);
-  for (std::thread& thread : threads) {
-    thread.join();
+    work(0, interrupted);
+    for (std::thread& thread : threads) {
+      thread.join();
+    }
+  } else {
+    work(0, interrupted);
   }
   if (run.error) {
     std::rethrow_exception(run.error);

@@ -205,7 +205,8 @@ Tensor ModelFile::take_unsigned(const std::string& name, const std::vector<std::
 }
 
 std::size_t header_size(const std::uint8_t* start, std::size_t size) {
-  if (size < 8 || size > max_file || little(start, 8) > std::min(max_header, size - 8)) {
+  if (size < 8 || std::uint64_t{size} > max_file ||
+      little(start, 8) > std::min(max_header, size - 8)) {
     throw ModelError("cut short, or no safetensors file");
   }
   return static_cast<std::size_t>(little(start, 8));
@@ -278,6 +279,10 @@ RegularFile::RegularFile(const std::string& path) : path_(path) {
     throw ModelError(regular ? "a file of more than 2^40 bytes" : "no regular file");
   }
   size_ = static_cast<std::size_t>(state.st_size);
+  if (static_cast<std::uint64_t>(state.st_size) != size_) {
+    ::close(descriptor_);
+    throw ModelError("a file of more bytes than this machine can address");
+  }
 }
 
 RegularFile::~RegularFile() { ::close(descriptor_); }

@@ -150,7 +150,7 @@ class IntegerReadout final : public ReadoutOf<IntegerReadout> {
     }
     // 2^28 bits of 16-bit codes times 2^16 stay below 2^60.
     constexpr std::int64_t most = std::int64_t{1} << 61;
-    if (n_bits > static_cast<std::size_t>(most / (largest_of(reads) * top * multiplier_))) {
+    if (n_bits > static_cast<std::uint64_t>(most / (largest_of(reads) * top * multiplier_))) {
       throw ModelError("scores that may not fit 62 bits");
     }
     for (const std::int64_t bias : bias_) {

@@ -66,7 +66,7 @@ BitMatrix run_matrix(const PreparedMatrix& m, const View& x, const RunOptions& o
 
 int worthwhile_threads(std::size_t n_samples, std::size_t n_inputs, std::size_t n_units,
                        const RunOptions& options) {
-  if (n_samples * n_inputs < min_parallel_work / n_units) {
+  if (std::uint64_t{n_samples} * n_inputs < min_parallel_work / n_units) {
     return 1;
   }
   return options.n_threads > 0 ? options.n_threads : available_cpus();

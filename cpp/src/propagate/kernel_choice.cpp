@@ -148,8 +148,8 @@ KernelPath path_of_table(const KernelCase& c) {
 }
 
 bool worth_measuring(const KernelCase& c) {
-  // n_inputs * n_units could wrap only beyond 2^64 weights.
-  return c.n_samples >= min_measured_work / (c.n_inputs * c.n_units) + 1;
+  // The product could wrap only beyond 2^64 weights.
+  return c.n_samples >= min_measured_work / (std::uint64_t{c.n_inputs} * c.n_units) + 1;
 }
 
 // The figures for a case, or null.

@@ -259,7 +259,8 @@ void check_rows(const SparseView& x) {
   for (std::size_t row = 0; row < x.n_samples; ++row) {
     require(x.starts[row] <= x.starts[row + 1], "starts must not fall");
   }
-  require(start_of(x, x.n_samples) <= x.n_stored,
+  // In 64 bits: a size may have fewer.
+  require(static_cast<std::uint64_t>(x.starts[x.n_samples]) <= x.n_stored,
           "starts must end within the " + std::to_string(x.n_stored) + " features that are stored");
   std::visit([&](const auto* columns) { check_columns(x, columns); }, x.columns);
 }
