@@ -32,7 +32,7 @@ from randprop.network import Conv1D, Conv2D, Dense, StepNetwork, apply_weights
 from randprop.readouts import Centroids, HammingNeighbors
 
 if TYPE_CHECKING:
-    from randprop import datasets, reference, theory
+    from randprop import datasets, reference, show, theory
     from randprop._warnings import RandpropDataWarning
     from randprop.estimators import StepClassifier, StepRegressor, StepTransformer
     from randprop.measure.evaluate import evaluate
@@ -74,6 +74,7 @@ _LAZY = {
         "readouts.quantized": ["QuantizedReadout"],
         "readouts.ridge": ["RidgeReadout"],
         "reference": ["reference"],
+        "show": ["show"],
         "theory": ["theory"],
     }.items()
     for name in names
@@ -85,8 +86,8 @@ __all__ = [
     "Model", "QuantizedReadout", "RandpropDataWarning", "RidgeReadout", "Scaling",
     "StepClassifier", "StepNetwork", "StepRegressor", "StepTransformer", "SweepResult",
     "__version__", "apply_weights", "bit_chunks", "datasets", "evaluate", "evaluate_parallel",
-    "export_c", "export_onnx", "fit_parallel", "load", "reference", "save", "show_config",
-    "sweep", "theory", "to_bytes",
+    "export_c", "export_onnx", "fit_parallel", "load", "reference", "save", "show",
+    "show_config", "sweep", "theory", "to_bytes",
 ]  # fmt: skip
 
 

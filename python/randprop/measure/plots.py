@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from randprop._validation import told
+from randprop.show.canvas import axes, pyplot
 
 if TYPE_CHECKING:
     import pandas
@@ -24,26 +24,6 @@ def data_frame(*arguments: Any, **options: Any) -> pandas.DataFrame:
             "to_pandas needs pandas; install it: pip install 'randprop[frame]'"
         ) from error
     return pandas.DataFrame(*arguments, **options)
-
-
-def axes(ax: Any) -> Any:
-    """Return the axes, or new ones where there are none."""
-    if ax is not None:
-        if not hasattr(ax, "fill_between"):
-            raise TypeError(f"ax must be matplotlib axes, got {told(ax)}")
-        return ax
-    return pyplot("plot").subplots()[1]
-
-
-def pyplot(what: str) -> Any:
-    """Return matplotlib.pyplot, or say what needs it and how to install it."""
-    try:
-        import matplotlib.pyplot as plt
-    except ImportError as error:
-        raise ImportError(
-            f"{what} needs matplotlib; install it: pip install 'randprop[plot]'"
-        ) from error
-    return plt
 
 
 def draw(ax: Any, rows: Sequence[dict[str, Any]], metric: str, label: str | None) -> None:

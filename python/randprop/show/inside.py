@@ -1,0 +1,241 @@
+"""What a network makes of one sample, and what its units look at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from randprop._validation import check_int, told
+from randprop.show.canvas import BLUE, ORANGE, figure_of, image, montage, picture_of
+
+__all__ = ["bits", "flips", "weights"]
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """A network, and what stands before and behind it where a model was given."""
+
+    network: Any
+    model: Any | None
+
+    def read(self, x: ArrayLike) -> Any:
+        """Return one sample as the network reads it, of shape (1, n_features)."""
+        values = np.asarray(x)
+        shape = self.network.shapes[0]
+        n_features = int(np.prod(shape))
+        if values.size != n_features:
+            raise ValueError(f"x must be one sample of {n_features} features, got {values.size}")
+        row = values.reshape(1, n_features)
+        return row if self.model is None else self.model.scaling.transform(row)
+
+    def stages(self, read: Any) -> list[NDArray[Any]]:
+        """Return what every stage puts out of one sample, unpacked."""
+        return [_unpacked(found)[0] for found in self.network.propagate_all(read)]
+
+
+def _parts(network: Any) -> _Parts:
+    model = getattr(network, "model_", network)
+    inner = getattr(model, "network", None)
+    if inner is not None and hasattr(model, "readout"):
+        return _Parts(inner, model)
+    if not hasattr(network, "propagate_all") or not hasattr(network, "shapes"):
+        raise TypeError(
+            "network must be a StepNetwork, a Model or a fitted StepClassifier, "
+            f"got {told(network)}"
+        )
+    return _Parts(network, None)
+
+
+def _unpacked(values: Any) -> NDArray[Any]:
+    return np.asarray(values.to_array() if hasattr(values, "to_array") else values)
+
+
+def _size(shape: Sequence[int]) -> str:
+    return " x ".join(map(str, shape))
+
+
+def _titles(network: Any) -> list[str]:
+    """Tell each stage in two lines: its kind, and what it puts out."""
+    return [
+        f"{type(stage).__name__}\n{_size(shape)} {'counts' if stage.gives_bytes else 'bits'}"
+        for stage, shape in zip(network.stages, network.shapes[1:], strict=True)
+    ]
+
+
+def bits(network: Any, x: ArrayLike, *, classes: Sequence[Any] | None = None) -> Any:
+    r"""Draw a sample on its way through a network: the input, what every stage puts out, margins.
+
+    Parameters
+    ----------
+    network : StepNetwork, Model or StepClassifier
+        With a model or a fitted classifier the scores of the classes are drawn too, less that of
+        the best.
+    x : array-like of shape (n_features,) or the shape of one sample
+        As the network reads it; of a model as it reads features.
+    classes : sequence, optional
+        What the classes are called. Default: the labels of the model.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    TypeError
+        If `network` is none.
+    ValueError
+        If `x` is not one sample of its features.
+    ImportError
+        If matplotlib is not installed: ``pip install 'randprop[plot]'``.
+
+    Examples
+    --------
+    >>> import randprop
+    >>> X_train, y_train, X_test, y_test = randprop.datasets.load_mnist()
+    >>> stage = randprop.Conv2D(16, 7, fan_in=4, pool=4)
+    >>> network = randprop.StepNetwork(784, stages=[stage], input_shape=(28, 28, 1))
+    >>> figure = randprop.show.bits(network, X_test[0])
+    >>> [ax.get_title() for ax in figure.axes]
+    ['input\n28 x 28 x 1', 'Conv2D\n4 x 4 x 16 counts']
+    """
+    parts = _parts(network)
+    read = parts.read(x)
+    found = parts.stages(read)
+    shapes = parts.network.shapes
+    values = [_unpacked(read)[0], *found]
+    pictures = [picture_of(v, shape) for v, shape in zip(values, shapes, strict=True)]
+    ratios = [min(3.0, picture.shape[1] / picture.shape[0]) for picture in pictures]
+    figure, axes = figure_of("show.bits", ratios + [1.2] * (parts.model is not None), 2.4)
+    titles = [f"input\n{_size(shapes[0])}", *_titles(parts.network)]
+    for ax, picture, title in zip(axes, pictures, titles, strict=False):
+        image(ax, picture, title, cmap="gray_r", vmin=0)
+    if parts.model is not None:
+        _margins(axes[-1], parts.model, parts.network.propagate(read), classes)
+    return figure
+
+
+def _margins(ax: Any, model: Any, features: Any, classes: Sequence[Any] | None) -> None:
+    scores = np.asarray(model.readout.scores(features), dtype=np.float64)[0]
+    names = [str(name) for name in (model.classes_ if classes is None else classes)]
+    if len(names) != len(scores):
+        raise ValueError(f"classes must be {len(scores)} names, got {len(names)}")
+    best = int(scores.argmax())
+    colours = [ORANGE if i == best else BLUE for i in range(len(scores))]
+    ax.barh(range(len(scores)), scores - scores.max(), color=colours)
+    ax.set_yticks(range(len(names)), names, fontsize=8)
+    ax.yaxis.tick_right()
+    ax.invert_yaxis()
+    ax.set_xticks([])
+    ax.set_title(f"scores\n{names[best]} is first", fontsize=9)
+
+
+def weights(network: Any, m: int = 0, *, n: int = 16) -> Any:
+    """Draw what the first units of a stage look at: blue adds, orange takes away.
+
+    Parameters
+    ----------
+    network : StepNetwork, Model or StepClassifier
+    m : int, default=0
+        The stage.
+    n : int, default=16
+        How many units, in [1, 64].
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        If there is no such stage, or `n` lies outside.
+    ImportError
+        If matplotlib is not installed: ``pip install 'randprop[plot]'``.
+    """
+    inner = _parts(network).network
+    m = check_int("m", m, 0, len(inner.stages) - 1)
+    n = check_int("n", n, 1, 64)
+    found = np.asarray(inner.weights(m), dtype=np.float64)[:n]
+    stage, shape = inner.stages[m], inner.shapes[m]
+    kernel = getattr(stage, "kernel", None)
+    if kernel is None:
+        maps = [picture_of(unit, shape) for unit in found]
+    else:
+        sides = (1, kernel) if len(shape) == 2 else np.broadcast_to(kernel, 2)
+        maps = [picture_of(unit, (*map(int, sides), shape[-1])) for unit in found]
+    grid = montage(np.stack(maps, axis=-1))
+    _, (ax,) = figure_of("show.weights", [grid.shape[1] / grid.shape[0]], 3.2)
+    from matplotlib.colors import LinearSegmentedColormap
+
+    colours = LinearSegmentedColormap.from_list("weights", [ORANGE, "0.92", BLUE])
+    largest = float(np.nanmax(np.abs(found))) or 1.0
+    image(
+        ax,
+        grid,
+        f"{len(found)} of {stage.n_units()} units of stage {m}",
+        cmap=colours,
+        vmin=-largest,
+        vmax=largest,
+    )
+    return ax
+
+
+def flips(network: Any, x: ArrayLike, feature: int | None = None) -> Any:
+    """Draw which bits change where one feature of a sample is turned over, stage by stage.
+
+    Parameters
+    ----------
+    network : StepNetwork, Model or StepClassifier
+    x : array-like of shape (n_features,) or the shape of one sample
+        As for `bits`.
+    feature : int, optional
+        The one: 0 where it is above 0, and else the most there is. Default: that in the middle.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The sample, the feature marked; for each stage what changes, and the share of its outputs.
+
+    Raises
+    ------
+    ValueError
+        If `x` is not one sample, or there is no such feature.
+    ImportError
+        If matplotlib is not installed: ``pip install 'randprop[plot]'``.
+    """
+    parts = _parts(network)
+    read = parts.read(x)
+    before = _unpacked(read)
+    n_features = before.shape[1]
+    middle = _middle(parts.network.shapes[0])
+    feature = check_int("feature", middle if feature is None else feature, 0, n_features - 1)
+    turned = before.copy()
+    most = 1 if hasattr(read, "to_array") else 255
+    turned[0, feature] = 0 if before[0, feature] > 0 else most
+    after = parts.stages(type(read).from_array(turned) if hasattr(read, "to_array") else turned)
+    shapes = parts.network.shapes
+    changes = [(a != b).astype(float) for a, b in zip(parts.stages(read), after, strict=True)]
+    pictures = [picture_of(v, s) for v, s in zip([before[0], *changes], shapes, strict=True)]
+    ratios = [min(3.0, picture.shape[1] / picture.shape[0]) for picture in pictures]
+    figure, axes = figure_of("show.flips", ratios, 2.4)
+    image(axes[0], pictures[0], f"feature {feature}\nturned over", cmap="gray_r", vmin=0)
+    mark = np.zeros(n_features)
+    mark[feature] = 1.0
+    y, x_place = np.argwhere(picture_of(mark, shapes[0]) == 1.0)[0]
+    axes[0].plot(x_place, y, "s", markersize=7, markerfacecolor="none", color=ORANGE)
+    titles = _titles(parts.network)
+    for ax, picture, change, title in zip(axes[1:], pictures[1:], changes, titles, strict=True):
+        kind = title.split("\n")[0]
+        image(ax, picture, f"{kind}\n{change.mean():.1%} change", cmap="gray_r", vmin=0, vmax=1)
+    return figure
+
+
+def _middle(shape: Sequence[int]) -> int:
+    """Return the feature in the middle of a sample."""
+    index = 0
+    for size in shape[:-1]:
+        index = index * size + size // 2
+    return index * shape[-1] + (shape[-1] // 2 if len(shape) == 1 else 0)

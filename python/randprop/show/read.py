@@ -1,0 +1,182 @@
+"""What a readout has learned, and how it decides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from randprop._validation import check_ints, told
+from randprop.show.canvas import BLUE, ORANGE, axes, figure_of, image, picture_of
+
+__all__ = ["class_means", "confusion", "scores"]
+
+
+def class_means(
+    means: Any, shape: Sequence[int] | None = None, *, classes: Sequence[Any] | None = None
+) -> Any:
+    """Draw the mean of every class as an image.
+
+    Parameters
+    ----------
+    means : Centroids, or array-like of shape (n_classes, n_features)
+        Fitted to the features of a network, or to pixels: then the means are images themselves.
+    shape : sequence of int, optional
+        Of a sample: (height, width), (height, width, channels) or (length, channels). Default: as
+        near to a square as it goes.
+    classes : sequence, optional
+        What the classes are called. Default: the labels of the centroids, or numbers.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        If the means are not of two dimensions, or not of this shape.
+    ImportError
+        If matplotlib is not installed: ``pip install 'randprop[plot]'``.
+
+    Examples
+    --------
+    >>> import randprop
+    >>> X_train, y_train, _, _ = randprop.datasets.load_digits()
+    >>> means = randprop.Centroids().fit(X_train, y_train)
+    >>> len(randprop.show.class_means(means, (8, 8)).axes)
+    10
+    """
+    if hasattr(means, "counts_"):
+        values = means.counts_ / np.maximum(means.n_samples_, 1)[:, None]
+    else:
+        values = np.asarray(means, dtype=np.float64)
+    if values.ndim != 2 or 0 in values.shape:
+        raise ValueError(f"means must have shape (n_classes, n_features), got {values.shape}")
+    sides = _shape_of(shape, values.shape[1])
+    names = getattr(means, "classes_", range(len(values))) if classes is None else classes
+    if len(names) != len(values):
+        raise ValueError(f"classes must be {len(values)} names, got {len(names)}")
+    pictures = [picture_of(row, sides) for row in values]
+    ratio = min(3.0, pictures[0].shape[1] / pictures[0].shape[0])
+    figure, found = figure_of("show.class_means", [ratio] * len(values), 1.3)
+    top = float(values.max()) or 1.0
+    for ax, picture, name in zip(found, pictures, names, strict=True):
+        image(ax, picture, str(name), cmap="gray_r", vmin=0, vmax=top)
+    return figure
+
+
+def _shape_of(shape: Sequence[int] | None, n_features: int) -> tuple[int, ...]:
+    if shape is None:
+        return (n_features,)
+    sides = tuple(check_ints("shape", shape, 1, 2**28))
+    if len(sides) == 2 and int(np.prod(sides)) == n_features:
+        return (*sides, 1)
+    if int(np.prod(sides)) != n_features:
+        raise ValueError(f"shape must be that of {n_features} features, got {sides}")
+    return sides
+
+
+def scores(values: ArrayLike, labels: ArrayLike, *, ax: Any = None) -> Any:
+    """Draw margins: the score of the right class less the best of the others, sample by sample.
+
+    Parameters
+    ----------
+    values : array-like of shape (n_samples, n_classes)
+        Scores, larger for likelier classes, as `scores` of a readout gives them.
+    labels : array-like of int of shape (n_samples,)
+        Positions of the right classes.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw. Default: new axes.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit, or a label is no position.
+    ImportError
+        If matplotlib is not installed: ``pip install 'randprop[plot]'``.
+    """
+    table = np.asarray(values, dtype=np.float64)
+    right = np.asarray(labels)
+    if table.ndim != 2 or table.shape[1] < 2:
+        raise ValueError(
+            f"values must have shape (n_samples, n_classes), two classes at least, "
+            f"got {table.shape}"
+        )
+    if right.shape != (len(table),) or right.dtype.kind not in "iu":
+        raise ValueError(f"labels must be {len(table)} positions of classes, got {told(labels)}")
+    if len(table) and not (right.min() >= 0 and right.max() < table.shape[1]):
+        raise ValueError(
+            f"labels must lie in [0, {table.shape[1] - 1}], got {right.min()} to {right.max()}"
+        )
+    rows = np.arange(len(table))
+    others = table.copy()
+    others[rows, right] = -np.inf
+    margins = table[rows, right] - others.max(axis=1)
+    ax = axes(ax, "show.scores")
+    edges = np.histogram_bin_edges(np.append(margins, 0.0), bins=40)
+    # An edge at 0 parts right from wrong.
+    edges = np.unique(np.append(edges, 0.0))
+    _, _, bars = ax.hist(margins, bins=edges, color=BLUE)
+    for bar in bars:
+        if bar.get_x() + bar.get_width() / 2 < 0:
+            bar.set_facecolor(ORANGE)
+    ax.axvline(0.0, color="0.5", linewidth=0.8)
+    ax.set_xlabel("score of the right class, less the best of the others")
+    ax.set_ylabel("samples")
+    ax.set_title(f"{np.mean(margins > 0):.1%} right", fontsize=9)
+    return ax
+
+
+def confusion(matrix: ArrayLike, classes: Sequence[Any] | None = None, *, ax: Any = None) -> Any:
+    """Draw a confusion matrix: right classes down, predicted ones across, shares of each row.
+
+    Parameters
+    ----------
+    matrix : array-like of int of shape (n_classes, n_classes)
+        Numbers of samples, or an `Evaluation`, which holds them.
+    classes : sequence, optional
+        What the classes are called. Default: the labels of the evaluation, or numbers.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw. Default: new axes.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        If the matrix is not square, or has no sample.
+    ImportError
+        If matplotlib is not installed: ``pip install 'randprop[plot]'``.
+    """
+    counts: NDArray[Any] = np.asarray(getattr(matrix, "confusion_matrix", matrix))
+    if counts.ndim != 2 or counts.shape[0] != counts.shape[1] or not counts.size:
+        raise ValueError(f"matrix must be square, got shape {counts.shape}")
+    if counts.sum() <= 0:
+        raise ValueError("matrix must hold at least one sample, got 0")
+    given = getattr(matrix, "classes", range(len(counts))) if classes is None else classes
+    names = [str(name) for name in given]
+    if len(names) != len(counts):
+        raise ValueError(f"classes must be {len(counts)} names, got {len(names)}")
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    ax = axes(ax, "show.confusion")
+    ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    small = len(counts) <= 12
+    for i, row in enumerate(counts.tolist() if small else []):
+        for j, count in enumerate(row):
+            colour = "white" if shares[i, j] > 0.5 else "black"
+            ax.text(j, i, f"{count}", ha="center", va="center", fontsize=7, color=colour)
+    step = max(1, len(names) // 25)
+    places = range(0, len(names), step)
+    ax.set_xticks(places, [names[i] for i in places])
+    ax.set_yticks(places, [names[i] for i in places])
+    ax.set_xlabel("predicted")
+    ax.set_ylabel("right")
+    return ax
