@@ -626,6 +626,35 @@ CALLS: dict[str, Callable[[Path], Call]] = {
         },
     ),
     "to_bytes": _plain(randprop.to_bytes, X=X, input_range=(0.0, 255.0)),
+    "show.bits": lambda folder: Call(
+        randprop.show.bits,
+        {"network": _model(), "x": X[0], "classes": ["a", "b", "c"][: len(set(Y))]},
+    ),
+    "show.class_means": _plain(
+        randprop.show.class_means,
+        means=np.array([[0.5, 1, 2, 3], [3, 2, 1, 0]]),
+        shape=(2, 2),
+        classes=["a", "b"],
+    ),
+    "show.confusion": _plain(
+        randprop.show.confusion, matrix=np.array([[3, 1], [0, 2]]), classes=["a", "b"], ax=None
+    ),
+    "show.depth": lambda folder: Call(
+        randprop.show.depth,
+        {"results": randprop.evaluate(layers=[0, 1], dataset="digits"), "ax": None},
+    ),
+    "show.flips": lambda folder: Call(
+        randprop.show.flips, {"network": _model(), "x": X[0], "feature": 3}
+    ),
+    "show.scores": _plain(
+        randprop.show.scores,
+        values=np.array([[0.5, 1.5], [2.0, 1.0]]),
+        labels=np.array([0, 1]),
+        ax=None,
+    ),
+    "show.weights": lambda folder: Call(
+        randprop.show.weights, {"network": _model(), "m": 0, "n": 4}
+    ),
     "theory.cosine_statistics": _plain(
         theory.cosine_statistics, X_train=X, y_train=Y, X_test=X[:6], y_test=Y[:6], max_pairs=50
     ),

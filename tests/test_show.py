@@ -64,7 +64,7 @@ def test_bits_are_those_of_every_stage(model, digits):
     first, second = show.bits(series, np.arange(40)).axes
     np.testing.assert_array_equal(shown(first).reshape(2, 20), np.arange(40).reshape(20, 2).T)
     assert len(shown(second)) == 17 * 3
-    assert len(show.bits(model, x.reshape(8, 8), classes="abcdefghij").axes) == 4
+    assert len(show.bits(model, x.reshape(8, 8), classes=list("abcdefghij")).axes) == 4
 
 
 def test_a_channel_is_one_map(model, digits):
@@ -110,7 +110,7 @@ def test_class_means_scores_and_confusion(digits):
     figure = show.class_means(means, (8, 8))
     assert [ax.get_title() for ax in figure.axes] == [str(name) for name in range(10)]
     np.testing.assert_allclose(shown(figure.axes[4]), X[y == 4].mean(axis=0))
-    assert len(show.class_means(np.eye(3), classes="abc").axes) == 3
+    assert len(show.class_means(np.eye(3), classes=["a", "b", "c"]).axes) == 3
     scores = means.scores(X_test)
     ax = show.scores(scores, y_test)
     right = (scores.argmax(axis=1) == y_test).mean()
@@ -148,19 +148,19 @@ def test_depth_has_chance_and_the_features(digits):
     [
         (lambda m: show.bits(3, np.zeros(64)), TypeError, "network must be a StepNetwork"),
         (lambda m: show.bits(m, np.zeros(63)), ValueError, "one sample of 64 features, got 63"),
-        (lambda m: show.bits(m, np.zeros(64), classes="ab"), ValueError, "classes must be 10"),
+        (lambda m: show.bits(m, np.zeros(64), classes=["a", "b"]), ValueError, "must be 10"),
         (lambda m: show.weights(m, 2), ValueError, "m must lie in"),
         (lambda m: show.weights(m, n=0), ValueError, "n must lie in"),
         (lambda m: show.flips(m, np.zeros(64), 64), ValueError, "feature must lie in"),
         (lambda m: show.class_means(np.zeros(3)), ValueError, "means must have shape"),
         (lambda m: show.class_means(np.zeros((2, 6)), (2, 2)), ValueError, "shape must be that"),
-        (lambda m: show.class_means(np.zeros((2, 6)), classes="a"), ValueError, "classes must be"),
+        (lambda m: show.class_means(np.zeros((2, 6)), classes=["a"]), ValueError, "must be 2"),
         (lambda m: show.scores(np.zeros((3, 1)), [0, 0, 0]), ValueError, "values must have shape"),
-        (lambda m: show.scores(np.zeros((3, 2)), [0, 0]), ValueError, "labels must be 3 positions"),
+        (lambda m: show.scores(np.zeros((3, 2)), [0, 0]), ValueError, "labels must have shape"),
         (lambda m: show.scores(np.zeros((2, 2)), [0, 2]), ValueError, "labels must lie in"),
         (lambda m: show.confusion(np.zeros((2, 3))), ValueError, "matrix must be square"),
-        (lambda m: show.confusion(np.zeros((2, 2))), ValueError, "at least one sample"),
-        (lambda m: show.confusion(np.eye(2), "abc"), ValueError, "classes must be 2 names"),
+        (lambda m: show.confusion(np.zeros((2, 2))), ValueError, "at least one in all"),
+        (lambda m: show.confusion(np.eye(2), ["a", "b", "c"]), ValueError, "must be 2"),
         (lambda m: show.confusion(np.eye(2), ax=3), TypeError, "ax must be matplotlib axes"),
         (lambda m: show.depth([]), ValueError, "at least one evaluation"),
         (lambda m: show.depth([3]), TypeError, "results must be evaluations"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,13 +12,28 @@ from numpy.typing import NDArray
 from randprop._validation import told
 
 __all__ = [
-    "BLUE", "GREY", "ORANGE", "axes", "figure_of", "image", "montage", "picture_of", "pyplot",
+    "BLUE", "GREY", "ORANGE", "axes", "figure_of", "image", "montage", "names_of", "picture_of",
+    "pyplot",
 ]  # fmt: skip
 
 # Okabe and Ito's: told apart by colour-blind eyes, and on light and dark ground.
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "0.5"
 # Maps of one channel, in a picture at most.
 _MOST_MAPS = 64
+
+
+def names_of(name: str, given: Any, default: Iterable[Any], n: int) -> list[str]:
+    """Return what n classes are called: the names given, each once, or those that are there."""
+    if given is None:
+        return [str(label) for label in default]
+    if isinstance(given, (str, bytes)) or not isinstance(given, (list, tuple, np.ndarray)):
+        raise TypeError(f"{name} must be a sequence of strings, got {told(given)}")
+    found = list(given)
+    if len(found) != n:
+        raise ValueError(f"{name} must be {n} names, got {len(found)}")
+    if not all(isinstance(label, str) for label in found) or len(set(found)) != n:
+        raise ValueError(f"{name} must be strings, each of them once")
+    return [str(label) for label in found]
 
 
 def pyplot(what: str) -> Any:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from randprop._validation import check_int, told
-from randprop.show.canvas import BLUE, ORANGE, figure_of, image, montage, picture_of
+from randprop._validation import as_reals, check_int, told
+from randprop.show.canvas import BLUE, ORANGE, figure_of, image, montage, names_of, picture_of
 
 __all__ = ["bits", "flips", "weights"]
 
@@ -24,12 +24,11 @@ class _Parts:
 
     def read(self, x: ArrayLike) -> Any:
         """Return one sample as the network reads it, of shape (1, n_features)."""
-        values = np.asarray(x)
-        shape = self.network.shapes[0]
-        n_features = int(np.prod(shape))
-        if values.size != n_features:
-            raise ValueError(f"x must be one sample of {n_features} features, got {values.size}")
-        row = values.reshape(1, n_features)
+        n_features = int(np.prod(self.network.shapes[0]))
+        size = as_reals("x", x).size
+        if size != n_features:
+            raise ValueError(f"x must be one sample of {n_features} features, got {size}")
+        row = np.asarray(x).reshape(1, n_features)  # in its own type, which a network looks at
         return row if self.model is None else self.model.scaling.transform(row)
 
     def stages(self, read: Any) -> list[NDArray[Any]]:
@@ -66,7 +65,7 @@ def _titles(network: Any) -> list[str]:
     ]
 
 
-def bits(network: Any, x: ArrayLike, *, classes: Sequence[Any] | None = None) -> Any:
+def bits(network: Any, x: ArrayLike, *, classes: Sequence[str] | None = None) -> Any:
     r"""Draw a sample on its way through a network: the input, what every stage puts out, margins.
 
     Parameters
@@ -76,7 +75,7 @@ def bits(network: Any, x: ArrayLike, *, classes: Sequence[Any] | None = None) ->
         the best.
     x : array-like of shape (n_features,) or the shape of one sample
         As the network reads it; of a model as it reads features.
-    classes : sequence, optional
+    classes : sequence of str, optional
         What the classes are called. Default: the labels of the model.
 
     Returns
@@ -118,11 +117,9 @@ def bits(network: Any, x: ArrayLike, *, classes: Sequence[Any] | None = None) ->
     return figure
 
 
-def _margins(ax: Any, model: Any, features: Any, classes: Sequence[Any] | None) -> None:
+def _margins(ax: Any, model: Any, features: Any, classes: Sequence[str] | None) -> None:
     scores = np.asarray(model.readout.scores(features), dtype=np.float64)[0]
-    names = [str(name) for name in (model.classes_ if classes is None else classes)]
-    if len(names) != len(scores):
-        raise ValueError(f"classes must be {len(scores)} names, got {len(names)}")
+    names = names_of("classes", classes, model.classes_, len(scores))
     best = int(scores.argmax())
     colours = [ORANGE if i == best else BLUE for i in range(len(scores))]
     ax.barh(range(len(scores)), scores - scores.max(), color=colours)

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from randprop._validation import check_ints, told
-from randprop.show.canvas import BLUE, ORANGE, axes, figure_of, image, picture_of
+from randprop._validation import as_integers, as_reals, check_ints
+from randprop.show.canvas import BLUE, ORANGE, axes, figure_of, image, names_of, picture_of
 
 __all__ = ["class_means", "confusion", "scores"]
 
 
 def class_means(
-    means: Any, shape: Sequence[int] | None = None, *, classes: Sequence[Any] | None = None
+    means: Any, shape: Sequence[int] | None = None, *, classes: Sequence[str] | None = None
 ) -> Any:
     """Draw the mean of every class as an image.
 
@@ -26,7 +26,7 @@ def class_means(
     shape : sequence of int, optional
         Of a sample: (height, width), (height, width, channels) or (length, channels). Default: as
         near to a square as it goes.
-    classes : sequence, optional
+    classes : sequence of str, optional
         What the classes are called. Default: the labels of the centroids, or numbers.
 
     Returns
@@ -51,13 +51,12 @@ def class_means(
     if hasattr(means, "counts_"):
         values = means.counts_ / np.maximum(means.n_samples_, 1)[:, None]
     else:
-        values = np.asarray(means, dtype=np.float64)
+        values = as_reals("means", means)
     if values.ndim != 2 or 0 in values.shape:
         raise ValueError(f"means must have shape (n_classes, n_features), got {values.shape}")
     sides = _shape_of(shape, values.shape[1])
-    names = getattr(means, "classes_", range(len(values))) if classes is None else classes
-    if len(names) != len(values):
-        raise ValueError(f"classes must be {len(values)} names, got {len(names)}")
+    default = getattr(means, "classes_", range(len(values)))
+    names = names_of("classes", classes, default, len(values))
     pictures = [picture_of(row, sides) for row in values]
     ratio = min(3.0, pictures[0].shape[1] / pictures[0].shape[0])
     figure, found = figure_of("show.class_means", [ratio] * len(values), 1.3)
@@ -74,7 +73,7 @@ def _shape_of(shape: Sequence[int] | None, n_features: int) -> tuple[int, ...]:
     if len(sides) == 2 and int(np.prod(sides)) == n_features:
         return (*sides, 1)
     if int(np.prod(sides)) != n_features:
-        raise ValueError(f"shape must be that of {n_features} features, got {sides}")
+        raise ValueError(f"shape must be that of means of {n_features} features, got {sides}")
     return sides
 
 
@@ -101,15 +100,13 @@ def scores(values: ArrayLike, labels: ArrayLike, *, ax: Any = None) -> Any:
     ImportError
         If matplotlib is not installed: ``pip install 'randprop[plot]'``.
     """
-    table = np.asarray(values, dtype=np.float64)
-    right = np.asarray(labels)
+    table = as_reals("values", values)
     if table.ndim != 2 or table.shape[1] < 2:
         raise ValueError(
             f"values must have shape (n_samples, n_classes), two classes at least, "
             f"got {table.shape}"
         )
-    if right.shape != (len(table),) or right.dtype.kind not in "iu":
-        raise ValueError(f"labels must be {len(table)} positions of classes, got {told(labels)}")
+    right = as_integers("labels", labels, (len(table),))
     if len(table) and not (right.min() >= 0 and right.max() < table.shape[1]):
         raise ValueError(
             f"labels must lie in [0, {table.shape[1] - 1}], got {right.min()} to {right.max()}"
@@ -133,14 +130,14 @@ def scores(values: ArrayLike, labels: ArrayLike, *, ax: Any = None) -> Any:
     return ax
 
 
-def confusion(matrix: ArrayLike, classes: Sequence[Any] | None = None, *, ax: Any = None) -> Any:
+def confusion(matrix: ArrayLike, classes: Sequence[str] | None = None, *, ax: Any = None) -> Any:
     """Draw a confusion matrix: right classes down, predicted ones across, shares of each row.
 
     Parameters
     ----------
     matrix : array-like of int of shape (n_classes, n_classes)
         Numbers of samples, or an `Evaluation`, which holds them.
-    classes : sequence, optional
+    classes : sequence of str, optional
         What the classes are called. Default: the labels of the evaluation, or numbers.
     ax : matplotlib.axes.Axes, optional
         Where to draw. Default: new axes.
@@ -156,15 +153,14 @@ def confusion(matrix: ArrayLike, classes: Sequence[Any] | None = None, *, ax: An
     ImportError
         If matplotlib is not installed: ``pip install 'randprop[plot]'``.
     """
-    counts: NDArray[Any] = np.asarray(getattr(matrix, "confusion_matrix", matrix))
+    counts = as_reals("matrix", getattr(matrix, "confusion_matrix", matrix))
     if counts.ndim != 2 or counts.shape[0] != counts.shape[1] or not counts.size:
         raise ValueError(f"matrix must be square, got shape {counts.shape}")
-    if counts.sum() <= 0:
-        raise ValueError("matrix must hold at least one sample, got 0")
-    given = getattr(matrix, "classes", range(len(counts))) if classes is None else classes
-    names = [str(name) for name in given]
-    if len(names) != len(counts):
-        raise ValueError(f"classes must be {len(counts)} names, got {len(names)}")
+    if counts.min() < 0 or not 0 < counts.sum() < np.inf:
+        raise ValueError("matrix must hold numbers of samples, at least one in all")
+    names = names_of(
+        "classes", classes, getattr(matrix, "classes", range(len(counts))), len(counts)
+    )
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     ax = axes(ax, "show.confusion")
     ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
@@ -172,7 +168,7 @@ def confusion(matrix: ArrayLike, classes: Sequence[Any] | None = None, *, ax: An
     for i, row in enumerate(counts.tolist() if small else []):
         for j, count in enumerate(row):
             colour = "white" if shares[i, j] > 0.5 else "black"
-            ax.text(j, i, f"{count}", ha="center", va="center", fontsize=7, color=colour)
+            ax.text(j, i, f"{count:.0f}", ha="center", va="center", fontsize=7, color=colour)
     step = max(1, len(names) // 25)
     places = range(0, len(names), step)
     ax.set_xticks(places, [names[i] for i in places])
