@@ -116,9 +116,10 @@ def scores(values: ArrayLike, labels: ArrayLike, *, ax: Any = None) -> Any:
     others[rows, right] = -np.inf
     margins = table[rows, right] - others.max(axis=1)
     ax = axes(ax, "show.scores")
-    edges = np.histogram_bin_edges(np.append(margins, 0.0), bins=40)
     # An edge at 0 parts right from wrong.
-    edges = np.unique(np.append(edges, 0.0))
+    width = max(float(np.ptp(np.append(margins, 0.0))) / 40, np.finfo(float).tiny)
+    first, last = np.floor(margins.min(initial=0.0) / width), margins.max(initial=0.0) / width
+    edges = np.arange(first, last + 2) * width
     _, _, bars = ax.hist(margins, bins=edges, color=BLUE)
     for bar in bars:
         if bar.get_x() + bar.get_width() / 2 < 0:
