@@ -28,7 +28,7 @@ struct SlicedTaps {
 template <typename S, size_t kStride, size_t kInputs, size_t kNeed>
 struct FewBits {
   using Vec = typename S::Vec;
-  static constexpr unsigned kTree = 4;
+  static constexpr unsigned kTree = kMostTree;
   SlicedTaps<S, kStride> taps;
   const uint64_t* in[kInputs];
 
@@ -84,7 +84,7 @@ struct FewBits {
 template <typename S, size_t kStride, size_t kPairs, bool kNear>
 struct FewPlanes {
   using Vec = typename S::Vec;
-  static constexpr unsigned kTree = 3;
+  static constexpr unsigned kTree = kMostTree < 3 ? kMostTree : 3;
   static constexpr size_t kInputs = 2 * kPairs;
   static constexpr size_t kAdders = kInputs - 1;
   static constexpr unsigned kMostPlanes = 16;  // of the sum
