@@ -1,5 +1,5 @@
-// node known_answers.mjs randprop.wasm: its bits are those of tests/data, its labels those of
-// readouts computed by hand, its size what a page may load.
+// node known_answers.mjs randprop.wasm: its bits are those of tests/data, its readouts
+// tell apart what is told apart by hand, its size what a page may load.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";

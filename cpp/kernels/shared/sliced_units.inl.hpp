@@ -269,12 +269,14 @@ inline void with_unit(const FewInputsBlock& block, size_t word, const Use& use) 
   case 16 * n + need:                         \
     as(Kind<FewBits<S, kStride, n, need>>{}); \
     return;
+#if !defined(__wasm__)  // fewer than four inputs are rare, and a page is sent to its readers
       RANDPROP_FEW_BITS(1, 1)
       RANDPROP_FEW_BITS(2, 1)
       RANDPROP_FEW_BITS(2, 2)
       RANDPROP_FEW_BITS(3, 1)
       RANDPROP_FEW_BITS(3, 2)
       RANDPROP_FEW_BITS(3, 3)
+#endif
       RANDPROP_FEW_BITS(4, 1)
       RANDPROP_FEW_BITS(4, 2)
       RANDPROP_FEW_BITS(4, 3)
