@@ -102,7 +102,7 @@ def cpp_arm(session: nox.Session) -> None:
 
 @nox.session
 def wasm(session: nox.Session) -> None:
-    """The C++ tests as WebAssembly in Node.js, at levels simd128 and scalar."""
+    """The C++ tests as WebAssembly in Node.js, at both levels; known answers from the module."""
     need(session, "c++", "doctest/doctest.h", "em++", "node")
     build(session, "wasm")
     session.run("ctest", "--preset", "wasm")

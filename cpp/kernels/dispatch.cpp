@@ -102,7 +102,9 @@ const std::vector<Level>& levels() {
   static const std::vector<Level>& result = *new std::vector<Level>([] {
     const CpuFeatures cpu = detect();
     std::vector<Level> found;
-    found.push_back({*scalar_kernels(), true});
+    if (const Kernels* table = scalar_kernels()) {
+      found.push_back({*table, true});
+    }
     if (const Kernels* table = simd128_kernels()) {
       found.push_back({*table, true});  // an engine without refuses the whole module
     }

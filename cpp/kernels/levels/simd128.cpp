@@ -12,6 +12,7 @@ namespace {
 #include "../shared/plain_loops.inl.hpp"
 #include "../shared/unroll.inl.hpp"
 
+// Inlined by name: a build for small code would call them.
 struct V {
   static constexpr size_t kLanes = 2;
   static constexpr size_t kRows = 2;
@@ -21,23 +22,25 @@ struct V {
   using Vec = v128_t;
   using Partial = v128_t;  // 16 byte counters
 
-  static void forget(Vec& v) { __asm__ volatile("" : "+r"(v)); }
-  static Vec zero() { return wasm_i64x2_splat(0); }
-  static Partial zero_partial() { return zero(); }
-  static Vec load(const uint64_t* p) { return wasm_v128_load(p); }
-  static Vec broadcast(uint64_t x) { return wasm_i64x2_splat(static_cast<int64_t>(x)); }
-  static Vec add(Vec a, Vec b) { return wasm_i64x2_add(a, b); }
-  static Partial accumulate(Partial partial, Vec x, Vec w) {
+  static RANDPROP_INLINE void forget(Vec& v) { __asm__ volatile("" : "+r"(v)); }
+  static RANDPROP_INLINE Vec zero() { return wasm_i64x2_splat(0); }
+  static RANDPROP_INLINE Partial zero_partial() { return zero(); }
+  static RANDPROP_INLINE Vec load(const uint64_t* p) { return wasm_v128_load(p); }
+  static RANDPROP_INLINE Vec broadcast(uint64_t x) {
+    return wasm_i64x2_splat(static_cast<int64_t>(x));
+  }
+  static RANDPROP_INLINE Vec add(Vec a, Vec b) { return wasm_i64x2_add(a, b); }
+  static RANDPROP_INLINE Partial accumulate(Partial partial, Vec x, Vec w) {
     return wasm_i8x16_add(partial, wasm_i8x16_popcnt(wasm_v128_and(x, w)));
   }
-  static Vec reduce(Partial p) {
+  static RANDPROP_INLINE Vec reduce(Partial p) {
     const Vec fours =
         wasm_u32x4_extadd_pairwise_u16x8(wasm_u16x8_extadd_pairwise_u8x16(p));  // two a lane
     const Vec upper = wasm_u64x2_shr(fours, 32);
     return wasm_i64x2_add(wasm_v128_and(fours, wasm_i64x2_splat(0xFFFFFFFF)), upper);
   }
-  static void store(int64_t* p, Vec v) { wasm_v128_store(p, v); }
-  static unsigned above(Vec sum, int64_t row_term, const int64_t* unit_terms) {
+  static RANDPROP_INLINE void store(int64_t* p, Vec v) { wasm_v128_store(p, v); }
+  static RANDPROP_INLINE unsigned above(Vec sum, int64_t row_term, const int64_t* unit_terms) {
     const Vec bound = wasm_i64x2_add(wasm_i64x2_splat(row_term), wasm_v128_load(unit_terms));
     return static_cast<unsigned>(wasm_i64x2_bitmask(wasm_i64x2_gt(wasm_i64x2_shl(sum, 2), bound)));
   }
@@ -213,25 +216,27 @@ struct T {
       64;  // 1,024 groups x 2 units x 16 bytes: 32 KB at the most inputs there are
   using Vec = v128_t;
 
-  static void forget(Vec& v) { V::forget(v); }
-  static Vec zero() { return wasm_i8x16_splat(0); }
-  static Vec load(const uint8_t* p) { return wasm_v128_load(p); }
-  static Vec load(const uint16_t* p) { return wasm_v128_load(p); }
-  static Vec load_table(const uint8_t* p) { return wasm_v128_load(p); }
-  static void store(uint16_t* p, Vec v) { wasm_v128_store(p, v); }
-  static Vec lookup(Vec table, Vec index) { return wasm_i8x16_swizzle(table, index); }
-  static Vec add8(Vec a, Vec b) { return wasm_i8x16_add(a, b); }
-  static Vec add16(Vec a, Vec b) { return wasm_i16x8_add(a, b); }
-  static Vec high_bytes(Vec v) { return wasm_u16x8_shr(v, 8); }
-  static Vec subtract_shifted(Vec all, Vec high) {
+  static RANDPROP_INLINE void forget(Vec& v) { V::forget(v); }
+  static RANDPROP_INLINE Vec zero() { return wasm_i8x16_splat(0); }
+  static RANDPROP_INLINE Vec load(const uint8_t* p) { return wasm_v128_load(p); }
+  static RANDPROP_INLINE Vec load(const uint16_t* p) { return wasm_v128_load(p); }
+  static RANDPROP_INLINE Vec load_table(const uint8_t* p) { return wasm_v128_load(p); }
+  static RANDPROP_INLINE void store(uint16_t* p, Vec v) { wasm_v128_store(p, v); }
+  static RANDPROP_INLINE Vec lookup(Vec table, Vec index) {
+    return wasm_i8x16_swizzle(table, index);
+  }
+  static RANDPROP_INLINE Vec add8(Vec a, Vec b) { return wasm_i8x16_add(a, b); }
+  static RANDPROP_INLINE Vec add16(Vec a, Vec b) { return wasm_i16x8_add(a, b); }
+  static RANDPROP_INLINE Vec high_bytes(Vec v) { return wasm_u16x8_shr(v, 8); }
+  static RANDPROP_INLINE Vec subtract_shifted(Vec all, Vec high) {
     return wasm_i16x8_sub(all, wasm_i16x8_shl(high, 8));
   }
-  static void word_tables(const uint8_t* u, unsigned shift, size_t n_groups, uint8_t* out,
-                          size_t stride) {
+  static RANDPROP_INLINE void word_tables(const uint8_t* u, unsigned shift, size_t n_groups,
+                                          uint8_t* out, size_t stride) {
     word_tables4(u, shift, n_groups, out, stride);
   }
-  static uint64_t above(const uint16_t* sums, const uint16_t* low_nibbles, const int32_t* row_terms,
-                        int32_t unit_term) {
+  static RANDPROP_INLINE uint64_t above(const uint16_t* sums, const uint16_t* low_nibbles,
+                                        const int32_t* row_terms, int32_t unit_term) {
     uint64_t mask = 0;
     for (size_t s = 0; s < 64; s += 4) {
       Vec sum = wasm_u32x4_load16x4(sums + s);

@@ -28,7 +28,7 @@ struct SlicedTaps {
 template <typename S, size_t kStride, size_t kInputs, size_t kNeed>
 struct FewBits {
   using Vec = typename S::Vec;
-  static constexpr unsigned kTree = 4;
+  static constexpr unsigned kTree = kMostTree;
   SlicedTaps<S, kStride> taps;
   const uint64_t* in[kInputs];
 
@@ -84,7 +84,7 @@ struct FewBits {
 template <typename S, size_t kStride, size_t kPairs, bool kNear>
 struct FewPlanes {
   using Vec = typename S::Vec;
-  static constexpr unsigned kTree = 3;
+  static constexpr unsigned kTree = kMostTree < 3 ? kMostTree : 3;
   static constexpr size_t kInputs = 2 * kPairs;
   static constexpr size_t kAdders = kInputs - 1;
   static constexpr unsigned kMostPlanes = 16;  // of the sum
@@ -269,12 +269,14 @@ inline void with_unit(const FewInputsBlock& block, size_t word, const Use& use) 
   case 16 * n + need:                         \
     as(Kind<FewBits<S, kStride, n, need>>{}); \
     return;
+#if !defined(__wasm__)  // fewer than four inputs are rare, and a page is sent to its readers
       RANDPROP_FEW_BITS(1, 1)
       RANDPROP_FEW_BITS(2, 1)
       RANDPROP_FEW_BITS(2, 2)
       RANDPROP_FEW_BITS(3, 1)
       RANDPROP_FEW_BITS(3, 2)
       RANDPROP_FEW_BITS(3, 3)
+#endif
       RANDPROP_FEW_BITS(4, 1)
       RANDPROP_FEW_BITS(4, 2)
       RANDPROP_FEW_BITS(4, 3)

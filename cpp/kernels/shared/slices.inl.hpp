@@ -32,6 +32,13 @@ struct PlainSlice {
   static Vec choose(Vec mask, Vec a, Vec b) { return b ^ (mask & (a ^ b)); }
 };
 
+// How deep trees of adders are written out, at most: the code of a page is sent to its readers.
+#if defined(__wasm__)
+constexpr unsigned kMostTree = 2;
+#else
+constexpr unsigned kMostTree = 4;
+#endif
+
 template <typename T>
 struct Kind {
   using Type = T;

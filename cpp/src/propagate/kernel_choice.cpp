@@ -43,7 +43,7 @@ constexpr std::size_t never = always;
 // the other x86 ones from a Sapphire Rapids, which has AVX-VNNI at level avx2; both as
 // bench/bench_choices.py measured them. neon from operation counts, since no such machine was at
 // hand: at 1 bit a popcount takes 20 operations a sample and unit, a look-up 25 to 33 up to 4 bits,
-// a dot product 49.
+// a dot product 49. simd128 in Node.js on the Sapphire Rapids.
 struct Line {
   const char* level;
   Maker maker;
@@ -70,6 +70,8 @@ constexpr Line table[] = {
     {"amx",    Maker::any, 2048,   {{24, never},     {16, never},     {12, never},     {0, never},  {0, never}}, 512},
     {"amx",    Maker::any, always, {{always, never}, {24, never},     {12, never},     {0, never},  {0, never}}, 512},
     {"neon",   Maker::any, always, {{always, never}, {512, 512},      {0, 512},        {0, never},  {0, never}}, 0},
+    {"simd128", Maker::any, 128,   {{384, 384},      {128, 128},      {0, 128},        {0, 256},    {0, never}}, 0},
+    {"simd128", Maker::any, always, {{1024, 1024},   {192, 192},      {0, 96},         {0, 192},    {0, never}}, 0},
 };
 // clang-format on
 constexpr Line elsewhere = {"",
@@ -152,9 +154,16 @@ bool worth_measuring(const KernelCase& c) {
   return c.n_samples >= min_measured_work / (std::uint64_t{c.n_inputs} * c.n_units) + 1;
 }
 
+// In a browser a step of the clock may be 100 us and more.
+#if defined(__wasm__)
+constexpr bool has_clock = false;
+#else
+constexpr bool has_clock = true;
+#endif
+
 // The figures for a case, or null.
 const KernelRates* rates_of(const KernelCase& c) {
-  if (!measuring() || c.reads != Features::bits || c.n_samples < min_measured_rows) {
+  if (!has_clock || !measuring() || c.reads != Features::bits || c.n_samples < min_measured_rows) {
     return nullptr;
   }
   return kernel_rates(c.weight_bits, c.n_inputs, worth_measuring(c));

@@ -24,7 +24,6 @@ namespace {
 using clock = std::chrono::steady_clock;
 
 constexpr unsigned measured_bits[] = {1, 2, 4, 8};
-// Not simd128: in a browser a step of the clock may be 100 us and more.
 constexpr const char* measured_levels[] = {"avx2", "avx512", "amx", "neon"};
 // Inputs of what is timed for a class of sizes, which ends there; the last stands for all above.
 // From some hundred inputs on, times grow as inputs do.
