@@ -11,7 +11,8 @@ import numpy as np
 
 from helpers import C_COMPILER, C_TRAPS, C_WARNINGS
 from randprop import Model
-from randprop.model.c_layout import CLayout, CStage
+from randprop.model.c_layout import CLayout
+from randprop.model.c_stages import CStage
 
 SOURCES = Path(__file__).parent.parent / "cpp" / "micro"
 OK, NULL, MODEL, BUFFER, SELF_TEST = range(5)

@@ -814,3 +814,16 @@ def test_model_refuses():
     model = Model(network, Centroids().fit(bits, range(8)))
     assert model.quantize(centroid_bits=1).quantize(centroid_bits=8).readout.bits == 1
     assert model.score(np.zeros((3, 4), dtype=np.uint8), [0, 1, 1]) in (0, 1 / 3, 2 / 3)
+
+
+def test_units_of_the_seed_are_not_made_here(tmp_path, monkeypatch):
+    """Their weights would take units times inputs, whatever the device draws."""
+    model = of_stages(Dense(300, fan_in=3), n=5000)
+
+    def refuse(*_):
+        raise AssertionError("weights were made")
+
+    monkeypatch.setattr(StepNetwork, "weights", refuse)
+    export_c(model, tmp_path / "seed", units="seed")
+    with pytest.raises(AssertionError, match="weights were made"):
+        export_c(model, tmp_path / "stored", units="stored")

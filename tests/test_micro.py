@@ -40,7 +40,7 @@ from randprop import (
     RidgeReadout,
     StepNetwork,
 )
-from randprop.model.c_layout import DENSE, FEW, FEW_ROWS, NONE, CStage
+from randprop.model.c_stages import DENSE, FEW, FEW_ROWS, NONE, CStage
 
 LANES = {"words": (), "bytes": ("-DRP_BYTE_LANES",)}
 

@@ -228,3 +228,21 @@ def needs_programs(lacking: list[str]) -> None:
 
 def missing(program: str) -> list[str]:
     return [] if shutil.which(program) else [program]
+
+
+@pytest.mark.parametrize(("name", "told"), [("cortex-m0", "Cortex-M0"), ("atmega328p", "AVR")])
+def test_the_readme_tells_about_what_a_sample_costs(tmp_path, name, told):
+    """Its estimate is within a half of what the emulator counts, for the smallest useful model."""
+    target = TARGETS[name]
+    needs_programs(target.missing())
+    X_train, y_train, X_test, _ = load_mnist()
+    scaling = BinaryScaling(63)
+    network = StepNetwork(784, stages=[Conv2D(32, 7, fan_in=4, pool=4)], input_shape=(28, 28, 1))
+    train, images = (scaling.transform(X) for X in (X_train[::20], X_test[:2]))
+    readout = RidgeReadout().fit(network.propagate(train), y_train[::20])
+    model = Model(network, readout, scaling=scaling)
+    folder = export_c(model, tmp_path / "model", readout_bits=2, self_test=images.to_array())
+    found = run(target, build(target, folder, tmp_path / "report.elf"), timeout=HANG)
+    (line,) = (row for row in (folder / "README.md").read_text().splitlines() if f"| {told}" in row)
+    estimate = int(line.split("|")[4].split()[0].replace(",", ""))
+    assert 0.67 < estimate / found.cost.mean() < 1.5

@@ -88,8 +88,9 @@ constexpr std::size_t min_measured_work = std::size_t{1} << 28;
 // The table's choice is kept where another is faster by less.
 constexpr double clearly = 0.95;
 
-// Weights of more bytes than this are read from memory by each block of rows.
-constexpr std::size_t cached_bytes = std::size_t{3} << 20;
+// Weights of more bytes than this are waited for by each block of rows: with all else that a second
+// level cache of 2 MB holds they no longer stay there.
+constexpr std::size_t cached_bytes = std::size_t{3} << 19;
 
 std::size_t column(unsigned weight_bits) {
   switch (weight_bits) {
@@ -117,14 +118,15 @@ const Line& line_of(const KernelCase& c) {
   return elsewhere;
 }
 
-// Weights beyond the caches are waited for, and bit-planes are fewer bytes; how many rows there may
-// be, since work on them adds to the wait.
+// Weights beyond the caches are waited for, and bit-planes of less than 8 bits are fewer bytes; how
+// many rows there may be, since work on them adds to the wait.
 bool waits_for_weights(const KernelCase& c, const Line& line) {
   std::size_t most_planes = 32;
   if (c.reads == Features::bytes) {
     most_planes = line.most_byte_planes != 0 ? 4 : 2;
   }
-  return c.n_samples < most_planes / c.weight_bits && c.n_units > cached_bytes / c.n_inputs;
+  return c.weight_bits < 8 && c.n_samples < most_planes / c.weight_bits &&
+         c.n_units > cached_bytes / c.n_inputs;
 }
 
 bool few_byte_planes(const KernelCase& c, const Line& line) {

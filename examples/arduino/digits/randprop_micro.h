@@ -9,7 +9,7 @@
  * - RP_FEW: a unit is the difference of a few inputs of a patch; Conv1D, Conv2D and Dense with
  *   fan_in, on bytes (randprop_few.h).
  * - RP_FEW_ROWS: the same for the pixels, 0 or 1, of an image of up to 32 columns: all places of a
- *   row at a time.
+ *   row at a time (randprop_rows.h).
  * The bits of a map may be counted in windows. What the last stage gives is read by one sum of
  * codes a class; no feature of it need be kept.
  */

@@ -125,4 +125,16 @@ static uint8_t rp_columns(const rp_stage* stage) {
   return (uint8_t)((RP_PLACES_X(stage) + 7u) >> 3);
 }
 
+/* Bytes of all that a stage of few inputs reads, with its padding. */
+static uint32_t rp_held(const rp_stage* stage) {
+  if (RP_KIND(stage) != RP_FEW_ROWS) {
+    return (uint32_t)rp_pitch(stage) * rp_padded_height(stage);
+  }
+#if defined(RP_BYTE_LANES)
+  return (uint32_t)RP_KERNEL_X(stage) * rp_columns(stage) * rp_padded_height(stage);
+#else
+  return 4u * (uint32_t)rp_padded_height(stage);
+#endif
+}
+
 #endif

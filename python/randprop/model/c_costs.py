@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from randprop.model.c_layout import DENSE, FEW_ROWS, NONE, CLayout, CStage
+from randprop.model.c_layout import CLayout
+from randprop.model.c_stages import DENSE, FEW_ROWS, NONE, CStage
 
 __all__ = ["told_costs"]
 

@@ -26,7 +26,9 @@ RUNTIME_FILES = (
     "randprop_philox.h",
     "randprop_dense.h",
     "randprop_few.h",
+    "randprop_rows.h",
     "randprop_readout.h",
+    "randprop_check.h",
 )
 
 

@@ -18,7 +18,8 @@ from randprop._validation import check_flag, check_int, check_path, refuse_maske
 from randprop.model.c_costs import told_costs
 from randprop.model.c_inputs import input_code, told_inputs
 from randprop.model.c_integers import integer_code
-from randprop.model.c_layout import KINDS, CLayout, CStage, check_network, check_units
+from randprop.model.c_layout import CLayout
+from randprop.model.c_stages import KINDS, CStage, check_network, check_units
 from randprop.model.c_text import RUNTIME_FILES, Names, c_string
 from randprop.model.model import HasModel, Model, as_model
 from randprop.network.step_network import StepNetwork
@@ -112,9 +113,9 @@ def export_c(
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     written = randprop.export_c(randprop.Model(network, readout), folder)
     ...     sorted(file.name for file in written.iterdir())
-    ['README.md', 'example.c', 'model.h', 'randprop_config.h', 'randprop_dense.h', \
-'randprop_few.h', 'randprop_micro.c', 'randprop_micro.h', 'randprop_philox.h', \
-'randprop_readout.h', 'randprop_values.h', 'self_test.h']
+    ['README.md', 'example.c', 'model.h', 'randprop_check.h', 'randprop_config.h', \
+'randprop_dense.h', 'randprop_few.h', 'randprop_micro.c', 'randprop_micro.h', \
+'randprop_philox.h', 'randprop_readout.h', 'randprop_rows.h', 'randprop_values.h', 'self_test.h']
     """
     fitted, folder, names = as_model(model), check_path("path", path), Names(name)
     if check_flag("arduino", arduino):
