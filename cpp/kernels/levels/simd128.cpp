@@ -69,21 +69,43 @@ inline void store_units(const DotBlock& block, size_t row, size_t unit, v128_t s
   wasm_v128_store(out, block.accumulate ? wasm_i32x4_add(sums, wasm_v128_load(out)) : sums);
 }
 
+// Quads of inputs of some rows that are not zero in all of them: most of an image is background.
+struct Quads {
+  static constexpr size_t kMost = 256;
+  size_t count;
+  uint16_t at[kMost];
+
+  template <size_t kRows>
+  void find(const DotBlock& block, size_t row) {
+    count = 0;
+    for (size_t q = 0; q < block.n_quads; ++q) {
+      uint32_t any = 0;
+      for (size_t r = 0; r < kRows; ++r) {
+        uint32_t quad;
+        __builtin_memcpy(&quad, block.x + (row + r) * block.x_stride + 4 * q, 4);
+        any |= quad;
+      }
+      at[count] = static_cast<uint16_t>(q);
+      count += any != 0 ? 1 : 0;
+    }
+  }
+};
+
 // Bytes are widened to 16 bits, for the one instruction there is that multiplies and adds: two
 // lanes of 32 bits a unit.
 template <size_t kRows>
-inline void bytes_tile(const DotBlock& block, size_t row, size_t unit) {
+inline void bytes_tile(const DotBlock& block, const Quads& some, size_t row, size_t unit) {
   constexpr size_t kVectors = 4;
   constexpr size_t kUnits = 2 * kVectors;
-  const uint8_t* x = block.x + row * block.x_stride;
-  const int8_t* w = block.w + 4 * unit;
   v128_t sums[kRows][kVectors];
   const auto for_all = [](const auto& step) RANDPROP_STEP {
     unroll<kRows>(
         [&](auto r) RANDPROP_STEP { unroll<kVectors>([&](auto v) RANDPROP_STEP { step(r, v); }); });
   };
   for_all([&](auto r, auto v) RANDPROP_STEP { sums[r][v] = wasm_i32x4_splat(0); });
-  for (size_t q = 0; q < block.n_quads; ++q, x += 4, w += 4 * kPanelUnits) {
+  for (size_t i = 0; i < some.count; ++i) {
+    const uint8_t* x = block.x + row * block.x_stride + 4 * some.at[i];
+    const int8_t* w = block.w + 4 * (kPanelUnits * some.at[i] + unit);
     v128_t quads[kRows];
     unroll<kRows>([&](auto r) RANDPROP_STEP {
       quads[r] = wasm_u16x8_extend_low_u8x16(wasm_v128_load32_splat(x + r * block.x_stride));
@@ -144,15 +166,30 @@ inline void bits_tile(const DotBlock& block, size_t row, size_t unit) {
               RANDPROP_STEP { store_units(block, row + r, unit + 4 * v, sums[r][v]); });
 }
 
-// Units of a tile, which fills the 16 registers of x86 with two rows.
-void dot_bytes(const DotBlock& block) {
+// kRows rows from `row` on: the registers of x86 hold tiles of 8 units of two rows.
+template <size_t kRows>
+void bytes_rows(const DotBlock& block, size_t row) {
+  Quads some;
+  some.find<kRows>(block, row);
   for (size_t unit = 0; unit < kPanelUnits; unit += 8) {
+    bytes_tile<kRows>(block, some, row, unit);
+  }
+}
+
+void dot_bytes(const DotBlock& block) {
+  for (size_t start = 0; start < block.n_quads; start += Quads::kMost) {
+    const size_t left = block.n_quads - start;
+    DotBlock part = block;
+    part.x += 4 * start;
+    part.w += 4 * kPanelUnits * start;
+    part.n_quads = left < Quads::kMost ? left : Quads::kMost;
+    part.accumulate = block.accumulate || start > 0;
     size_t row = 0;
     for (; row + 2 <= block.n_rows; row += 2) {
-      bytes_tile<2>(block, row, unit);
+      bytes_rows<2>(part, row);
     }
     if (row < block.n_rows) {
-      bytes_tile<1>(block, row, unit);
+      bytes_rows<1>(part, row);
     }
   }
 }
