@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <iterator>
 #include <memory>
 #include <stdexcept>
@@ -18,6 +19,7 @@
 #include "randprop/centroids.hpp"
 #include "randprop/gram.hpp"
 #include "randprop/linear.hpp"
+#include "randprop/neighbors.hpp"
 #include "randprop/network.hpp"
 
 using namespace randprop;
@@ -58,10 +60,14 @@ struct rp_readout {
   int kind = RP_CLASS_MEANS;
   bool reads_bytes = false;
   std::size_t width = 0;
-  std::vector<std::int64_t> counts, n_samples;
+  std::vector<std::int64_t> counts, n_samples, gram;
   std::vector<double> coef, intercept;
+  // Of neighbours: the rows, and their classes.
+  std::vector<std::uint64_t> words;
+  std::vector<std::int32_t> codes;
 
   std::size_t n_classes() const { return n_samples.size(); }
+  bool is_linear() const { return kind == RP_RIDGE || kind == RP_DISCRIMINANT; }
 };
 
 namespace {
@@ -149,7 +155,7 @@ void solve(const std::vector<double>& l, std::size_t n, double* b) {
 }
 
 // Coefficients and intercepts of ridge or discriminant from the sums.
-void solve_linear(rp_readout& readout, const std::vector<std::int64_t>& gram, double alpha) {
+void solve_linear(rp_readout& readout, double alpha) {
   require(std::isfinite(alpha) && alpha > 0, "alpha must be above 0");
   const std::size_t d = readout.width;
   const std::size_t n_classes = readout.n_classes();
@@ -167,7 +173,7 @@ void solve_linear(rp_readout& readout, const std::vector<std::int64_t>& gram, do
     m /= n;
   }
   // Sums of products about the mean, or about the means of the classes.
-  std::vector<double> a(gram.begin(), gram.end());
+  std::vector<double> a(readout.gram.begin(), readout.gram.end());
   const auto take = [&](double times, const auto& at) {
     for (std::size_t i = 0; i < d; ++i) {
       const double left = times * at(i);
@@ -220,31 +226,52 @@ void solve_linear(rp_readout& readout, const std::vector<std::int64_t>& gram, do
   }
 }
 
-std::vector<std::int32_t> predicted(const rp_readout& readout, const rp_features& features) {
+void check_reads(const rp_readout& readout, const rp_features& features) {
   require(features.width() == readout.width && features.are_bytes() == readout.reads_bytes,
-          "the readout was fitted to " + std::to_string(readout.width) +
+          "the readout is of " + std::to_string(readout.width) +
               (readout.reads_bytes ? " bytes" : " bits") + " a row, got " +
               std::to_string(features.width()) + (features.are_bytes() ? " bytes" : " bits"));
+}
+
+void find_scores(const rp_readout& readout, const rp_features& features, double* scores) {
+  check_reads(readout, features);
+  require(readout.kind != RP_NEIGHBORS, "neighbours have no scores");
+  require(!readout.is_linear() || !readout.coef.empty(), "the readout is not solved");
   const std::size_t n_classes = readout.n_classes();
-  std::vector<double> scores(features.n_samples() * n_classes);
   features.with([&](const auto& view) {
-    if (readout.kind == RP_CLASS_MEANS) {
-      centroid_distances(view, readout.counts.data(), readout.n_samples.data(), n_classes,
-                         scores.data());
-      for (double& score : scores) {
-        score = -score;
-      }
-    } else {
-      linear_scores(view, readout.coef.data(), readout.intercept.data(), n_classes, scores.data());
+    if (readout.is_linear()) {
+      linear_scores(view, readout.coef.data(), readout.intercept.data(), n_classes, scores);
+      return;
     }
+    centroid_distances(view, readout.counts.data(), readout.n_samples.data(), n_classes, scores);
+    std::transform(scores, scores + view.n_samples * n_classes, scores, std::negate<>());
   });
-  std::vector<std::int32_t> codes(features.n_samples());
-  for (std::size_t s = 0; s < codes.size(); ++s) {
-    const auto first = scores.begin() + static_cast<std::ptrdiff_t>(s * n_classes);
-    codes[s] = static_cast<std::int32_t>(
-        std::max_element(first, first + static_cast<std::ptrdiff_t>(n_classes)) - first);
+}
+
+void predict(const rp_readout& readout, const rp_features& features, std::int32_t* codes) {
+  const std::size_t n_samples = features.n_samples();
+  if (readout.kind == RP_NEIGHBORS) {
+    check_reads(readout, features);
+    std::vector<std::int64_t> distances(n_samples), nearest(n_samples);
+    const BitView train{readout.words.data(), readout.codes.size(), readout.width};
+    hamming_neighbors(train, std::get<BitMatrix>(features.matrix).view(), 1, distances.data(),
+                      nearest.data());
+    std::transform(nearest.begin(), nearest.end(), codes,
+                   [&](std::int64_t at) { return readout.codes[static_cast<std::size_t>(at)]; });
+    return;
   }
-  return codes;
+  const std::size_t n_classes = readout.n_classes();
+  std::vector<double> scores(n_samples * n_classes);
+  find_scores(readout, features, scores.data());
+  for (std::size_t s = 0; s < n_samples; ++s) {
+    const double* first = scores.data() + s * n_classes;
+    codes[s] = static_cast<std::int32_t>(std::max_element(first, first + n_classes) - first);
+  }
+}
+
+template <typename T>
+const T* first_of(const std::vector<T>& numbers) {
+  return numbers.empty() ? nullptr : numbers.data();
 }
 
 }  // namespace
@@ -269,21 +296,40 @@ rp_network* rp_network_new(uint32_t n_features, const rp_stage* stages, uint32_t
 
 void rp_network_free(rp_network* network) { delete network; }
 
-rp_features* rp_propagate(const rp_network* network, const uint8_t* x, uint32_t n_samples,
-                          uint32_t n_features, uint32_t n_stages) {
-  return guarded<rp_features*>(nullptr, [&] {
-    require(n_stages >= 1, "n_stages must be at least 1, got 0");
-    const ByteView view{x, n_samples, n_features};
-    auto found = network->network.propagate(view, 0, n_stages, Keep::last);
-    return new rp_features{std::move(found.front())};
-  });
-}
-
 rp_features* rp_features_of_bytes(const uint8_t* x, uint32_t n_samples, uint32_t n_features) {
   return guarded<rp_features*>(nullptr, [&] {
     ByteMatrix bytes(n_samples, n_features);
     std::copy(x, x + std::size_t{n_samples} * n_features, bytes.row(0));
     return new rp_features{std::move(bytes)};
+  });
+}
+
+rp_features* rp_features_of_bits(const uint8_t* x, uint32_t n_samples, uint32_t n_features,
+                                 uint32_t level) {
+  return guarded<rp_features*>(nullptr, [&] {
+    BitMatrix bits(n_samples, n_features);
+    for (std::size_t s = 0; s < n_samples; ++s, x += n_features) {
+      for (std::size_t k = 0; k < n_features; ++k) {
+        if (x[k] > level) {
+          bits.set(s, k);
+        }
+      }
+    }
+    return new rp_features{std::move(bits)};
+  });
+}
+
+rp_features* rp_propagate(const rp_network* network, const rp_features* x, uint32_t first,
+                          uint32_t last) {
+  return guarded<rp_features*>(nullptr, [&] {
+    require(first < last, "first must be below last, got " + std::to_string(first) + " and " +
+                              std::to_string(last));
+    rp_features* features = nullptr;
+    x->with([&](const auto& view) {
+      auto found = network->network.propagate(view, first, last, Keep::last);
+      features = new rp_features{std::move(found.front())};
+    });
+    return features;
   });
 }
 
@@ -302,48 +348,80 @@ const uint8_t* rp_features_row(const rp_features* features, uint32_t sample) {
   return row;
 }
 
-rp_readout* rp_fit(int kind, const rp_features* features, const int32_t* codes, uint32_t n_classes,
-                   double alpha) {
+rp_readout* rp_readout_new(int kind, uint32_t width, int reads_bytes, uint32_t n_classes) {
   return guarded<rp_readout*>(nullptr, [&] {
-    require(kind >= RP_CLASS_MEANS && kind <= RP_DISCRIMINANT,
-            "kind must be 0, 1 or 2, got " + std::to_string(kind));
+    require(kind >= RP_CLASS_MEANS && kind <= RP_NEIGHBORS,
+            "kind must be 0 to 3, got " + std::to_string(kind));
+    require(width > 0 && n_classes > 0, "width and n_classes must be above 0");
+    require(kind != RP_NEIGHBORS || reads_bytes == 0, "neighbours read bits");
     auto readout = std::make_unique<rp_readout>();
     readout->kind = kind;
-    readout->reads_bytes = features->are_bytes();
-    readout->width = features->width();
-    readout->counts.assign(std::size_t{n_classes} * readout->width, 0);
+    readout->reads_bytes = reads_bytes != 0;
+    readout->width = width;
     readout->n_samples.assign(n_classes, 0);
-    features->with([&](const auto& view) {
-      add_class_counts(view, codes, n_classes, readout->counts.data(), readout->n_samples.data());
-      if (kind != RP_CLASS_MEANS) {
-        std::vector<std::int64_t> gram(readout->width * readout->width, 0);
-        add_gram(view, gram.data());
-        solve_linear(*readout, gram, alpha);
-      }
-    });
+    if (kind != RP_NEIGHBORS) {
+      readout->counts.assign(std::size_t{n_classes} * width, 0);
+    }
+    if (readout->is_linear()) {
+      readout->gram.assign(std::size_t{width} * width, 0);
+    }
     return readout.release();
   });
 }
 
 void rp_readout_free(rp_readout* readout) { delete readout; }
 
-int rp_predict(const rp_readout* readout, const rp_features* features, int32_t* codes) {
+int rp_readout_add(rp_readout* readout, const rp_features* features, const int32_t* codes) {
   return guarded(-1, [&] {
-    const std::vector<std::int32_t> found = predicted(*readout, *features);
-    std::copy(found.begin(), found.end(), codes);
+    check_reads(*readout, *features);
+    readout->coef.clear();
+    if (readout->kind == RP_NEIGHBORS) {
+      const BitView view = std::get<BitMatrix>(features->matrix).view();
+      readout->words.insert(readout->words.end(), view.words, view.row(view.n_samples));
+      readout->codes.insert(readout->codes.end(), codes, codes + view.n_samples);
+      return 0;
+    }
+    features->with([&](const auto& view) {
+      add_class_counts(view, codes, readout->n_classes(), readout->counts.data(),
+                       readout->n_samples.data());
+      if (readout->is_linear()) {
+        add_gram(view, readout->gram.data());
+      }
+    });
     return 0;
   });
 }
 
-double rp_accuracy(const rp_readout* readout, const rp_features* features, const int32_t* codes) {
-  return guarded(-1.0, [&] {
-    const std::vector<std::int32_t> found = predicted(*readout, *features);
-    require(!found.empty(), "there must be a sample");
-    std::size_t n_right = 0;
-    for (std::size_t s = 0; s < found.size(); ++s) {
-      n_right += found[s] == codes[s] ? 1 : 0;
+int rp_readout_solve(rp_readout* readout, double alpha) {
+  return guarded(-1, [&] {
+    if (readout->is_linear()) {
+      solve_linear(*readout, alpha);
     }
-    return static_cast<double>(n_right) / static_cast<double>(found.size());
+    return 0;
+  });
+}
+
+const int64_t* rp_readout_counts(const rp_readout* readout) { return first_of(readout->counts); }
+const int64_t* rp_readout_n_samples(const rp_readout* readout) {
+  return first_of(readout->n_samples);
+}
+const int64_t* rp_readout_gram(const rp_readout* readout) { return first_of(readout->gram); }
+const double* rp_readout_coef(const rp_readout* readout) { return first_of(readout->coef); }
+const double* rp_readout_intercept(const rp_readout* readout) {
+  return first_of(readout->intercept);
+}
+
+int rp_predict(const rp_readout* readout, const rp_features* features, int32_t* codes) {
+  return guarded(-1, [&] {
+    predict(*readout, *features, codes);
+    return 0;
+  });
+}
+
+int rp_scores(const rp_readout* readout, const rp_features* features, double* scores) {
+  return guarded(-1, [&] {
+    find_scores(*readout, *features, scores);
+    return 0;
   });
 }
 

@@ -269,18 +269,18 @@ inline void with_unit(const FewInputsBlock& block, size_t word, const Use& use) 
   case 16 * n + need:                         \
     as(Kind<FewBits<S, kStride, n, need>>{}); \
     return;
-#if !defined(__wasm__)  // fewer than four inputs are rare, and a page is sent to its readers
+#if !defined(__wasm__)  // the usual alone: a page is sent to its readers
       RANDPROP_FEW_BITS(1, 1)
       RANDPROP_FEW_BITS(2, 1)
       RANDPROP_FEW_BITS(2, 2)
       RANDPROP_FEW_BITS(3, 1)
       RANDPROP_FEW_BITS(3, 2)
       RANDPROP_FEW_BITS(3, 3)
-#endif
       RANDPROP_FEW_BITS(4, 1)
       RANDPROP_FEW_BITS(4, 2)
-      RANDPROP_FEW_BITS(4, 3)
       RANDPROP_FEW_BITS(4, 4)
+#endif
+      RANDPROP_FEW_BITS(4, 3)
 #undef RANDPROP_FEW_BITS
       default:
         break;
@@ -296,9 +296,11 @@ inline void with_unit(const FewInputsBlock& block, size_t word, const Use& use) 
   case 2 * pairs + 1:                                \
     as(Kind<FewPlanes<S, kStride, pairs, true>>{});  \
     return;
-      RANDPROP_FEW_PLANES(1)
       RANDPROP_FEW_PLANES(2)
+#if !defined(__wasm__)
+      RANDPROP_FEW_PLANES(1)
       RANDPROP_FEW_PLANES(4)
+#endif
 #undef RANDPROP_FEW_PLANES
       default:
         break;

@@ -1,7 +1,7 @@
 // Loads randprop.wasm, in a page or in Node.js: functions of arrays over those of randprop_wasm.h.
 
 const MAPS = { dense: 0, conv2d: 1, conv1d: 2 };
-const KINDS = { centroids: 0, ridge: 1, discriminant: 2 };
+const KINDS = { centroids: 0, ridge: 1, discriminant: 2, neighbors: 3 };
 
 export async function load(bytes) {
   const wasm = await WebAssembly.compile(bytes);
@@ -46,7 +46,7 @@ class Core {
     return result;
   }
 
-  // use(pointer) to a copy of an array of bytes or 32-bit numbers.
+  // use(pointer) to memory of an array's size that begins as a copy of it.
   #with(array, use) {
     const pointer = this.c.malloc(Math.max(array.byteLength, 1));
     if (pointer === 0) {
@@ -79,29 +79,54 @@ class Core {
           this.c.rp_network_new(features, at, stages.length, sign ? 1 : 0, low, high, shape), 0)));
   }
 
-  // Bytes of n rows without gaps through the first stages of a network.
-  propagate(network, x, n, stages) {
-    return this.#with(x, (at) =>
-      this.#checked(this.c.rp_propagate(network, at, n, x.length / n, stages), 0));
-  }
-
-  featuresOfBytes(x, n) {
+  // Bytes of n rows without gaps, as features.
+  bytes(x, n) {
     return this.#with(x, (at) =>
       this.#checked(this.c.rp_features_of_bytes(at, n, x.length / n), 0));
   }
 
+  // Bits that say whether bytes are above a level.
+  bits(x, n, level) {
+    return this.#with(x, (at) =>
+      this.#checked(this.c.rp_features_of_bits(at, n, x.length / n, level), 0));
+  }
+
+  // Features through the stages first to last - 1 of a network.
+  propagate(network, features, first, last) {
+    return this.#checked(this.c.rp_propagate(network, features, first, last), 0);
+  }
+
+  width(features) {
+    return this.c.rp_features_width(features);
+  }
+
+  areBytes(features) {
+    return this.c.rp_features_are_bytes(features) !== 0;
+  }
+
   // A copy of the bytes of a row, of bits the words of 64.
   row(features, sample) {
-    const width = this.c.rp_features_width(features);
-    const n = this.c.rp_features_are_bytes(features) ? width : 8 * Math.ceil(width / 64);
+    const width = this.width(features);
+    const n = this.areBytes(features) ? width : 8 * Math.ceil(width / 64);
     const at = this.c.rp_features_row(features, sample);
     return new Uint8Array(this.c.memory.buffer, at, n).slice();
   }
 
-  // kind: centroids, ridge or discriminant. codes: classes from 0 on, a row each.
-  fit(kind, features, codes, classes, alpha = 1) {
-    return this.#with(Int32Array.from(codes), (at) =>
-      this.#checked(this.c.rp_fit(KINDS[kind], features, at, classes, alpha), 0));
+  // kind: centroids, ridge, discriminant or neighbors, of features like these.
+  readout(kind, features, classes) {
+    return this.#checked(
+      this.c.rp_readout_new(KINDS[kind], this.width(features), this.areBytes(features) ? 1 : 0,
+        classes), 0);
+  }
+
+  // codes: classes from 0 on, a row each.
+  add(readout, features, codes) {
+    this.#with(Int32Array.from(codes), (at) =>
+      this.#checked(this.c.rp_readout_add(readout, features, at), -1));
+  }
+
+  solve(readout, alpha) {
+    this.#checked(this.c.rp_readout_solve(readout, alpha), -1);
   }
 
   predict(readout, features, n) {
@@ -111,8 +136,21 @@ class Core {
     });
   }
 
-  accuracy(readout, features, codes) {
-    return this.#with(Int32Array.from(codes), (at) =>
-      this.#checked(this.c.rp_accuracy(readout, features, at), -1));
+  scores(readout, features, n, classes) {
+    return this.#with(new Float64Array(n * classes), (at) => {
+      this.#checked(this.c.rp_scores(readout, features, at), -1);
+      return new Float64Array(this.c.memory.buffer, at, n * classes).slice();
+    });
+  }
+
+  // A copy of numbers of a readout: counts, n_samples or gram as BigInt64Array, coef or intercept
+  // as Float64Array.
+  numbers(readout, name, n) {
+    const at = this.c[`rp_readout_${name}`](readout);
+    if (at === 0) {
+      throw new Error(`this readout has no ${name}`);
+    }
+    const kind = name === "coef" || name === "intercept" ? Float64Array : BigInt64Array;
+    return new kind(this.c.memory.buffer, at, n).slice();
   }
 }
