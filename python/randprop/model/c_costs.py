@@ -8,11 +8,12 @@ AVR, instructions elsewhere); of all of them the estimate is within a third, of 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from randprop.model.c_layout import CLayout
 from randprop.model.c_stages import DENSE, FEW_ROWS, NONE, CStage
 
-__all__ = ["told_costs"]
+__all__ = ["Cost", "costs_of", "told_costs"]
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,31 @@ _PROCESSORS = (
 )  # fmt: skip
 
 
+class Cost(NamedTuple):
+    """What a model takes on one processor at -Os, beside its tables."""
+
+    processor: str
+    code: int  # bytes
+    stack: int  # bytes
+    time: int  # of a sample, in the unit
+    unit: str  # cycles or instructions
+
+
+def costs_of(layout: CLayout) -> list[Cost]:
+    """Estimate code, stack and time by processor."""
+    kinds = {stage.kind for stage in layout.stages}
+    return [
+        Cost(
+            processor.name,
+            max(processor.code[kind] for kind in kinds) + 700 * (len(kinds) - 1),
+            processor.stack,
+            _rounded(sum(_cost(processor, layout, m) for m in range(len(layout.stages)))),
+            processor.unit,
+        )
+        for processor in _PROCESSORS
+    ]
+
+
 def told_costs(layout: CLayout) -> str:
     """Return a table of code, stack and time by processor, in Markdown."""
     lines = [
@@ -65,14 +91,10 @@ def told_costs(layout: CLayout) -> str:
         "| processor | code, bytes | stack, bytes | a sample |",
         "|---|---:|---:|---:|",
     ]
-    for processor in _PROCESSORS:
-        kinds = {stage.kind for stage in layout.stages}
-        code = max(processor.code[kind] for kind in kinds) + 700 * (len(kinds) - 1)
-        cost = sum(_cost(processor, layout, m) for m in range(len(layout.stages)))
-        lines.append(
-            f"| {processor.name} | {code:,} | {processor.stack} "
-            f"| {_rounded(cost):,} {processor.unit} |"
-        )
+    lines += [
+        f"| {cost.processor} | {cost.code:,} | {cost.stack} | {cost.time:,} {cost.unit} |"
+        for cost in costs_of(layout)
+    ]
     return "\n".join([*lines, ""])
 
 
