@@ -13,6 +13,7 @@ os.environ.setdefault("SCIPY_ARRAY_API", "1")
 
 import pytest
 
+from browsing import browser  # noqa: F401
 from randprop import _core, datasets
 
 ALL_LEVELS = ("scalar", "avx2", "avx512", "amx", "neon")

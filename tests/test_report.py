@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import re
-import shutil
 
 import pytest
 
-from helpers import needs
+from browsing import emulate, severe
 from randprop.study import EXPERIMENTS, report
-
-CHROMIUM, DRIVER = (shutil.which(name) for name in ("chromium", "chromedriver"))
 
 
 @pytest.fixture(scope="module")
@@ -46,24 +43,6 @@ def test_text_is_escaped(known_numbers, tmp_path):
     assert "<b>&" not in text
 
 
-@pytest.fixture(scope="module")
-def browser():
-    needs(CHROMIUM and DRIVER, "Chromium and its driver", "BROWSER")
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for flag in ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
-                 "--disable-background-networking", "--disable-component-update",
-                 "--disable-sync", "--hide-scrollbars"):  # fmt: skip
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
-    yield driver
-    driver.quit()
-
-
 def luminance(color):
     red, green, blue = map(int, re.findall(r"\d+", color)[:3])
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
@@ -74,14 +53,7 @@ def luminance(color):
 def test_in_chromium(browser, page, known_numbers, scheme, width):
     from selenium.webdriver.common.by import By
 
-    browser.execute_cdp_cmd(
-        "Emulation.setEmulatedMedia",
-        {"features": [{"name": "prefers-color-scheme", "value": scheme}]},
-    )
-    browser.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride",
-        {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500},
-    )
+    emulate(browser, width, scheme)
     browser.get(page.as_uri())
     figures = browser.find_elements(By.CSS_SELECTOR, "figure svg")
     assert len(figures) >= 13
@@ -100,7 +72,7 @@ def test_in_chromium(browser, page, known_numbers, scheme, width):
     assert (paper > 230 and ink < 60) if scheme == "light" else (paper < 40 and ink > 200)
     label = browser.find_element(By.CSS_SELECTOR, "#figure-accuracy svg text")
     assert abs(luminance(label.value_of_css_property("fill")) - paper) > 120
-    assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
+    assert severe(browser) == []
 
 
 def test_tables_sort(browser, page):
@@ -123,4 +95,4 @@ def test_tables_sort(browser, page):
     assert heads[1].get_attribute("aria-sort") == "descending"
     heads[0].click()
     assert column(0) == list(range(16))
-    assert [e for e in browser.get_log("browser") if e["level"] == "SEVERE"] == []
+    assert severe(browser) == []

@@ -98,7 +98,7 @@ def packed_sets(train: tuple[Images, Images], test: tuple[Images, Images]) -> by
     """
     sizes = np.array([len(train[1]), len(test[1])], dtype="<u4").tobytes()
     body = b"".join(y.tobytes() + x.tobytes() for x, y in (train, test))
-    return gzip.compress(sizes + body, 9, mtime=0)
+    return gzip.compress(sizes + body, 6, mtime=0)
 
 
 def _checked(text: Mapping[str, str] | None) -> dict[str, str]:
@@ -110,7 +110,7 @@ def _checked(text: Mapping[str, str] | None) -> dict[str, str]:
     for name in usual.keys() - text.keys():
         raise ValueError(f"text lacks a line {name!r}")
     for name in text.keys() - usual.keys():
-        raise ValueError(f"text has a line {told(name)} that the page does not")
+        raise ValueError(f"text has a line {name!r} that the page has not")
     for name, line in text.items():
         if not isinstance(line, str):
             raise TypeError(f"text must hold strings, got {told(line)} for {name!r}")

@@ -99,6 +99,9 @@ async function needData() {
   const status = byId("status");
   status.textContent = say("paper.loading");
   try {
+    if (location.protocol === "file:") { // where a browser lets a page read nothing by itself
+      throw new Error(say("paper.choose"));
+    }
     await loadAll();
     status.textContent = "";
   } catch (error) {

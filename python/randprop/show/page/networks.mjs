@@ -5,7 +5,7 @@ export const CLASSES = 10;
 const SIDE = 28;
 export const PIXELS = SIDE * SIDE;
 const KERNEL = 7;
-const INK = 127; // a pixel above it is a set bit
+const INK = 63; // a pixel above it, a quarter of the whole, is a set bit
 export const ALPHA = 0.01; // of ridge and discriminant, in units of their mean diagonal
 
 // settings: the paper's {kind: "paper", layers, width, bits, activation, seed, inputs}, where
@@ -78,7 +78,7 @@ export class Net {
       version: 1,
       ...(isPaper
         ? { input_range: [real(0), real(255)] }
-        : { scaling: { kind: "binary", level: real(INK + 0.5) } }),
+        : { scaling: { kind: "binary", level: real(63.75) } }),
     };
     const n = CLASSES * width;
     const arrays = { classes: { array: Uint8Array.from({ length: CLASSES }, (_, c) => c), shape: [CLASSES] } };
