@@ -106,6 +106,11 @@ def wasm(session: nox.Session) -> None:
     need(session, "c++", "doctest/doctest.h", "em++", "node")
     build(session, "wasm")
     session.run("ctest", "--preset", "wasm")
+    # What the browser page carries is what this tree makes.
+    made = BUILD / "wasm/cpp/wasm/randprop.wasm"
+    carried = ROOT / "python/randprop/show/page/randprop.wasm"
+    if made.read_bytes() != carried.read_bytes():
+        session.error(f"{carried} is of other sources: copy {made} over it")
 
 
 @nox.session

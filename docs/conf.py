@@ -1,6 +1,10 @@
 """Sphinx configuration: `sphinx-build -W -b html docs build/docs` needs pip install '.[docs]'."""
 
+import tempfile
+from pathlib import Path
+
 import randprop
+from randprop.demo import demo
 
 project = "randprop"
 author = "the randprop developers"
@@ -29,3 +33,9 @@ templates_path = ["_templates"]
 html_theme = "furo"
 html_title = "randprop"
 html_theme_options = {"navigation_with_keys": True}
+
+# The page that runs the core in a browser, at demo/index.html, with all of MNIST beside it.
+_made = tempfile.TemporaryDirectory()
+(Path(_made.name) / "demo").mkdir()
+demo(Path(_made.name) / "demo" / "index.html", data=True)
+html_extra_path = [_made.name]

@@ -177,7 +177,8 @@ void bytes_rows(const DotBlock& block, size_t row) {
 }
 
 void dot_bytes(const DotBlock& block) {
-  for (size_t start = 0; start < block.n_quads; start += Quads::kMost) {
+  size_t start = 0;
+  do {  // of no quads too, whose sums are 0
     const size_t left = block.n_quads - start;
     DotBlock part = block;
     part.x += 4 * start;
@@ -191,7 +192,8 @@ void dot_bytes(const DotBlock& block) {
     if (row < block.n_rows) {
       bytes_rows<1>(part, row);
     }
-  }
+    start += Quads::kMost;
+  } while (start < block.n_quads);
 }
 
 void dot_bits(const DotBlock& block) {

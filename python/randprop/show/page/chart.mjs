@@ -30,25 +30,28 @@ function mark(kind, x, y) {
 export function drawChart(place, { title, x, y, depths, curves, lines, theory, theoryName }) {
   const width = Math.max(place.clientWidth, 280);
   const height = Math.round(Math.min(Math.max(0.58 * width, 260), 560));
-  const box = { left: 48, right: width - 12, top: 12, bottom: height - 42 };
+  const em = parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
+  const box = { left: 48 * em, right: width - 12, top: 12, bottom: height - 42 * em };
   const atX = (depth) => box.left + ((box.right - box.left) * depth) / Math.max(depths, 1);
   const atY = (value) => box.bottom - (box.bottom - box.top) * value;
   const svg = node("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": title });
   for (let tick = 0; tick <= 10; tick += 2) {
     const level = atY(tick / 10);
     svg.append(node("line", { class: "grid", x1: box.left, x2: box.right, y1: level, y2: level }),
-      node("text", { x: box.left - 8, y: level + 4, "text-anchor": "end" }, (tick / 10).toFixed(1)));
+      node("text", { x: box.left - 8, y: level + 4 * em, "text-anchor": "end" }, (tick / 10).toFixed(1)));
   }
-  const every = Math.ceil(depths / Math.max(Math.floor((box.right - box.left) / 28), 1));
+  const every = Math.ceil(depths / Math.max(Math.floor((box.right - box.left) / (28 * em)), 1));
   for (let depth = 0; depth <= depths; depth += Math.max(every, 1)) {
-    svg.append(node("text", { x: atX(depth), y: box.bottom + 18, "text-anchor": "middle" }, depth));
+    svg.append(node("text", { x: atX(depth), y: box.bottom + 18 * em, "text-anchor": "middle" }, depth));
   }
   svg.append(node("text", { x: (box.left + box.right) / 2, y: height - 6, "text-anchor": "middle" }, x),
-    node("text", { x: 14, y: (box.top + box.bottom) / 2, "text-anchor": "middle",
-      transform: `rotate(-90 14 ${(box.top + box.bottom) / 2})` }, y));
+    node("text", { x: 14 * em, y: (box.top + box.bottom) / 2, "text-anchor": "middle",
+      transform: `rotate(-90 ${14 * em} ${(box.top + box.bottom) / 2})` }, y));
+  // Curves begin high and end low: a name stands where they are not.
   lines.forEach(({ name, value }) => {
+    const place = value < 0.5 ? { x: box.left + 4, "text-anchor": "start" } : { x: box.right - 2, "text-anchor": "end" };
     svg.append(node("line", { class: "level", x1: box.left, x2: box.right, y1: atY(value), y2: atY(value) }),
-      node("text", { class: "level-name", x: box.right - 2, y: atY(value) - 5, "text-anchor": "end" }, name));
+      node("text", { class: "level-name", y: atY(value) - 5, ...place }, name));
   });
   const path = (values) =>
     values.map((value, m) => `${m ? "L" : "M"}${atX(m).toFixed(1)} ${atY(value).toFixed(1)}`).join("");
