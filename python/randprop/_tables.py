@@ -6,7 +6,11 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-__all__ = ["csv_text", "html_table", "printable", "shown_bytes", "text_table", "wrapped"]
+from randprop._validation import check_int
+
+__all__ = [
+    "check_columns", "csv_text", "html_table", "printable", "shown_bytes", "text_table", "wrapped",
+]  # fmt: skip
 
 # What moves a terminal's cursor, changes its state or the order of what it shows, or cannot be
 # encoded: control characters, bidirectional formatting, line separators, halves of surrogate pairs.
@@ -76,6 +80,11 @@ def text_table(
         )
         for part in _parts(widths, columns)
     )
+
+
+def check_columns(columns: object) -> int | None:
+    """Return how wide a text may be, None where it does not matter."""
+    return None if columns is None else check_int("columns", columns, 1, 1 << 20)
 
 
 def _parts(widths: Sequence[int], columns: int | None) -> list[list[int]]:

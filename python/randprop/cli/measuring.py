@@ -21,6 +21,8 @@ from randprop.cli.options import (
 from randprop.cli.outputs import add_output
 from randprop.cli.parser import Parser, lines_fit
 from randprop.cli.values import depths, integer, names, widths
+from randprop.datasets import DATASETS
+from randprop.datasets.own import is_own
 from randprop.network.activations import ACTIVATIONS
 
 __all__ = ["evaluate_verb", "fill_evaluate", "fill_sweep", "sweep_verb"]
@@ -111,9 +113,7 @@ def sweep_verb(arguments: argparse.Namespace) -> None:
 def _datasets(arguments: argparse.Namespace) -> Any:
     """Return the names of data sets, or one person's own samples."""
     chosen = [arguments.dataset] if isinstance(arguments.dataset, str) else arguments.dataset
-    found = [data_of(argparse.Namespace(**{**vars(arguments), "dataset": one})) for one in chosen]
-    if all(isinstance(one, str) for one in found):
-        return found
-    if len(found) > 1:
+    if len(chosen) > 1 and any(name not in DATASETS and is_own(name) for name in chosen):
         raise ValueError("dataset must be one file or folder of your own, or names of data sets")
-    return found[0]
+    found = [data_of(argparse.Namespace(**{**vars(arguments), "dataset": one})) for one in chosen]
+    return found if len(found) > 1 else found[0]

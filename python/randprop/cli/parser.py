@@ -13,6 +13,10 @@ from randprop._validation import meant
 
 __all__ = ["Parser", "columns", "lines_fit"]
 
+# How errors name an argument: "width[1] must ...", "The 'width' parameter of StepClassifier must".
+_OURS = re.compile(r"(?P<name>[A-Za-z_]+)(?P<entry>(?:\[\d+\])?)(?:=\w+)?(?=[ :])")
+_SCIKIT_LEARNS = re.compile(r"The '(?P<name>\w+)' parameter of \w+(?= )")
+
 
 def columns() -> int:
     """Return the width of the terminal as shutil.get_terminal_size finds it."""
@@ -43,7 +47,8 @@ class _Formatter(argparse.HelpFormatter):
         text = action.help or ""
         if "default" in text or not action.option_strings:
             return text
-        if action.default in (None, False, argparse.SUPPRESS):
+        none = action.default is None or action.default is False  # 0 is a default
+        if none or action.default == argparse.SUPPRESS:
             return text
         return f"{text} (default %(default)s)".lstrip()
 
@@ -87,13 +92,15 @@ class Parser(argparse.ArgumentParser):
         Errors of this library begin with the name of the argument that is wrong. An option is
         stored under that name.
         """
-        found = re.match(r"([A-Za-z_]+)((?:\[\d+\])?)(?:=\w+)?(?=[ :])", str(error))
-        named = None if found is None else self._option_of(found[1])
+        text = str(error)
+        found = _SCIKIT_LEARNS.match(text) or _OURS.match(text)
+        named = None if found is None else self._option_of(found["name"])
         if found is not None and named is not None:
-            entry = "" if str(error)[found.end() :].startswith(" must ") else found[2]
-            self.error(named + entry + self._in_options(str(error)[found.end() :]))
-        if str(error).startswith("--") and not isinstance(error, OSError):
-            self.error(str(error))
+            rest = text[found.end() :]
+            entry = "" if rest.startswith(" must ") else found.groupdict().get("entry", "")
+            self.error(named + entry + self._in_options(rest))
+        if text.startswith("--") and not isinstance(error, OSError):
+            self.error(text)
 
     def _option_of(self, argument: str) -> str | None:
         for action in self.added:

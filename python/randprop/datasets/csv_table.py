@@ -47,7 +47,7 @@ def load_csv(
     path: str | PathLike[str],
     *,
     label: int | str | None = -1,
-    header: bool | None = None,
+    header: bool | str = "auto",
     delimiter: str | None = None,
 ) -> CsvTable:
     r"""Read a table of numbers, one column of which may be labels.
@@ -62,8 +62,8 @@ def load_csv(
     label : int, str or None, default=-1
         Which column holds the labels: its position, from the end where it is negative, or its name.
         None: no column does.
-    header : bool, optional
-        Whether the first line holds names. Default: it does where one of its cells is no number
+    header : bool or "auto", default="auto"
+        Whether the first line holds names. ``"auto"``: it does where one of its cells is no number
         and the cell below it is one.
     delimiter : {",", ";", "|", "\t"}, optional
         What is between cells. Default: that which cuts the first line into most cells.
@@ -99,11 +99,10 @@ def load_csv(
     target = check_path("path", path)
     if label is not None and not isinstance(label, str):
         label = check_int("label", label, -(1 << 28), 1 << 28)
-    if header is not None:
-        header = check_flag("header", header)
+    named = None if isinstance(header, str) and header == "auto" else check_flag("header", header)
     if delimiter is not None:
         check_choice("delimiter", delimiter, _DELIMITERS)
-    return read_columns(target, label=label, header=header, delimiter=delimiter)
+    return read_columns(target, label=label, header=named, delimiter=delimiter)
 
 
 def read_columns(
@@ -322,7 +321,7 @@ def _refuse(file: str, row: _Row, columns: _Columns, features: list[int]) -> NoR
     raise ValueError(
         f"{where} holds {shown}, which is no number: encode text as numbers first, such as one "
         "column of 0 and 1 a value (pandas.get_dummies, scikit-learn's OneHotEncoder), or leave "
-        "the column out"
+        "the column out; if it holds the labels, label= is its place or name"
     )
 
 

@@ -143,7 +143,7 @@ def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
     import zipfile
 
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays = {name.lower(): file[name] for name in file.files}
     except (ValueError, zipfile.BadZipFile, EOFError, AttributeError) as error:
         hint = "; arrays of objects are not read: save arrays of numbers" * ("pickle" in str(error))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from randprop._tables import html_table, shown_bytes, text_table, wrapped
+from randprop._tables import check_columns, html_table, shown_bytes, text_table, wrapped
 from randprop._validation import check_choice
 from randprop.measure.plots import axes, data_frame, draw
 
@@ -169,7 +169,13 @@ class Evaluation:
         Returns
         -------
         str
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `columns` is no positive integer.
         """
+        columns = check_columns(columns)
         seconds = ", ".join(f"{name} {value:.3f}" for name, value in self.seconds.items())
         held = ", ".join(f"{name} {shown_bytes(n)}" for name, n in self.bytes_held.items())
         lines = [
@@ -306,7 +312,13 @@ class Evaluations(list[Evaluation]):
         Returns
         -------
         str
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `columns` is no positive integer.
         """
+        columns = check_columns(columns)
         if not self:
             return "[]"
         head = [wrapped(line, columns) for line in self._head()]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from randprop._files import write_text
-from randprop._tables import csv_text, html_table, text_table, wrapped
+from randprop._tables import check_columns, csv_text, html_table, text_table, wrapped
 from randprop._validation import check_choice, check_path, told
 from randprop.measure.plots import axes, data_frame, draw
 from randprop.measure.store import METRICS, PARAMETERS
@@ -200,8 +200,14 @@ class SweepResult:
         Returns
         -------
         str
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `columns` is no positive integer.
             Of one seed there is no deviation and no interval, which is told by a dash.
         """
+        columns = check_columns(columns)
         if not self.rows:
             return repr(self)
         fixed, cells = self._cells()
