@@ -21,7 +21,7 @@ from randprop.features import feature_names
 from randprop.model.fixed_scaling import FixedScaling
 from randprop.model.kept import parameter_of
 from randprop.model.model import Model
-from randprop.model.recipes import RECIPES, read_stages
+from randprop.model.recipes import RECIPES, input_dims_of, read_stages
 from randprop.model.scaling import Scaling
 from randprop.network.stages import Stage
 from randprop.readouts.base import Readout, snapshot
@@ -363,9 +363,9 @@ def restored(model: Model, parameters: dict[str, Any]) -> StepClassifier:
     classifier.n_features_in_ = model.network.n_features
     if model.feature_names is not None:
         classifier.feature_names_in_ = np.array(model.feature_names, dtype=object)
-    if classifier._input_dims() > 1:
-        classifier._shape = model.network.input_shape
     stages = read_stages(classifier.stages)
+    if input_dims_of(stages, classifier.width) > 1:
+        classifier._shape = model.network.input_shape
     classifier._readout_name = RECIPES[stages].readout if isinstance(stages, str) else "centroid"
     classifier._read_by(model.readout)
     return classifier

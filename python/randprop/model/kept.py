@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any
 
@@ -16,7 +17,7 @@ from randprop.readouts.base import Readout
 __all__ = ["parameter_of", "parameters_of"]
 
 # What is no number, text or list is what the model has of it: {"of": PART}.
-_PARTS = {
+_PARTS: dict[str, Callable[[Model], Any]] = {
     "stages": lambda model: list(model.network.stages),
     "scaling": lambda model: model.scaling,
     "readout": lambda model: model.readout.fresh(),
