@@ -91,6 +91,15 @@ def test_cpp_blocks(tmp_path):
         )  # fmt: skip
 
 
+def test_the_page_of_the_command_names_every_option():
+    verbs = cli.make_parser(tuple(cli.VERBS))[1]
+    page = PAGES["command_line.md"]
+    options = {o for verb in verbs.values() for a in verb.added for o in a.option_strings}
+    assert set(re.findall(r"--[a-z][a-z-]*", page)) - {"--help"} == options
+    for name in verbs:
+        assert f"| `{name}` |" in page
+
+
 def test_links_of_the_documentation_lead_somewhere():
     for name, page in PAGES.items():
         for target in re.findall(r"\]\(([^)#]*)", page):

@@ -117,6 +117,7 @@ def fill_fit(verb: Parser) -> None:
     add_network(verb, weight_bits=8, width="1024")
     add_readout(verb)
     add_threads(verb)
+    verb.also = {"random_state": "seed", "n_jobs": "n_threads"}  # as scikit-learn calls them
 
 
 def fit_verb(arguments: argparse.Namespace) -> None:

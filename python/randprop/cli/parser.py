@@ -59,6 +59,7 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, **options: Any) -> None:
         super().__init__(formatter_class=_Formatter, **options)
         self.added: list[argparse.Action] = []  # that take a value or are set
+        self.also: dict[str, str] = {}  # other names that Python has for what options hold
 
     def add_argument(self, *names: Any, **options: Any) -> argparse.Action:
         """Add an option; `dest` is what Python calls it, where that is another name."""
@@ -104,7 +105,7 @@ class Parser(argparse.ArgumentParser):
 
     def _option_of(self, argument: str) -> str | None:
         for action in self.added:
-            if action.dest == argument:
+            if action.dest == self.also.get(argument, argument):
                 return action.option_strings[-1] if action.option_strings else action.dest
         return None
 

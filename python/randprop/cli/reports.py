@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 
 from randprop._files import source_folder
-from randprop._tables import printable
+from randprop._tables import printable, wrapped
 from randprop._validation import check_int
 from randprop.cli.options import add_threads
 from randprop.cli.outputs import Out, add_output
-from randprop.cli.parser import Parser
+from randprop.cli.parser import Parser, lines_fit
 from randprop.cli.values import integer, names
 
 __all__ = [
@@ -123,5 +125,9 @@ def info_verb(arguments: argparse.Namespace) -> None:
 
     if arguments.json is not None:
         arguments.json.write_json(show_config("dict"))
-    else:
+        return
+    told = io.StringIO()
+    with redirect_stdout(told):
         show_config()
+    for line in told.getvalue().splitlines():
+        print(wrapped(line, lines_fit()))

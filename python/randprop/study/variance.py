@@ -72,9 +72,9 @@ def _present(numbers: dict[str, Any]) -> Section:
             else "is how none of the three behaves."
         )
         + (
-            f" The flat part is the finite sample: from {reached[0]} hidden layers on, the variance "
-            "between class means is at the floor that samples without any class differences "
-            "would show. The signal itself goes on falling below it."
+            f" The flat part is the finite sample: from {reached[0]} hidden layers on, the "
+            "variance between class means is at the floor that samples without any class "
+            "differences would show. The signal itself goes on falling below it."
             if reached
             else " It stays above what sampling alone would show."
         )
@@ -111,8 +111,8 @@ def _present(numbers: dict[str, Any]) -> Section:
 EXPERIMENT = Experiment(
     "variance",
     "Variance of the outputs against depth",
-    "The paper explains the loss by the variance of the outputs, which falls until about 10 hidden layers "
-    "and then stays: which variance does that? (Itoh 2024, discussion)",
+    "The paper explains the loss by the variance of the outputs, which falls until about 10 hidden "
+    "layers and then stays: which variance does that? (Itoh 2024, discussion)",
     "The networks of the first experiment; variances over the training images. The floor is what "
     "the variance between class means would be if images of all classes had one distribution.",
     _measure,
