@@ -89,6 +89,7 @@ def test_csv_forms(text: str, options: Any, X: Any, y: Any, names: Any, tmp_path
         ("1,2,0\n\n3,nan,0\n", {}, "line 3, column 2 holds nan: fill missing values"),
         ("1,2,0\n3,1e999,0\n", {}, "line 2, column 2 holds inf: fill missing values"),
         ("1,5;2;0\n", {}, "line 1, column 1 holds '1,5': numbers have a point, 1.5, not a comma"),
+        ("1,,0\n3,4,0\n", {}, "line 1, column 2 holds nothing"),
         (",a,y\n0,1,0\n", {}, "column 1 has no name; if it is the index that pandas writes"),
         ("a,a,y\n0,1,0\n", {}, "'a' names two columns"),
         ("1,2,0\n3,4,\n", {}, "line 2, column 3: the label is missing"),

@@ -297,7 +297,7 @@ def _numbers(
                     f"{lines.name}: line {row.number}, {columns.told(label)}: the label is missing"
                 )
             labels.append(cell)
-    X = np.frombuffer(values, dtype=np.float64).reshape(-1, len(features)).copy()
+    X = np.frombuffer(values, dtype=np.float64).reshape(-1, len(features))
     if not np.isfinite(X).all():
         row_of, column = (int(i) for i in np.argwhere(~np.isfinite(X))[0])
         raise ValueError(
