@@ -200,6 +200,21 @@ def test_reading_a_model_loads_no_scikit_learn(tmp_path: Path) -> None:
     assert "sklearn" not in loaded.stdout.split()
 
 
+def test_without_scikit_learn_a_classifier_is_a_model(tmp_path: Path) -> None:
+    classifier = StepClassifier(width=16).fit(X, Y)
+    randprop.save(classifier, tmp_path / "m")
+    np.save(tmp_path / "X.npy", X)
+    code = (
+        "import sys; sys.modules['sklearn'] = None; import numpy, randprop\n"
+        "model = randprop.load('m')\n"
+        "print(type(model).__name__, *model.predict(numpy.load('X.npy')))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    assert done.stdout.split() == ["Model", *map(str, classifier.predict(X))]
+
+
 def test_names_of_a_frame_come_through_a_pipeline(tmp_path: Path) -> None:
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame(X, columns=list("abcdef"))

@@ -31,7 +31,7 @@ def load(path: str | os.PathLike[str]) -> Model | StepClassifier:
         `DiscriminantReadout` comes back with its coefficients alone: it predicts, but takes no more
         samples. Of a classifier, a parameter that was an object (a readout, a fitted scaling,
         stages) is what the model has of it, and ``n_jobs`` is None; nothing is known of the
-        training data.
+        training data. Without scikit-learn it is a `Model`.
 
     Raises
     ------
@@ -66,8 +66,10 @@ def load(path: str | os.PathLike[str]) -> Model | StepClassifier:
 
 def _estimator(model: Model, told: str) -> Any:
     """Return the estimator that a file tells of; the model where it is of none that is known."""
-    from randprop.estimators.step_classifier import StepClassifier, restored
-
+    try:
+        from randprop.estimators.step_classifier import StepClassifier, restored
+    except ImportError:  # without scikit-learn there are no estimators, and a model predicts
+        return model
     try:
         found = json.loads(told)
         if found["class"] != StepClassifier.__name__:
