@@ -288,17 +288,18 @@ def run_all(
     markdown_file: Path | None = None,
     command: str = "",
     title: str = "Performance",
-) -> None:
-    """Run benches one after the other and write what was asked for."""
+) -> dict[str, Any]:
+    """Run benches one after the other, write what was asked for, and return what JSON gets."""
     bench = Bench(quick=quick, rounds=rounds or (3 if quick else 7), plot=plot)
     for name, value in machine().items():
         print(f"{name}: {value}")
     for run in runs:
         run(bench)
+    content = {"machine": machine(), "tables": bench.tables}
     if json_file is not None:
-        content = {"machine": machine(), "tables": bench.tables}
         write_text(json_file, json.dumps(content, indent=1) + "\n")
     if markdown_file is not None:
         folder = plot if plot is not None else markdown_file.parent
         pictures = Path(os.path.relpath(folder, markdown_file.parent)).as_posix()
         write_text(markdown_file, markdown(bench.tables, command, title, pictures))
+    return content

@@ -375,3 +375,7 @@ def names() -> Iterator[Case]:
         [Text('"\\ud800"'), "b", "c", "d"],
     ]  # fmt: skip
     yield from each("feature_names", False, wrong, change)
+    estimator = member("estimator")
+    yield from each("estimator", True, ["", "{}", "\u00fc", "no JSON"], estimator)
+    no_text = [None, {}, [], 1, True, [Text('"\\ud800"')]]
+    yield from each("estimator", False, no_text, estimator)

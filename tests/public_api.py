@@ -34,7 +34,7 @@ from randprop import (
 
 # What the library fills in and gives back, or warns with; nobody constructs them.
 RECORDS = {
-    "Evaluation", "Evaluations", "RandpropDataWarning", "datasets.Dataset",
+    "Evaluation", "Evaluations", "RandpropDataWarning", "datasets.CsvTable", "datasets.Dataset",
     "theory.CosineStatistics", "theory.OverlapStatistics", "theory.Prediction",
 }  # fmt: skip
 # What the package's own parts say to each other about readouts and stages.
@@ -170,6 +170,21 @@ def _idx(folder: Path) -> dict[str, Path]:
     return {"images": images, "labels": labels}
 
 
+def _csv(folder: Path) -> Path:
+    (folder / "table.csv").write_text("a,kind,b\n1,x,2\n3,y,4.5\n")
+    return folder / "table.csv"
+
+
+def _images(folder: Path) -> Path:
+    from PIL import Image
+
+    for number in range(10):
+        (folder / "images" / "ab"[number % 2]).mkdir(parents=True, exist_ok=True)
+        picture = Image.fromarray(X[number].reshape(4, 5))
+        picture.save(folder / "images" / "ab"[number % 2] / f"{number}.png")
+    return folder / "images"
+
+
 def _method(make: Callable[[], Any], name: str, **arguments: Any) -> Callable[[Path], Call]:
     def call(folder: Path) -> Call:
         owner = make()
@@ -241,6 +256,12 @@ def _estimator(make: type, name: str, **arguments: Any) -> Callable[[Path], Call
 @functools.cache
 def _sweep() -> randprop.SweepResult:
     return randprop.sweep(**_SWEEP)
+
+
+@functools.cache
+def _timed() -> randprop.Evaluations:
+    """Return evaluations whose seconds are the same in every call."""
+    return _depths()
 
 
 def _depths() -> randprop.Evaluations:
@@ -324,6 +345,10 @@ CALLS: dict[str, Callable[[Path], Call]] = {
     "Conv2D.output_shape": _method(lambda: Conv2D(4, 3), "output_shape", image=(8, 6, 1)),
     "Dense": _plain(Dense, units=4, weight_bits=4, thresholds=np.array([5, -3, 0, 9])),
     "Evaluation.to_dict": _method(lambda: randprop.evaluate(0, dataset=DATASET), "to_dict"),
+    "Evaluation.to_text": _method(lambda: _timed()[0], "to_text", columns=60),
+    "Evaluations.to_text": _method(lambda: _timed(), "to_text", columns=60),
+    "SweepResult.csv_text": _method(lambda: _sweep(), "csv_text"),
+    "SweepResult.to_text": _method(lambda: _sweep(), "to_text", columns=60),
     "Evaluation.to_pandas": _method(lambda: randprop.evaluate(0, dataset=DATASET), "to_pandas"),
     "Evaluations.plot": _method(lambda: _depths(), "plot", metric="variance_units"),
     "Evaluations.to_pandas": _method(lambda: _depths(), "to_pandas"),
@@ -483,9 +508,16 @@ CALLS: dict[str, Callable[[Path], Call]] = {
     ),
     "datasets.load": _plain(randprop.datasets.load, name="digits"),
     "datasets.load_cifar10": _loader("load_cifar10"),
+    "datasets.load_csv": lambda folder: Call(
+        randprop.datasets.load_csv,
+        {"path": _csv(folder), "label": 1, "header": True, "delimiter": ","},
+    ),
     "datasets.load_digits": _plain(randprop.datasets.load_digits),
     "datasets.load_fashion_mnist": _loader("load_fashion_mnist"),
     "datasets.load_idx": lambda folder: Call(randprop.datasets.load_idx, dict(_idx(folder))),
+    "datasets.load_images": lambda folder: Call(
+        randprop.datasets.load_images, {"folder": _images(folder), "size": (4, 5), "seed": 3}
+    ),
     "datasets.load_kmnist": _loader("load_kmnist"),
     "datasets.load_mnist": _plain(randprop.datasets.load_mnist),
     "evaluate": _plain(

@@ -87,7 +87,8 @@ def test_bench_refuses_what_is_not_there(capsys: pytest.CaptureFixture[str]) -> 
     with pytest.raises(SystemExit):
         cli.main(["bench", "poetry"])
     assert "poetry" in capsys.readouterr().err
-    assert cli.main(["bench", "hamming", "--rounds", "1"]) == 1
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["bench", "hamming", "--rounds", "1"])
     assert "--rounds must lie in [2, 1000], got 1" in capsys.readouterr().err
 
 

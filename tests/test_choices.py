@@ -32,8 +32,8 @@ def defaults_of(name: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
         parameters = inspect.signature(getattr(randprop, name)).parameters.values()
         return {p.name: shown(p.default) for p in parameters if p.default is not p.empty}
     found: dict[str, Any] = {}
-    verb = cli._VERBS["export"]._replace(run=lambda arguments: found.update(vars(arguments)))
-    monkeypatch.setitem(cli._VERBS, "export", verb)
+    verb = cli.VERBS["export"]._replace(run=lambda arguments: found.update(vars(arguments)))
+    monkeypatch.setitem(cli.VERBS, "export", verb)
     assert cli.main(["export", "c", "--out", "nowhere"]) == 0
     return {argument: shown(value) for argument, value in found.items()}
 
@@ -48,7 +48,7 @@ def test_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
         # What is not in the table belongs to one of them alone.
         alone = {"n_train", "n_test", "weights", "store", "progress", "executor", "chunk_size",
                  "y", "verb", "run", "format", "out", "bits", "self_test", "name",
-                     "arduino"}  # fmt: skip
+                     "arduino", "test", "label"}  # fmt: skip
         assert set(defaults) - listed <= alone
 
 

@@ -33,19 +33,17 @@ def test_every_language_is_known():
     assert sum(len(blocks(name, "python")) for name in PAGES) >= 20
 
 
-@pytest.mark.parametrize("name", [name for name in PAGES if "```python" in PAGES[name]])
-def test_python_blocks(name, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "name", [name for name, page in PAGES.items() if "```python" in page or "```sh" in page]
+)
+def test_blocks(name, tmp_path, monkeypatch):
+    """Commands find what the page's Python has written."""
+    monkeypatch.chdir(tmp_path)
     for body in blocks(name, "python"):
         assert body.startswith(">>> "), body
-    monkeypatch.chdir(tmp_path)
     found = doctest.testfile(str(ROOT / "docs" / name), module_relative=False, encoding="utf-8")
-    assert found.attempted > 0
+    assert (found.attempted > 0) == ("```python" in PAGES[name])
     assert found.failed == 0
-
-
-@pytest.mark.parametrize("name", [name for name in PAGES if "```sh" in PAGES[name]])
-def test_commands(name, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
     for body in blocks(name, "sh"):
         for line in body.splitlines():
             words = shlex.split(line)
@@ -91,6 +89,15 @@ def test_cpp_blocks(tmp_path):
              f"-I{ROOT / 'cpp' / 'include'}", str(tmp_path / "block.cpp")],
             check=True,
         )  # fmt: skip
+
+
+def test_the_page_of_the_command_names_every_option():
+    verbs = cli.make_parser(tuple(cli.VERBS))[1]
+    page = PAGES["command_line.md"]
+    options = {o for verb in verbs.values() for a in verb.added for o in a.option_strings}
+    assert set(re.findall(r"--[a-z][a-z-]*", page)) - {"--help"} == options
+    for name in verbs:
+        assert f"| `{name}` |" in page
 
 
 def test_links_of_the_documentation_lead_somewhere():

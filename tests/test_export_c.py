@@ -454,13 +454,16 @@ def test_export_verb(tmp_path, capsys):
     library = tmp_path / "library"
     assert main([*call, "--name", "digits", "--arduino", "--out", str(library)]) == 0
     assert (library / "examples" / "digits" / "digits.ino").is_file()
-    assert main([*call, "--arduino", "--out", str(library)]) == 1
-    assert main(["export", "model", *call[2:], "--name", "x", "--out", str(tmp_path / "m")]) == 1
+    wrong = [*call, "--out", str(library), "--arduino"]
+    for arguments in (wrong, ["export", "model", *wrong[2:], "--name", "x"]):
+        with pytest.raises(SystemExit, match="2"):
+            main([*arguments, "--out", str(tmp_path / "m")])
     said = capsys.readouterr().err
-    assert "arduino=True needs a name" in said
+    assert "--arduino needs a name" in said
     assert "--name is for c, not for model" in said
     assert not (tmp_path / "m").exists()
-    assert main([*call, "--bits", "9", "--out", str(out)]) == 1
+    with pytest.raises(SystemExit, match="2"):
+        main([*call, "--bits", "9", "--out", str(out)])
     assert "--bits must lie in [1, 8], got 9" in capsys.readouterr().err
     for bits in ("1", "ternary"):
         assert main([*call, "--bits", bits, "--readout", "discriminant", "--out", str(out)]) == 0

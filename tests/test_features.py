@@ -417,7 +417,7 @@ def test_names_travel_with_the_model(tmp_path: Any) -> None:
     randprop.save(classifier, tmp_path / "model")
     for model in (
         classifier.model_,
-        randprop.load(tmp_path / "model"),
+        randprop.load(tmp_path / "model").model_,
         classifier.model_.quantize(),
         fit_parallel(NETWORK, FRAME, Y, chunk_size=70),
         fit_parallel(NETWORK, ((FRAME[i : i + 50], Y[i : i + 50]) for i in range(0, 200, 50))),

@@ -34,7 +34,10 @@ from randprop.readouts import Centroids, HammingNeighbors
 if TYPE_CHECKING:
     from randprop import datasets, reference, show, theory
     from randprop._warnings import RandpropDataWarning
-    from randprop.estimators import StepClassifier, StepRegressor, StepTransformer
+    from randprop.estimators.files import load
+    from randprop.estimators.step_classifier import StepClassifier
+    from randprop.estimators.step_regressor import StepRegressor
+    from randprop.estimators.step_transformer import StepTransformer
     from randprop.measure.evaluate import evaluate
     from randprop.measure.parallel import bit_chunks, evaluate_parallel, fit_parallel
     from randprop.measure.results import Evaluation, Evaluations
@@ -42,7 +45,7 @@ if TYPE_CHECKING:
     from randprop.measure.sweep_result import SweepResult
     from randprop.model.export_c import export_c
     from randprop.model.export_onnx import export_onnx
-    from randprop.model.files import load, save
+    from randprop.model.files import save
     from randprop.model.fixed_scaling import BinaryScaling, LinearScaling
     from randprop.model.model import Model
     from randprop.model.scaling import Scaling, to_bytes
@@ -58,7 +61,10 @@ _LAZY = {
     for module, names in {
         "_warnings": ["RandpropDataWarning"],
         "datasets": ["datasets"],
-        "estimators": ["StepClassifier", "StepRegressor", "StepTransformer"],
+        "estimators.files": ["load"],
+        "estimators.step_classifier": ["StepClassifier"],
+        "estimators.step_regressor": ["StepRegressor"],
+        "estimators.step_transformer": ["StepTransformer"],
         "measure.evaluate": ["evaluate"],
         "measure.parallel": ["bit_chunks", "evaluate_parallel", "fit_parallel"],
         "measure.results": ["Evaluation", "Evaluations"],
@@ -66,7 +72,7 @@ _LAZY = {
         "measure.sweep_result": ["SweepResult"],
         "model.export_c": ["export_c"],
         "model.export_onnx": ["export_onnx"],
-        "model.files": ["load", "save"],
+        "model.files": ["save"],
         "model.model": ["Model"],
         "model.fixed_scaling": ["BinaryScaling", "LinearScaling"],
         "model.scaling": ["Scaling", "to_bytes"],

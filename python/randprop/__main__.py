@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """``python -m randprop`` is the ``randprop`` command, and this is the process of both."""
 
 import gc

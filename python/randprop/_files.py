@@ -24,8 +24,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 __all__ = [
-    "check_ordinary", "read_bytes", "replacing", "source_folder", "write_bytes", "write_text",
-    "write_texts",
+    "check_ordinary", "check_writable", "check_writable_folder", "read_bytes", "replacing",
+    "source_folder", "write_bytes", "write_text", "write_texts",
 ]  # fmt: skip
 
 _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY)
@@ -67,6 +67,33 @@ def replacing(*paths: Path) -> Iterator[list[Draft]]:
     finally:
         for draft in drafts:
             draft.drop()
+
+
+def check_writable(path: Path) -> None:
+    """Raise the OSError that writing a file would begin with; nothing is changed.
+
+    A pipe or a device is not tried: who reads from it would take that for the end.
+    """
+    if path.exists() and not path.is_file():
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        return
+    draft = Draft(path)
+    try:
+        draft.open()
+    finally:
+        draft.drop()
+
+
+def check_writable_folder(path: Path) -> None:
+    """Raise the OSError that making a folder, or files in it, would begin with."""
+    there = path.absolute()
+    while not there.exists():
+        there = there.parent
+    if not there.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(there))
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(there))
 
 
 class Draft:

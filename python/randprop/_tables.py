@@ -6,7 +6,11 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-__all__ = ["csv_text", "html_table", "printable", "shown_bytes", "text_table"]
+from randprop._validation import check_int
+
+__all__ = [
+    "check_columns", "csv_text", "html_table", "printable", "shown_bytes", "text_table", "wrapped",
+]  # fmt: skip
 
 # What moves a terminal's cursor, changes its state or the order of what it shows, or cannot be
 # encoded: control characters, bidirectional formatting, line separators, halves of surrogate pairs.
@@ -57,16 +61,54 @@ def shown_bytes(count: int) -> str:
     return f"{count / 1e6:.2f} MB" if count >= 100_000 else f"{count:,} bytes"
 
 
-def text_table(lines: Sequence[Sequence[str]], *, left: Sequence[int] = ()) -> str:
-    """Align the cells of lines, numbers right, the columns `left` left; they are made printable."""
+def text_table(
+    lines: Sequence[Sequence[str]], *, left: Sequence[int] = (), columns: int | None = None
+) -> str:
+    """Align the cells of lines, numbers right, those of `left` left; they are made printable.
+
+    What is wider than so many `columns` of a terminal is cut into tables one below the other, each
+    of which begins with the first cells.
+    """
     lines = [[printable(cell) for cell in line] for line in lines]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) if i in left else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+    widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
+    return "\n\n".join(
+        "\n".join(
+            "  ".join(
+                line[i].ljust(widths[i]) if i in left else line[i].rjust(widths[i]) for i in part
+            )
+            for line in lines
         )
-        for line in lines
+        for part in _parts(widths, columns)
+    )
+
+
+def check_columns(columns: object) -> int | None:
+    """Return how wide a text may be, None where it does not matter."""
+    return None if columns is None else check_int("columns", columns, 1, 1 << 20)
+
+
+def _parts(widths: Sequence[int], columns: int | None) -> list[list[int]]:
+    """Cut the places of a table into those that fit, the first always and one more at least."""
+    if columns is None:
+        return [list(range(len(widths)))]
+    parts: list[list[int]] = []
+    for place, width in enumerate(widths[1:], start=1):
+        taken = sum(widths[i] + 2 for i in parts[-1]) if parts else 0
+        if not parts or (taken + width > columns and len(parts[-1]) > 1):
+            parts.append([0])
+        parts[-1].append(place)
+    return parts or [[0]]
+
+
+def wrapped(line: str, columns: int | None) -> str:
+    """Return a line as lines of so many columns at most, where its words let it."""
+    line = printable(line)
+    if columns is None or len(line) <= columns:
+        return line
+    import textwrap  # only where a terminal is narrow
+
+    return textwrap.fill(
+        line, columns, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
     )
 
 

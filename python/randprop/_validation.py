@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "as_array", "as_integers", "as_reals", "check_array", "check_choice", "check_flag",
     "check_int", "check_integers", "check_ints", "check_jobs", "check_number", "check_path",
-    "check_threads", "refuse_masked", "several", "told",
+    "check_threads", "meant", "refuse_foreign", "refuse_masked", "several", "told",
 ]  # fmt: skip
 
 
@@ -63,7 +63,17 @@ def check_choice(name: str, value: object, choices: Collection[Any]) -> Any:
         return value
     listed = ", ".join(repr(choice) for choice in choices)
     came = _shown(value) if isinstance(value, (str, int)) else told(value)
-    raise ValueError(f"{name} must be one of {listed}, got {came}")
+    raise ValueError(f"{name} must be one of {listed}, got {came}{meant(value, choices)}")
+
+
+def meant(value: object, choices: Iterable[Any]) -> str:
+    """Return the end of an error that names the nearest of some choices; nothing if none is."""
+    if not isinstance(value, str) or len(value) > 50:
+        return ""
+    import difflib  # only where something is wrong
+
+    found = difflib.get_close_matches(value, [c for c in choices if isinstance(c, str)], n=1)
+    return f"; did you mean {found[0]!r}?" if found else ""
 
 
 def check_ints(name: str, values: object, low: int, high: int) -> list[int]:
@@ -251,8 +261,22 @@ def as_reals(name: str, values: ArrayLike) -> NDArray[np.float64]:
 
 def as_array(name: str, values: ArrayLike, dtype: type | None = None) -> NDArray[Any]:
     """NumPy's array of what came, or an error that names it (ragged lists, for one)."""
+    refuse_foreign(name, values)
     try:
         return np.asarray(values, dtype=dtype)
-    except (TypeError, ValueError) as error:
-        kind = TypeError if isinstance(error, TypeError) else ValueError
-        raise kind(f"{name} is no array: {error}") from None
+    except (TypeError, ValueError, RuntimeError) as error:
+        # A RuntimeError is of a tensor that PyTorch follows.
+        kind = ValueError if isinstance(error, ValueError) else TypeError
+        cure = "; .float() makes it one that NumPy has" if "BFloat16" in str(error) else ""
+        raise kind(f"{name} is no array: {error}{cure}") from None
+
+
+def refuse_foreign(name: str, values: object) -> None:
+    """Refuse what NumPy takes for one object, though other libraries have numbers in it."""
+    library, kind = type(values).__module__.partition(".")[0], type(values).__name__
+    if library == "polars" and kind == "LazyFrame":
+        raise TypeError(f"{name} must be an array, got a polars LazyFrame; call .collect() first")
+    if library == "scipy" and hasattr(values, "toarray"):
+        raise TypeError(
+            f"{name} must be a dense array, got a sparse {kind}; .toarray() makes it one"
+        )

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 import randprop._core as _core
-from randprop._validation import as_array, check_int, refuse_masked
+from randprop._validation import as_array, check_int, refuse_foreign, refuse_masked
 
 __all__ = [
     "BitMatrix", "Features", "as_features", "bits_above", "stack", "trusted_bits",
@@ -113,7 +113,10 @@ class BitMatrix:
         refuse_masked("A", A)
         array = as_array("A", A)
         if array.dtype.kind not in "bui":
-            raise TypeError(f"A must hold booleans or integers 0 and 1, got dtype {array.dtype}")
+            missing = " with missing values; fill them" if hasattr(A, "isna") else ""
+            raise TypeError(
+                f"A must hold booleans or integers 0 and 1, got dtype {array.dtype}{missing}"
+            )
         if array.ndim != 2:
             raise ValueError(f"A must have 2 dimensions, got shape {array.shape}")
         if array.dtype.kind != "b" and array.size and (array.min() < 0 or array.max() > 1):
@@ -193,6 +196,26 @@ class BitMatrix:
         return np.unpackbits(
             self._words.view(np.uint8), axis=1, count=self.n_bits, bitorder="little"
         )
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """Return the bits as NumPy asks for an array: 0 and 1, as `to_array` gives them."""
+        if copy is False:
+            raise ValueError("a BitMatrix holds packed bits: an array of 0 and 1 is a copy")
+        bits = self.to_array()
+        return bits if dtype is None else bits.astype(dtype, copy=False)
+
+    def __dlpack__(self, **options: Any) -> Any:
+        """Return the bits for ``from_dlpack`` of another library: a copy, 0 and 1 as bytes.
+
+        `words`, packed, go there as the array that they are.
+        """
+        if options.get("copy") is False:
+            raise BufferError("a BitMatrix holds packed bits: an array of 0 and 1 is a copy")
+        return self.to_array().__dlpack__(**{k: v for k, v in options.items() if k != "copy"})
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        """Say that the bits are in the memory of the CPU."""
+        return (1, 0)
 
     def to_packbits(self) -> NDArray[np.uint8]:
         """Return the rows as ``np.packbits(..., bitorder="little")`` would.
@@ -277,6 +300,7 @@ def as_features(name: str, features: object) -> Features:
     if isinstance(features, BitMatrix):
         return features
     if not isinstance(features, np.ndarray) or features.dtype != np.uint8:
+        refuse_foreign(name, features)
         came = (
             f"an array of {features.dtype}"
             if isinstance(features, np.ndarray)

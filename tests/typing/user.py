@@ -35,7 +35,7 @@ assert_type(indices, NDArray[np.int64])
 model = Model(network, readout)
 assert_type(model.predict(X_test), NDArray[Any])
 randprop.save(model, Path("model.safetensors"))
-assert_type(randprop.load("model.safetensors"), Model)
+assert_type(randprop.load("model.safetensors"), Model | StepClassifier)
 assert_type(randprop.export_c(model, "folder"), Path)
 randprop.export_onnx(model, "model.onnx", matmul="float")
 

@@ -355,7 +355,11 @@ struct Model::Parts {
 Model::Parts::Parts(ModelFile file) {
   const json::Value& description = file.description;
   description.only("the description", {"version", "network", "input_range", "scaling", "classes",
-                                       "readout", "feature_names"});
+                                       "readout", "feature_names", "estimator"});
+  if (const auto found = description.object().find("estimator");
+      found != description.object().end()) {
+    found->second.expect(Kind::string, "estimator");  // of Python, which makes one of it
+  }
   network = std::make_unique<Network>(read_network(file));
   feature_names = read_feature_names(description, network->spec().n_features);
   labels = read_labels(file);

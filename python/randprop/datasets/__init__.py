@@ -1,4 +1,4 @@
-"""Image data sets as 8-bit features: MNIST inside the package, others from disk or a mirror."""
+"""Data sets: MNIST inside the package, others from disk or a mirror, and files of one's own."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from os import PathLike
 from os.path import isfile
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,28 +16,14 @@ from randprop._files import read_bytes
 from randprop._registry import Registry
 from randprop._validation import check_path
 from randprop.datasets import cifar, fetch, idx, packed, sources
+from randprop.datasets.csv_table import CsvTable, load_csv
+from randprop.datasets.image_folder import load_images
+from randprop.datasets.splitting import Dataset
 
 __all__ = [
-    "Dataset", "load", "load_cifar10", "load_digits", "load_fashion_mnist", "load_idx",
-    "load_kmnist", "load_mnist",
+    "CsvTable", "Dataset", "load", "load_cifar10", "load_csv", "load_digits",
+    "load_fashion_mnist", "load_idx", "load_images", "load_kmnist", "load_mnist",
 ]  # fmt: skip
-
-
-class Dataset(NamedTuple):
-    """Training and test samples.
-
-    Attributes
-    ----------
-    X_train, X_test : ndarray of shape (n_samples, n_features), dtype uint8
-        Features 0 to 255.
-    y_train, y_test : ndarray of shape (n_samples,), dtype uint8
-        Labels.
-    """
-
-    X_train: NDArray[np.uint8]
-    y_train: NDArray[Any]
-    X_test: NDArray[np.uint8]
-    y_test: NDArray[Any]
 
 
 def load_mnist() -> Dataset:

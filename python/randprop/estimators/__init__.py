@@ -1,7 +1,4 @@
-"""Random step networks as scikit-learn estimators: a classifier, a regressor, a transformer."""
+"""Random step networks as scikit-learn estimators: a classifier, a regressor, a transformer.
 
-from randprop.estimators.step_classifier import StepClassifier
-from randprop.estimators.step_regressor import StepRegressor
-from randprop.estimators.step_transformer import StepTransformer
-
-__all__ = ["StepClassifier", "StepRegressor", "StepTransformer"]
+Each is imported from its module: to read a model file takes no scikit-learn.
+"""

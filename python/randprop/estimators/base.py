@@ -252,6 +252,8 @@ class StepNetworkEstimator(BaseEstimator):
     def dead_units_(self) -> NDArray[np.bool_]:
         """Units whose output was the same for all training samples: a mask, of shape (n_units,)."""
         check_is_fitted(self, "network_")
+        if "_watch" not in vars(self):
+            raise AttributeError("a model file tells nothing of the training samples")
         return self._watch.dead_units
 
     def _threads(self) -> int | None:

@@ -19,15 +19,16 @@ from randprop._validation import as_array, as_reals, refuse_masked
 from randprop.estimators.predictor import Predictor
 from randprop.features import feature_names
 from randprop.model.fixed_scaling import FixedScaling
+from randprop.model.kept import parameter_of
 from randprop.model.model import Model
-from randprop.model.recipes import RECIPES, read_stages
+from randprop.model.recipes import RECIPES, input_dims_of, read_stages
 from randprop.model.scaling import Scaling
 from randprop.network.stages import Stage
 from randprop.readouts.base import Readout, snapshot
 from randprop.readouts.centroids import DISTANCES
 from randprop.readouts.registry import make_readout
 
-__all__ = ["StepClassifier"]
+__all__ = ["StepClassifier", "restored"]
 
 
 def _unfitted(classifier: StepClassifier) -> Readout:
@@ -348,6 +349,26 @@ class StepClassifier(ClassifierMixin, Predictor):
 
     def _read_by(self, readout: Readout) -> None:
         self.readout_, self.classes_ = readout, readout.classes_
+
+
+def restored(model: Model, parameters: dict[str, Any]) -> StepClassifier:
+    """Return the fitted classifier of a model, with the parameters that a file has of it.
+
+    Raises ValueError, TypeError or KeyError where they are none.
+    """
+    given = {name: parameter_of(value, model) for name, value in parameters.items()}
+    classifier = StepClassifier(**given)
+    classifier._validate_params()
+    classifier.network_, classifier.scaling_ = model.network, model.scaling
+    classifier.n_features_in_ = model.network.n_features
+    if model.feature_names is not None:
+        classifier.feature_names_in_ = np.array(model.feature_names, dtype=object)
+    stages = read_stages(classifier.stages)
+    if input_dims_of(stages, classifier.width) > 1:
+        classifier._shape = model.network.input_shape
+    classifier._readout_name = RECIPES[stages].readout if isinstance(stages, str) else "centroid"
+    classifier._read_by(model.readout)
+    return classifier
 
 
 def _exact(y: Any) -> Any:

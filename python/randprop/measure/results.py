@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from randprop._tables import html_table, printable, shown_bytes, text_table
+from randprop._tables import check_columns, html_table, shown_bytes, text_table, wrapped
 from randprop._validation import check_choice
 from randprop.measure.plots import axes, data_frame, draw
 
@@ -155,6 +155,27 @@ class Evaluation:
         return "".join(parts)
 
     def __str__(self) -> str:
+        return self.to_text()
+
+    def to_text(self, columns: int | None = None) -> str:
+        """Return what ``print()`` shows.
+
+        Parameters
+        ----------
+        columns : int, optional
+            Of the terminal, which no line then goes beyond where its words let it. Default: as
+            many as it takes.
+
+        Returns
+        -------
+        str
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `columns` is no positive integer.
+        """
+        columns = check_columns(columns)
         seconds = ", ".join(f"{name} {value:.3f}" for name, value in self.seconds.items())
         held = ", ".join(f"{name} {shown_bytes(n)}" for name, n in self.bytes_held.items())
         lines = [
@@ -166,16 +187,12 @@ class Evaluation:
             f"held: {held}",
             f"SIMD level {self.simd_level}, {self.n_threads} threads, randprop {self.version}",
         ]
+        text = "\n".join(wrapped(line, columns) for line in lines)
         if len(self.classes) <= 20:
-            labels = [printable(label) for label in self.classes.tolist()]
-            width = max(6, *(len(label) + 1 for label in labels))
-            accuracies = [f"{value:.3f}" for value in self.class_accuracy.tolist()]
-            lines += [
-                "",
-                "class    " + "".join(label.rjust(width) for label in labels),
-                "accuracy " + "".join(value.rjust(width) for value in accuracies),
-            ]
-        return "\n".join(map(printable, lines))
+            labels = ["class", *map(str, self.classes.tolist())]
+            accuracies = ["accuracy", *(f"{value:.3f}" for value in self.class_accuracy.tolist())]
+            text += "\n\n" + text_table([labels, accuracies], left=[0], columns=columns)
+        return text
 
     def _numbers(self) -> list[tuple[str, str]]:
         return [
@@ -206,7 +223,7 @@ class Evaluation:
             shape = " -> ".join(map(str, (self.n_features, *widths)))
         lines = [
             data,
-            f"network: {self.layers} hidden layers, {shape}, {self.weight_bits}-bit weights, "
+            f"network: {hidden_layers(self.layers)}, {shape}, {self.weight_bits}-bit weights, "
             f"{self.activation}, seed {self.seed}, readout {self.readout}",
         ]
         if self.input_range is not None:
@@ -258,9 +275,9 @@ class Evaluations(list[Evaluation]):
         return ax
 
     def _lines(self) -> list[list[str]]:
-        names = ["layers", "width", "accuracy", "var. units", "var. samples", "var. class means"]
+        metrics = ["accuracy", "var. units", "var. samples", "var. class means"]
         return [
-            [*names, "seconds"],
+            ["hidden layers", "width", *metrics, "seconds"],
             *(
                 [str(r.layers), str(r.widths[-1]), f"{r.accuracy:.4f}", f"{r.variance_units:.4e}",
                  f"{r.variance_samples:.4e}", f"{r.variance_class_means:.4e}",
@@ -282,8 +299,32 @@ class Evaluations(list[Evaluation]):
         return html_table("; ".join(self._head()), self._lines()) if self else "<p>none</p>"
 
     def __repr__(self) -> str:
-        return (
-            "\n".join([*map(printable, self._head()), "", text_table(self._lines())])
-            if self
-            else "[]"
-        )
+        return self.to_text()
+
+    def to_text(self, columns: int | None = None) -> str:
+        """Return what ``print()`` shows.
+
+        Parameters
+        ----------
+        columns : int, optional
+            As for `Evaluation.to_text`.
+
+        Returns
+        -------
+        str
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `columns` is no positive integer.
+        """
+        columns = check_columns(columns)
+        if not self:
+            return "[]"
+        head = [wrapped(line, columns) for line in self._head()]
+        return "\n".join([*head, "", text_table(self._lines(), columns=columns)])
+
+
+def hidden_layers(count: int) -> str:
+    """Write so many hidden layers."""
+    return f"{count} hidden layer{'s' * (count != 1)}"

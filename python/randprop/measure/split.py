@@ -19,9 +19,9 @@ from randprop.model.mapping import fits_bytes
 from randprop.model.model import check_names
 from randprop.model.scaling import Scaling
 
-__all__ = ["ARRAYS", "Split", "check_n_classes", "load_split"]
+__all__ = ["Split", "check_n_classes", "load_split", "name_of"]
 
-ARRAYS = "arrays"  # the name of a caller's own data
+_ARRAYS = "arrays"  # the name of a caller's own data
 # A confusion matrix of so many classes, of 8 bytes an entry, takes 1 GiB.
 _MAX_CLASSES = 11_585
 
@@ -88,7 +88,7 @@ def load_split(
         codes_test=codes_test,
         classes=classes,
         input_range=loaded.input_range,
-        image_shape=None if name == ARRAYS else DATASETS[name].image_shape,
+        image_shape=DATASETS[name].image_shape if isinstance(dataset, str) else None,
         digest=found,
         table_train=loaded.tables[0][train],
         table_test=loaded.tables[1][test],
@@ -154,7 +154,13 @@ def _load(dataset: str | Sequence[ArrayLike], *, dims: int, check: bool) -> _Loa
     X_train, X_test = (_dense(scaling.map_values(table.values)) for table in (train, test))
     tables = train.values, test.values
     arrays = Dataset(X_train, y_train, X_test, y_test)
-    return _Loaded(ARRAYS, arrays, tables, scaling.input_range if not as_they_come else None, found)
+    input_range = None if as_they_come else scaling.input_range
+    return _Loaded(name_of(dataset), arrays, tables, input_range, found)
+
+
+def name_of(dataset: Sequence[ArrayLike]) -> str:
+    """Return what results call a caller's own data: their file, where they are of one."""
+    return str(getattr(dataset, "name", _ARRAYS))
 
 
 def _dense(X: Any) -> NDArray[np.uint8]:

@@ -25,7 +25,7 @@ from randprop.datasets import DATASETS
 from randprop.measure.evaluate import check_depths
 from randprop.measure.metrics import baseline, metrics
 from randprop.measure.progress import track
-from randprop.measure.split import ARRAYS, Split, load_split
+from randprop.measure.split import Split, load_split, name_of
 from randprop.measure.store import METRICS, PARAMETERS, CellStore
 from randprop.measure.sweep_result import Cell, SweepResult
 from randprop.measure.workers import check_workers, run_tasks, side_by_side
@@ -221,15 +221,17 @@ def _load(
     name: str, dataset: Any, n_train: int | None, n_test: int | None, shape: tuple[int, ...] | None
 ) -> _Loaded:
     split = load_split(
-        dataset if name == ARRAYS else name, n_train=n_train, n_test=n_test, digest=True
+        name if _is_names(dataset) else dataset, n_train=n_train, n_test=n_test, digest=True
     )
-    return _Loaded(split, baseline(split), split.image_shape if shape is None else shape)
+    known = split.image_shape or split.sample_shape
+    return _Loaded(split, baseline(split), known if shape is None else shape)
 
 
 def _network(cells: list[Cell], width: Any, data: _Loaded) -> Chain:
     n_stages = max(cell["layers"] for cell in cells) + 1
     name = data.split.name
-    if name != ARRAYS and DATASETS[name].planes is not None and input_dims_of(None, width) == 3:
+    named = DATASETS.get(name)
+    if named is not None and named.planes is not None and input_dims_of(None, width) == 3:
         raise ValueError(
             f"width begins with a Conv2D, which reads images in the order (y, x, channel), but "
             f"{name} has its channels one after the other; evaluate lays them out"
@@ -319,7 +321,7 @@ def _is_names(dataset: Any) -> bool:
 
 def _datasets(dataset: Any) -> list[str]:
     if not _is_names(dataset):
-        return [ARRAYS]
+        return [name_of(dataset)]
     return several("dataset", dataset, lambda name, v: check_choice(name, v, tuple(DATASETS)))
 
 

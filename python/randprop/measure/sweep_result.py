@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from randprop._files import write_text
-from randprop._tables import csv_text, html_table, printable, text_table
+from randprop._tables import check_columns, csv_text, html_table, text_table, wrapped
 from randprop._validation import check_choice, check_path, told
 from randprop.measure.plots import axes, data_frame, draw
 from randprop.measure.store import METRICS, PARAMETERS
@@ -90,11 +90,19 @@ class SweepResult:
         OSError
             If the file cannot be written.
         """
-        target = check_path("path", path)
+        write_text(check_path("path", path), self.csv_text())
+
+    def csv_text(self) -> str:
+        """Return what `to_csv` writes.
+
+        Returns
+        -------
+        str
+        """
         names = PARAMETERS + METRICS
         if others := {name for row in self.rows for name in row} - set(names):
             raise ValueError(f"rows have {', '.join(map(repr, sorted(others)))}, got no column")
-        write_text(target, csv_text(names, ([row.get(n) for n in names] for row in self.rows)))
+        return csv_text(names, ([row.get(n) for n in names] for row in self.rows))
 
     def summary(self, metric: str = "accuracy") -> list[Cell]:
         """Mean over the seeds of each combination of the other parameters.
@@ -170,6 +178,7 @@ class SweepResult:
             [f"{row[c]:.4f}" if isinstance(row[c], float) else str(row[c]) for c in columns]
             for row in rows
         ]
+        cells = [["-" if cell == "nan" else cell for cell in line] for line in cells]
         return fixed, [columns, *cells]
 
     def _repr_html_(self) -> str:
@@ -178,11 +187,31 @@ class SweepResult:
         return html_table(*self._cells())
 
     def __str__(self) -> str:
-        """Return means over seeds, a line a combination; what does not vary stands above."""
+        return self.to_text()
+
+    def to_text(self, columns: int | None = None) -> str:
+        """Return what ``print()`` shows: means over seeds, and above what does not vary.
+
+        Parameters
+        ----------
+        columns : int, optional
+            As for `Evaluation.to_text`.
+
+        Returns
+        -------
+        str
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `columns` is no positive integer.
+            Of one seed there is no deviation and no interval, which is told by a dash.
+        """
+        columns = check_columns(columns)
         if not self.rows:
             return repr(self)
         fixed, cells = self._cells()
-        return f"{printable(fixed)}\n\n{text_table(cells)}"
+        return f"{wrapped(fixed, columns)}\n\n{text_table(cells, columns=columns)}"
 
     def __repr__(self) -> str:
         return f"SweepResult({len(self.rows)} cells)"

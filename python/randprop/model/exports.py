@@ -25,6 +25,7 @@ class Target:
 
     write: Callable[..., object]  # model, path, bytes for a self-test, and its options by name
     about: str  # what comes of it, for a person
+    is_folder: bool = False
     quantized: bool = False  # whether the readout is always in integers of few bits
     options: tuple[str, ...] = ()  # of the `randprop export` verb, that it takes and others do not
 
@@ -39,7 +40,11 @@ EXPORTS: Registry[Target] = Registry()
 EXPORTS.add(
     "c",
     Target(
-        _export_c, "a folder of C99; see its README.md", quantized=True, options=("name", "arduino")
+        _export_c,
+        "a folder of C99; see its README.md",
+        is_folder=True,
+        quantized=True,
+        options=("name", "arduino"),
     ),
 )
 EXPORTS.add(

@@ -23,14 +23,16 @@ from randprop.model.container import (
     read_container,
 )
 from randprop.model.fixed_scaling import BinaryScaling, FixedScaling, LinearScaling
+from randprop.model.kept import parameters_of
 from randprop.model.mapping import check_range
 from randprop.model.model import HasModel, Model, as_model
+from randprop.model.pipelines import is_pipeline, last_step
 from randprop.network.spec import read_stage
 from randprop.network.step_network import StepNetwork
 from randprop.readouts.base import Arrays, Readout, Take
 from randprop.readouts.registry import readout_kinds
 
-__all__ = ["FORMAT_VERSION", "load", "save"]
+__all__ = ["FORMAT_VERSION", "read_model", "save"]
 
 FORMAT_VERSION = 1
 _MAX_CLASSES = 1 << 24
@@ -47,7 +49,9 @@ def save(model: Model | HasModel, path: str | os.PathLike[str]) -> None:
     Parameters
     ----------
     model : Model or StepClassifier
-        Fitted.
+        Fitted. Also a pipeline of scikit-learn that ends in a `StepClassifier` and has no other
+        steps before it than StandardScaler, MinMaxScaler and MaxAbsScaler: `load` gives the
+        classifier that does the same.
     path : path-like
         Written beside it and renamed, so that no reader sees half a file.
 
@@ -75,7 +79,9 @@ def save(model: Model | HasModel, path: str | os.PathLike[str]) -> None:
     >>> bool((model.predict(X_test) == classifier.predict(X_test)).all())
     True
     """
-    target, model = check_path("path", path), as_model(model)
+    target = check_path("path", path)
+    kept = last_step(model) if is_pipeline(model) else model
+    model = as_model(model)
     arrays, numbers = model.readout.arrays()
     classes = model.classes_
     if classes.dtype.kind == "U":
@@ -100,6 +106,9 @@ def save(model: Model | HasModel, path: str | os.PathLike[str]) -> None:
     }
     if model.feature_names is not None:
         description["feature_names"] = list(model.feature_names)
+    if not isinstance(kept, Model):
+        told_of = {"class": type(kept).__name__, "parameters": parameters_of(kept, model)}
+        description["estimator"] = json.dumps(told_of, sort_keys=True, separators=(",", ":"))
     text = json.dumps(description, sort_keys=True, separators=(",", ":"), allow_nan=False)
     try:
         _read_model(parse_json(text), dict(arrays))
@@ -109,32 +118,10 @@ def save(model: Model | HasModel, path: str | os.PathLike[str]) -> None:
     write_bytes(target, packed(arrays, text))
 
 
-def load(path: str | os.PathLike[str]) -> Model:
-    """Read a model that `save` wrote.
+def read_model(path: str | os.PathLike[str]) -> tuple[Model, str | None]:
+    """Return the model of a file that `save` wrote, and what it tells of an estimator.
 
-    Nothing of the file is trusted before it is checked, and nothing in it is code.
-
-    Parameters
-    ----------
-    path : path-like
-
-    Returns
-    -------
-    Model
-        As it was saved. A `RidgeReadout` or `DiscriminantReadout` comes back with its coefficients
-        alone: it predicts, but takes no more samples.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If `path` is no path, or names no regular file; if the file is cut short or damaged, from a
-        newer version of the format, or no model.
-    OSError
-        If it cannot be read.
-
-    See Also
-    --------
-    save
+    Raises as `randprop.load` says.
     """
     target = check_path("path", path)
     name = str(target)
@@ -161,7 +148,7 @@ def load(path: str | os.PathLike[str]) -> Model:
     try:
         if total != f"{_sum(text, arrays):08x}":
             raise ValueError("its sum is not the one that was stored")
-        return _read_model(description, arrays)
+        return _read_model(description, arrays), description.get("estimator")
     except _REFUSALS as error:
         raise ValueError(f"{name} is damaged: {_reason(error)}") from None
 
@@ -209,8 +196,10 @@ def _describe_scaling(scaling: FixedScaling) -> tuple[dict[str, Any], Arrays]:
 def _read_model(description: dict[str, Any], arrays: Arrays) -> Model:
     """Return the model, or raise one of `_REFUSALS`; takes the arrays out of `arrays`."""
     names = ["version", "network", "classes", "readout"]
-    optional = ("input_range", "scaling", "feature_names")
+    optional = ("input_range", "scaling", "feature_names", "estimator")
     members("a description", description, names, optional=optional)
+    if not isinstance(description.get("estimator", ""), str):
+        raise ValueError(f"an estimator that is no string, {told(description['estimator'])}")
     network = _read_network(description["network"], arrays)
     _check_feature_names(description.get("feature_names"), network.n_features)
     classes = _read_classes(description["classes"], arrays)

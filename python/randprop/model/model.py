@@ -22,6 +22,7 @@ from randprop.model.fixed_scaling import (
     propagate_table,
 )
 from randprop.model.mapping import check_range
+from randprop.model.pipelines import is_pipeline, last_step, pipeline_names, through_scalers
 from randprop.model.scaling import Scaling, fixed_scaling
 from randprop.network.step_network import StepNetwork
 from randprop.readouts.base import Readout, snapshot
@@ -253,7 +254,7 @@ class Model:
 
 
 class HasModel(Protocol):
-    """A fitted estimator: a `StepClassifier`."""
+    """A fitted estimator: a `StepClassifier`, or a pipeline that ends in one."""
 
     @property
     def model_(self) -> Model:
@@ -261,7 +262,12 @@ class HasModel(Protocol):
 
 
 def as_model(model: Model | HasModel) -> Model:
-    """Return the `Model` of a `Model` or a fitted `StepClassifier`, as it is now."""
+    """Return the `Model` of a `Model` or a fitted `StepClassifier`, as it is now.
+
+    Or of a pipeline of scikit-learn, scalers and a classifier: its scaling is that of all of them.
+    """
+    if is_pipeline(model):
+        return _of_pipeline(model)
     found = model if isinstance(model, Model) else getattr(model, "model_", None)
     if not isinstance(found, Model):
         told_of = type(model).__name__
@@ -275,6 +281,28 @@ def as_model(model: Model | HasModel) -> Model:
     seen = copy(found)
     seen.readout = snapshot(found.readout)
     return seen
+
+
+def _of_pipeline(pipeline: Any) -> Model:
+    last = last_step(pipeline)
+    if isinstance(last, Model) or not hasattr(type(last), "model_"):
+        raise TypeError(
+            "model must be a pipeline that ends in a randprop.StepClassifier, got one that ends in "
+            f"{type(last).__name__}"
+        )
+    model = as_model(last)
+    n_features = model.network.n_features
+    scaling = through_scalers(pipeline, model.scaling, n_features)
+    names = pipeline_names(pipeline)
+    made = Model(
+        model.network,
+        model.readout,
+        scaling=scaling,
+        feature_names=None if names is None else names_of(names.tolist()),
+    )
+    # What the training data looked like is known of scaled features alone.
+    made.watch = model.watch if scaling == model.scaling else None
+    return made
 
 
 def check_scaling(

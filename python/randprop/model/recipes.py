@@ -365,11 +365,13 @@ def fit_model(
     readout: str | Readout | None = None,
     alpha: float | str = "auto",
     n_neighbors: int = 1,
+    feature_names: Sequence[str] | None = None,
     **network: Any,
 ) -> Model:
     """Make a network for `X` and fit a readout to its outputs.
 
     Arguments as for `StepClassifier`; `network` are weight_bits, activation and seed.
+    `feature_names` are those of an array, which has none of its own.
     """
     chain_of = read_stages(stages)
     usual = RECIPES[chain_of].readout if isinstance(chain_of, str) else "centroid"
@@ -393,4 +395,5 @@ def fit_model(
     )
     bits = propagate_table(prepared.network, features.values, prepared.scaling, None)
     fitted = empty.fit(bits, y)
-    return Model(prepared.network, fitted, scaling=prepared.scaling, feature_names=features.names)
+    names = feature_names if features.names is None else features.names
+    return Model(prepared.network, fitted, scaling=prepared.scaling, feature_names=names)

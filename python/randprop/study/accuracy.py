@@ -45,13 +45,13 @@ def _present(numbers: dict[str, Any]) -> Section:
         f"Accuracy is {interval(mean[0], found['ci95'][0])} without a hidden layer, "
         f"{mean[1]:.3f} with one and {mean[2]:.3f} with two, "
         + (
-            f"falls through one half at {half:.1f} layers, "
+            f"falls through one half at {half:.1f} hidden layers, "
             if not np.isnan(half)
             else "does not fall through one half, "
         )
         + f"and is {interval(mean[-1], found['ci95'][-1])} at {last} "
         f"(mean and 95 % confidence interval over {found['n_seeds']} seeds).",
-        "The paper's picture, about 80 % at few layers and chance by 15, "
+        "The paper's picture, about 80 % at few hidden layers and chance by 15, "
         + (
             "is reproduced, with 80 % kept by up to one hidden layer rather than two."
             if shallow and lost and mean[2] < 0.78
@@ -87,7 +87,7 @@ EXPERIMENT = Experiment(
     "accuracy",
     "Accuracy against depth",
     "How much does a random network still tell about the class, by its number of hidden layers? "
-    "(Itoh 2024, experiments with 0 to 15 layers, one network each)",
+    "(Itoh 2024, experiments with 0 to 15 hidden layers, one network each)",
     "MNIST, 784 units in every matrix, 8-bit weights, step; class means of the outputs for the "
     "60,000 training images, nearest mean for the 10,000 test images.",
     _measure,

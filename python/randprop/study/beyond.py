@@ -40,7 +40,7 @@ def _present(numbers: dict[str, Any]) -> Section:
         (
             f"Nothing comes back: from 16 to {found['layers'][-1]} hidden layers every mean is "
             f"within {gap:.3f} of chance, the largest {found['mean'][best]:.3f} at "
-            f"{found['layers'][best]} layers."
+            f"{found['layers'][best]} hidden layers."
             if gap < 0.02
             else f"Accuracy is not at chance throughout: {found['mean'][best]:.3f} at "
             f"{found['layers'][best]} hidden layers."
@@ -58,8 +58,8 @@ def _present(numbers: dict[str, Any]) -> Section:
 
 EXPERIMENT = Experiment(
     "beyond",
-    "Beyond 15 layers",
-    "What happens with more layers than the paper's 15? (Itoh 2024, left open)",
+    "Beyond 15 hidden layers",
+    "What happens with more hidden layers than the paper's 15? (Itoh 2024, left open)",
     "As the first experiment, up to 64 hidden layers, with 20,000 training images evenly spread "
     "over the 60,000.",
     _measure,

@@ -25,7 +25,7 @@ _SHIFTS = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5)
 _UNITS = (784, 392, 196, 98, 49, 24)
 _SAMPLES = (6000, 600, 60, 10, 3, 1)
 _FAMILIES = {
-    "depth": "more layers",
+    "depth": "more hidden layers",
     "flip": "bits flipped",
     "erase": "bits set to 0",
     "shift": "threshold raised",

@@ -149,7 +149,7 @@ def _present(numbers: dict[str, Any]) -> Section:
         half = half_depth(values["layers"], values["mean"], values["mean"][0] / 2)
         sentences.append(
             f"{_NAMES[name]}: {values['mean'][0]:.3f} without a hidden layer (raw pixels "
-            f"{values['baseline']:.3f}), half of that at {half:.1f} layers, "
+            f"{values['baseline']:.3f}), half of that at {half:.1f} hidden layers, "
             f"{values['mean'][-1]:.3f} at {values['layers'][-1]}."
         )
     if missing:

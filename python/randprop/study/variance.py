@@ -65,16 +65,16 @@ def _present(numbers: dict[str, Any]) -> Section:
     means, floor = numbers["variance_class_means"]["mean"], numbers["variance_floor"]["mean"]
     reached = [d for d, a, b in zip(layers, means, floor, strict=True) if a < 1.5 * b]
     sentences.append(
-        "What the paper describes, a fall until about 10 layers and then a flat line, "
+        "What the paper describes, a fall until about 10 hidden layers and then a flat line, "
         + (
             "is how the variance " + " and the variance ".join(fitting) + ", behaves."
             if fitting
             else "is how none of the three behaves."
         )
         + (
-            f" The flat part is the finite sample: from {reached[0]} layers on, the variance "
-            "between class means is at the floor that samples without any class differences "
-            "would show. The signal itself goes on falling below it."
+            f" The flat part is the finite sample: from {reached[0]} hidden layers on, the "
+            "variance between class means is at the floor that samples without any class "
+            "differences would show. The signal itself goes on falling below it."
             if reached
             else " It stays above what sampling alone would show."
         )
@@ -111,8 +111,8 @@ def _present(numbers: dict[str, Any]) -> Section:
 EXPERIMENT = Experiment(
     "variance",
     "Variance of the outputs against depth",
-    "The paper explains the loss by the variance of the outputs, which falls until about 10 layers "
-    "and then stays: which variance does that? (Itoh 2024, discussion)",
+    "The paper explains the loss by the variance of the outputs, which falls until about 10 hidden "
+    "layers and then stays: which variance does that? (Itoh 2024, discussion)",
     "The networks of the first experiment; variances over the training images. The floor is what "
     "the variance between class means would be if images of all classes had one distribution.",
     _measure,

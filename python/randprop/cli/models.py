@@ -1,0 +1,216 @@
+"""The verbs that make and use models: export, fit and predict."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+import numpy as np
+
+from randprop._tables import csv_text, printable, text_table
+from randprop._validation import check_int
+from randprop.cli.options import (
+    NETWORK,
+    READOUT,
+    add_data,
+    add_input_shape,
+    add_label,
+    add_network,
+    add_readout,
+    add_stages,
+    add_threads,
+    data_of,
+    given,
+)
+from randprop.cli.outputs import add_output
+from randprop.cli.parser import Parser, lines_fit
+from randprop.cli.values import bits, integer
+from randprop.datasets import DATASETS
+from randprop.datasets.own import KINDS, read_parts, read_samples
+from randprop.model.recipes import input_dims_of
+from randprop.readouts.registry import make_readout
+from randprop.readouts.rounding import check_bits
+
+__all__ = [
+    "export_verb", "fill_export", "fill_fit", "fill_predict", "fit_verb", "predict_verb",
+]  # fmt: skip
+
+
+def fill_export(verb: Parser) -> None:
+    """Add the options of export."""
+    from randprop.model.exports import EXPORTS
+
+    about = "; ".join(f"{name}: {target.about}" for name, target in EXPORTS.items())
+    verb.add_argument("format", choices=tuple(EXPORTS), help=about)
+    add_output(
+        verb, "--out", folder=None, required=True, metavar="PATH", help="a file, or the folder of c"
+    )
+    verb.add_argument("--layers", type=integer, default=0, help="hidden layers")
+    add_data(verb)
+    add_stages(verb)
+    add_input_shape(verb)
+    add_network(verb, weight_bits=1)
+    add_readout(verb)
+    verb.add_argument(
+        "--bits",
+        type=bits,
+        help="round class means or coefficients to so many bits, or these to 'ternary' (c: default "
+        "4 or 8)",
+    )
+    verb.add_argument("--self-test", type=integer, default=4, help="inputs of the self-test of c")
+    verb.add_argument(
+        "--name", help="of c: in front of all files, functions and macros (default: nothing)"
+    )
+    verb.add_argument(
+        "--arduino", action="store_true", help="of c: a library for Arduino, with the --name"
+    )
+
+
+def export_verb(arguments: argparse.Namespace) -> None:
+    """Fit a network, and write it for elsewhere."""
+    from randprop.model.exports import EXPORTS
+    from randprop.model.recipes import fit_model
+
+    target = EXPORTS[arguments.format]
+    arguments.out.is_folder = target.is_folder
+    arguments.out.check("--out")
+    own = {name: value for name in ("name", "arduino") if (value := getattr(arguments, name))}
+    for name in own:
+        if name not in target.options:
+            takers = ", ".join(key for key, other in EXPORTS.items() if name in other.options)
+            raise ValueError(f"--{name} is for {takers}, not for {arguments.format}")
+    if arguments.readout is not None:
+        make_readout(**given(arguments, *READOUT))  # refuses what is none before data are read
+    if arguments.bits is not None:
+        check_bits("bits", arguments.bits, 1, 8)
+    data: Any = data_of(arguments)
+    named = DATASETS.get(data) if isinstance(data, str) else None
+    X_train, y_train, X_test, y_test = data if named is None else named.load()
+    columns_of = None if named is not None else data.feature_names
+    images = X_test[: check_int("self_test", arguments.self_test, 1, len(X_test))]
+    options = given(arguments, "layers", *NETWORK, *READOUT, "input_shape")
+    if named is not None and input_dims_of(arguments.stages, arguments.width) == 3:
+        X_train, X_test, images = map(named.as_images, (X_train, X_test, images))
+    model = fit_model(X_train, y_train, feature_names=columns_of, **options)
+    if arguments.bits is not None:
+        model = model.quantize(readout_bits=arguments.bits)
+    elif target.quantized:
+        model = model.quantize()
+    target.write(model, arguments.out.path, images, **own)
+    more = f" ({target.about})" if target.quantized else ""
+    out = printable(arguments.out.path)
+    print(f"{out}: {model.score(X_test, y_test):.4f} of the test samples{more}")
+
+
+def fill_fit(verb: Parser) -> None:
+    """Add the options of fit."""
+    verb.add_argument("dataset", metavar="DATA", help=f"{KINDS}; or {DATASETS.listed()}")
+    add_output(verb, "--out", required=True, help="the model")
+    verb.add_argument(
+        "--test", metavar="PATH", help="samples to test, as DATA (default: those of DATA, if any)"
+    )
+    add_label(verb)
+    verb.add_argument("--layers", type=integer, default=0, help="hidden layers")
+    add_stages(verb, "images where samples are images, else table; with --layers the plain network")
+    add_input_shape(verb)
+    add_network(verb, weight_bits=8, width="1024")
+    add_readout(verb)
+    add_threads(verb)
+    verb.also = {"random_state": "seed", "n_jobs": "n_threads"}  # as scikit-learn calls them
+
+
+def fit_verb(arguments: argparse.Namespace) -> None:
+    """Fit a classifier to samples, and save it."""
+    from randprop.estimators.step_classifier import StepClassifier
+    from randprop.model.files import save
+
+    if arguments.out.is_stream:
+        raise ValueError("--out must be a file, got standard output")
+    X, y, names, test = _to_fit(arguments)
+    options = given(arguments, "layers", *NETWORK, *READOUT, "input_shape")
+    plain = options["layers"] > 0 or not isinstance(options["width"], (int, type(None)))
+    if options["stages"] is None and not plain:
+        options["stages"] = "images" if np.ndim(X) > 2 else "table"
+    if options["width"] is None:
+        del options["width"]
+    seed, threads = options.pop("seed"), arguments.n_threads
+    classifier = StepClassifier(random_state=seed, n_jobs=threads, **options).fit(X, y)
+    if names is not None:
+        classifier.feature_names_in_ = np.array(names, dtype=object)
+    save(classifier, arguments.out.path)
+    text = (
+        f"{printable(arguments.out.path)}: {classifier.n_features_in_:,} features, "
+        f"{len(classifier.classes_):,} classes, {len(y):,} training samples"
+    )
+    if test is not None:
+        right = classifier.model_.score(*test)
+        text += f"; {right:.4f} of the {len(test[1]):,} test samples"
+    print(text)
+
+
+def _to_fit(arguments: argparse.Namespace) -> tuple[Any, Any, Any, tuple[Any, Any] | None]:
+    """Return features, labels, names of the features, and what tests, if there is something."""
+    name = arguments.dataset
+    if name in DATASETS:
+        named: Any = data_of(arguments)
+        found = DATASETS[named].load()
+        images = [DATASETS[named].as_images(X) for X in (found.X_train, found.X_test)]
+        return images[0], found.y_train, None, (images[1], found.y_test)
+    label = -1 if arguments.label is None else arguments.label
+    train, test = read_parts(name, label=label, test=arguments.test)
+    return train.X, train.y, train.feature_names, None if test is None else (test.X, test.y)
+
+
+def fill_predict(verb: Parser) -> None:
+    """Add the options of predict."""
+    verb.add_argument("model", metavar="MODEL", help="a file that fit or export model wrote")
+    verb.add_argument("dataset", metavar="DATA", help=f"{KINDS}, with classes or without")
+    add_label(verb, "default: none; with it, accuracy is told")
+    verb.add_argument("--scores", action="store_true", help="also the score of each class")
+    add_output(verb, "--csv", help="write a table there, - to standard output (default: print it)")
+
+
+def predict_verb(arguments: argparse.Namespace) -> None:
+    """Label samples by a model."""
+    from randprop.estimators.files import load
+    from randprop.model.model import as_model
+
+    model = as_model(load(arguments.model))
+    samples = read_samples(arguments.dataset, label=arguments.label, wanted=model.feature_names)
+    n_features = int(np.prod(np.shape(samples.X)[1:]))
+    if n_features == model.network.n_features + 1 and np.ndim(samples.X) == 2:
+        raise ValueError(
+            f"{arguments.dataset} has {n_features} columns, one more than the model has features: "
+            "--label says which one holds labels"
+        )
+    features = model.propagate(samples.X)
+    predicted = model.readout.predict(features)
+    names, cells = [], []
+    if samples.files is not None:
+        names.append("file")
+        cells.append(list(samples.files))
+    names.append("label")
+    cells.append(predicted.tolist())
+    if arguments.scores:
+        scores = model.readout.scores(features)
+        names += [f"score {label}" for label in model.classes_.tolist()]
+        cells += scores.T.tolist()
+    rows = list(zip(*cells, strict=True))
+    if arguments.csv is not None:
+        arguments.csv.write(csv_text(names, rows, end="\n"))
+    else:
+        _print_rows(names, rows)
+    if samples.y is not None:
+        right = model.score(samples.X, samples.y)
+        print(f"{right:.4f} of {len(predicted):,} samples are right", file=sys.stderr)
+
+
+def _print_rows(names: list[str], rows: list[tuple[Any, ...]]) -> None:
+    """Print labels alone one a line, and other rows as a table."""
+    if len(names) == 1:
+        for (label,) in rows:
+            print(printable(label))
+        return
+    shown = [[f"{c:.6g}" if isinstance(c, float) else str(c) for c in row] for row in rows]
+    print(text_table([names, *shown], left=(0,), columns=lines_fit()))

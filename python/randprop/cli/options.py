@@ -1,0 +1,152 @@
+"""Options that several verbs have: data, networks, readouts. Defaults are told by the help."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from randprop._tables import printable
+from randprop._validation import meant
+from randprop.cli.parser import Parser
+from randprop.cli.values import alpha, column, integer, shape, stages, thresholds, widths
+from randprop.datasets import DATASETS
+from randprop.datasets.own import KINDS, OwnData, is_own, read_own
+from randprop.model.recipes import RECIPES
+from randprop.network.activations import step_names
+from randprop.network.stages import STAGES, WEIGHT_BITS
+from randprop.readouts.registry import READOUTS
+
+__all__ = [
+    "NETWORK", "READOUT", "add_data", "add_input_shape", "add_label", "add_network", "add_readout",
+    "add_stages", "add_threads", "data_of", "given", "stage_help",
+]  # fmt: skip
+
+NETWORK = ("stages", "scaling", "thresholds", "width", "weight_bits", "activation", "seed")
+READOUT = ("readout", "n_neighbors", "alpha")
+
+
+def given(arguments: argparse.Namespace, *names: str) -> dict[str, Any]:
+    """Return options by the names that Python has for them."""
+    return {name: getattr(arguments, name) for name in names}
+
+
+def stage_help() -> str:
+    """Tell what a stage is."""
+    return f"a stage, in quotes: {', '.join(STAGES)}, such as 'Conv2D(16, kernel=3)'"
+
+
+def add_data(verb: Parser, read: Callable[[str], Any] = str) -> None:
+    """Add the options that name training and test samples."""
+    listed = f"{DATASETS.listed()}; or your own: {KINDS} (default mnist)"
+    verb.add_argument("--dataset", type=read, default="mnist", help=listed)
+    verb.add_argument(
+        "--test",
+        metavar="PATH",
+        help="your own samples to test, as those of --dataset (default: those that --dataset has, "
+        "else one in five of each class)",
+    )
+    add_label(verb)
+
+
+def add_label(verb: Parser, default: str = "default -1, the last") -> None:
+    """Add the option that names the labels of a table."""
+    verb.add_argument(
+        "--label",
+        type=column,
+        help=f"of a CSV file: the column of the labels, by its name or its place from 0, from the "
+        f"end where negative ({default})",
+    )
+
+
+def data_of(arguments: argparse.Namespace) -> str | OwnData:
+    """Return the name of a data set, or a person's own samples, which are read."""
+    name = arguments.dataset
+    label = -1 if arguments.label is None else arguments.label
+    if name in DATASETS or not is_own(name):
+        if name not in DATASETS:
+            listed = ", ".join(map(repr, DATASETS))
+            raise ValueError(
+                f"dataset must be one of {listed}, or {KINDS}, got {name!r}{meant(name, DATASETS)}"
+            )
+        for option in ("test", "label"):
+            if getattr(arguments, option) is not None:
+                raise ValueError(f"--{option} is for your own data, not for the data set {name}")
+        return str(name)
+    data = read_own(name, label=label, test=arguments.test)
+    if data.drawn is not None:
+        print(
+            f"{printable(name)} has no samples to test: {len(data.y_test):,} of "
+            f"{len(data.y_train) + len(data.y_test):,} are taken, one in five of each class, drawn "
+            f"by seed {data.drawn}",
+            file=sys.stderr,
+        )
+    return data
+
+
+def add_stages(verb: Parser, default: str = "the plain network of --layers") -> None:
+    """Add the options of networks that are made for data of a kind."""
+    verb.add_argument(
+        "--stages",
+        type=stages,
+        help=f"a network made for data of a kind, {RECIPES.listed()}, or a list such as "
+        f"'Conv2D(256, kernel=7, fan_in=4, pool=2)' (default: {default})",
+    )
+    verb.add_argument("--scaling", help="range, features or binary (default: by the stages)")
+    verb.add_argument(
+        "--thresholds", type=thresholds, help="calibrated, or a bias (default: by the stages)"
+    )
+
+
+def add_input_shape(verb: Parser) -> None:
+    """Add the shape of images and series that come as rows."""
+    verb.add_argument(
+        "--input-shape",
+        type=shape,
+        help="of images or series that come as rows: height,width,channels or length,channels "
+        "(default: that of the data; square images)",
+    )
+
+
+def add_network(verb: Parser, *, weight_bits: int, width: str = "the number of features") -> None:
+    """Add the options of the plain network."""
+    verb.add_argument(
+        "--width",
+        type=widths,
+        help=f"units of every matrix, or a comma-separated list, one each; or {stage_help()} "
+        f"(default: {width})",
+    )
+    verb.add_argument(
+        "--weight-bits",
+        type=integer,
+        default=weight_bits,
+        choices=WEIGHT_BITS,
+        help="bits of a weight",
+    )
+    verb.add_argument(
+        "--activation",
+        default="step",
+        choices=step_names(),
+        help="how a matrix reads the bits of the one before",
+    )
+    verb.add_argument("--seed", type=integer, default=0, help="of the weights")
+
+
+def add_readout(verb: Parser, read: Callable[[str], Any] = str, default: str | None = None) -> None:
+    """Add the options of the readout."""
+    listed = f"{READOUTS.listed()} (default: centroid, or what suits the --stages)"
+    verb.add_argument("--readout", type=read, default=default, help=listed)
+    verb.add_argument("--n-neighbors", type=integer, default=1, help="of knn")
+    verb.add_argument("--alpha", type=alpha, default="auto", help="of ridge and discriminant")
+
+
+def add_threads(verb: Parser) -> None:
+    """Add the number of threads."""
+    verb.add_argument(
+        "--threads",
+        dest="n_threads",
+        type=integer,
+        metavar="N",
+        help="default: every CPU the process may use; -2: all but one",
+    )

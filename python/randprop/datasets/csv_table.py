@@ -1,0 +1,336 @@
+"""Tables in CSV files: columns of numbers, one of labels, with errors that name line and column."""
+
+from __future__ import annotations
+
+import re
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from randprop._files import read_bytes
+from randprop._tables import printable
+from randprop._validation import check_choice, check_flag, check_int, check_path, told
+
+__all__ = ["CsvTable", "load_csv", "read_columns"]
+
+# The first of these that cuts the first line into most cells; a comma may be a decimal point.
+_DELIMITERS = ("\t", ";", "|", ",")
+_MISSING = ("", "na", "n/a", "nan", "null", "none", "?")
+
+
+class CsvTable(NamedTuple):
+    """What a CSV file holds.
+
+    Attributes
+    ----------
+    X : ndarray of shape (n_samples, n_features), dtype float64
+        Features.
+    y : ndarray of shape (n_samples,) or None
+        Labels: integers where all cells are integers, numbers where all are numbers, else strings.
+        None where the file has none.
+    feature_names : tuple of str or None
+        What the columns of `X` are called; None where the file has no line of names.
+    """
+
+    X: NDArray[np.float64]
+    y: NDArray[Any] | None
+    feature_names: tuple[str, ...] | None
+
+
+def load_csv(
+    path: str | PathLike[str],
+    *,
+    label: int | str | None = -1,
+    header: bool | str = "auto",
+    delimiter: str | None = None,
+) -> CsvTable:
+    r"""Read a table of numbers, one column of which may be labels.
+
+    Text that stands for numbers, such as the name of a colour, is refused: encode it first. So are
+    missing values.
+
+    Parameters
+    ----------
+    path : path-like
+        A CSV file in UTF-8, as spreadsheets and pandas (``to_csv(index=False)``) write it.
+    label : int, str or None, default=-1
+        Which column holds the labels: its position, from the end where it is negative, or its name.
+        None: no column does.
+    header : bool or "auto", default="auto"
+        Whether the first line holds names. ``"auto"``: it does where one of its cells is no number
+        and the cell below it is one.
+    delimiter : {",", ";", "|", "\t"}, optional
+        What is between cells. Default: that which cuts the first line into most cells.
+
+    Returns
+    -------
+    CsvTable
+        ``X, y, feature_names``.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read, or is no ordinary file.
+    TypeError, ValueError
+        If an argument is not as above, or a line is not as the others are; the message names line
+        and column, the first of each being 1.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import randprop
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "iris.csv")
+    ...     with open(path, "w") as file:
+    ...         _ = file.write("length,width,kind\n5.1,3.5,setosa\n7.0,3.2,versicolor\n")
+    ...     X, y, names = randprop.datasets.load_csv(path)
+    >>> X
+    array([[5.1, 3.5],
+           [7. , 3.2]])
+    >>> y, names
+    (array(['setosa', 'versicolor'], dtype='<U10'), ('length', 'width'))
+    """
+    target = check_path("path", path)
+    if label is not None and not isinstance(label, str):
+        label = check_int("label", label, -(1 << 28), 1 << 28)
+    named = None if isinstance(header, str) and header == "auto" else check_flag("header", header)
+    if delimiter is not None:
+        check_choice("delimiter", delimiter, _DELIMITERS)
+    return read_columns(target, label=label, header=named, delimiter=delimiter)
+
+
+def read_columns(
+    path: Path,
+    *,
+    label: int | str | None,
+    header: bool | None = None,
+    delimiter: str | None = None,
+    wanted: Sequence[str] | None = None,
+) -> CsvTable:
+    """Read a table as `load_csv` does, its arguments checked.
+
+    Of a file with names, `wanted` are those of the features, in this order; other columns are left
+    aside.
+    """
+    try:
+        text = read_bytes(path).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is no text in UTF-8: {error}") from None
+    lines = _Lines(str(path), text, delimiter)
+    try:
+        rows = list(_first(lines, 2))
+        if not rows:
+            raise ValueError(f"{path} holds no lines")
+        n_columns = len(rows[0].cells)
+        names = None
+        if header is None:
+            header = _is_header(rows)
+        if header:
+            names = _names(lines, rows.pop(0))
+        columns = _Columns(str(path), names, n_columns)
+        place = columns.place_of(label)
+        features = columns.features(place, wanted if names is not None else None)
+        # Python reads 1_000 as a number, and nobody else does.
+        careful = "_" in text
+        X, labels = _numbers(lines, rows, columns, features, place, careful=careful)
+    except lines.error as error:
+        raise ValueError(f"{path}: line {lines.number}: {error}") from None
+    if not len(X):
+        raise ValueError(f"{path} holds no samples, only names")
+    found = None if names is None else tuple(names[i] for i in features)
+    return CsvTable(X, None if place is None else _as_labels(labels), found)
+
+
+class _Row(NamedTuple):
+    number: int  # of its last line
+    cells: list[str]
+
+
+class _Lines:
+    """The rows of a text, empty lines left out, each with its number."""
+
+    def __init__(self, name: str, text: str, delimiter: str | None) -> None:
+        import csv  # a run of the command without such a file does not wait for it
+        import io
+
+        self.name, self.error = name, csv.Error
+        if delimiter is None:
+            first = next((line for line in io.StringIO(text) if line.strip()), "")
+            delimiter = max(
+                _DELIMITERS, key=lambda d: len(next(csv.reader([first], delimiter=d), []))
+            )
+        self._reader = csv.reader(
+            io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True
+        )
+
+    @property
+    def number(self) -> int:
+        return self._reader.line_num
+
+    def __iter__(self) -> Iterator[_Row]:
+        for cells in self._reader:
+            if cells:
+                yield _Row(self._reader.line_num, cells)
+
+
+def _first(lines: _Lines, count: int) -> Iterator[_Row]:
+    # Counted first: zip takes no row then that it does not give.
+    for _, row in zip(range(count), lines, strict=False):
+        yield row
+
+
+def _is_header(rows: list[_Row]) -> bool:
+    """Whether a cell of the first row is no number, and that below it is one."""
+    if len(rows) < 2:
+        return not any(_is_number(cell) for cell in rows[0].cells)
+    return any(
+        above.strip() and not _is_number(above) and _is_number(below)
+        for above, below in zip(rows[0].cells, rows[1].cells, strict=False)
+    )
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return "_" not in cell
+
+
+def _names(lines: _Lines, row: _Row) -> list[str]:
+    names = [cell.strip() for cell in row.cells]
+    for place, name in enumerate(names, start=1):
+        if not name:
+            raise ValueError(
+                f"{lines.name}: line {row.number}: column {place} has no name; if it is the index "
+                "that pandas writes, leave it out: to_csv(index=False)"
+            )
+        if name in names[: place - 1]:
+            raise ValueError(f"{lines.name}: line {row.number}: {name!r} names two columns")
+    return names
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """What the columns of a file are called."""
+
+    file: str
+    names: list[str] | None
+    count: int
+
+    def told(self, place: int) -> str:
+        shown = "" if self.names is None else f" ({self.names[place]!r})"
+        return f"column {place + 1}{shown}"
+
+    def place_of(self, label: int | str | None) -> int | None:
+        """Return the place of a column, from 0."""
+        if label is None:
+            return None
+        if isinstance(label, str):
+            if self.names is None:
+                raise ValueError(
+                    f"label is the name {label!r}, but {self.file} has no line of names"
+                )
+            return self.names.index(check_choice("label", label, self.names))
+        if not -self.count <= label < self.count:
+            raise ValueError(
+                f"label must be a column of {self.file}, -{self.count} to {self.count - 1}, got "
+                f"{label}"
+            )
+        return label % self.count
+
+    def features(self, label: int | None, wanted: Sequence[str] | None) -> list[int]:
+        """Return the places of the features."""
+        if wanted is None or self.names is None:
+            places = [i for i in range(self.count) if i != label]
+        else:
+            missing = [name for name in wanted if name not in self.names]
+            if missing:
+                raise ValueError(
+                    f"{self.file} lacks the columns that were fitted: "
+                    f"{', '.join(map(repr, missing[:5]))}"
+                    + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
+                )
+            places = [self.names.index(name) for name in wanted]
+        if not places:
+            raise ValueError(f"{self.file} has no column of features beside the labels")
+        return places
+
+
+def _numbers(
+    lines: _Lines,
+    first: list[_Row],
+    columns: _Columns,
+    features: list[int],
+    label: int | None,
+    *,
+    careful: bool,
+) -> tuple[NDArray[np.float64], list[str]]:
+    """Return the numbers of all rows, and the cells of the label."""
+    values, numbers = array("d"), array("q")
+    labels: list[str] = []
+    all_of_them = features == list(range(columns.count))
+    for row in (row for rows in (first, lines) for row in rows):
+        if len(row.cells) != columns.count:
+            raise ValueError(
+                f"{lines.name}: line {row.number} has {len(row.cells)} cells, expected "
+                f"{columns.count}"
+            )
+        cells = row.cells if all_of_them else [row.cells[i] for i in features]
+        if careful and any("_" in cell for cell in cells):
+            _refuse(lines.name, row, columns, features)
+        try:
+            values.extend(map(float, cells))
+        except ValueError:
+            _refuse(lines.name, row, columns, features)
+        numbers.append(row.number)
+        if label is not None:
+            cell = row.cells[label].strip()
+            if not cell:  # "NA" and "?" may be labels
+                raise ValueError(
+                    f"{lines.name}: line {row.number}, {columns.told(label)}: the label is missing"
+                )
+            labels.append(cell)
+    X = np.frombuffer(values, dtype=np.float64).reshape(-1, len(features))
+    if not np.isfinite(X).all():
+        row_of, column = (int(i) for i in np.argwhere(~np.isfinite(X))[0])
+        raise ValueError(
+            f"{lines.name}: line {numbers[row_of]}, {columns.told(features[column])} holds "
+            f"{X[row_of, column]}: fill missing values, or leave those lines out"
+        )
+    return X, labels
+
+
+def _refuse(file: str, row: _Row, columns: _Columns, features: list[int]) -> NoReturn:
+    """Say which cell is no number."""
+    place = next(i for i in features if not _is_number(row.cells[i]))
+    cell = row.cells[place].strip()
+    where = f"{file}: line {row.number}, {columns.told(place)}"
+    if cell.lower() in _MISSING:
+        shown = repr(cell) if cell else "nothing"
+        raise ValueError(f"{where} holds {shown}: fill missing values, or leave those lines out")
+    if re.fullmatch(r"[-+]?[0-9]*,[0-9]+", cell):
+        raise ValueError(f"{where} holds {cell!r}: numbers have a point, 1.5, not a comma")
+    shown = printable(told(cell).removeprefix("str "))
+    raise ValueError(
+        f"{where} holds {shown}, which is no number: encode text as numbers first, such as one "
+        "column of 0 and 1 a value (pandas.get_dummies, scikit-learn's OneHotEncoder), or leave "
+        "the column out; if it holds the labels, label= is its place or name"
+    )
+
+
+def _as_labels(cells: list[str]) -> NDArray[Any]:
+    """Return labels as integers or numbers where all of them are."""
+    if all(re.fullmatch(r"[-+]?[0-9]{1,18}", cell) for cell in cells):
+        return np.array([int(cell) for cell in cells], dtype=np.int64)
+    if all(_is_number(cell) for cell in cells):
+        found = np.array([float(cell) for cell in cells])
+        if np.isfinite(found).all():
+            return found
+    return np.array(cells)

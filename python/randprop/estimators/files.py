@@ -1,0 +1,79 @@
+"""Models in files, read as what was saved: a model, or the estimator that held one."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+from randprop.model.files import read_model
+from randprop.model.model import Model
+
+if TYPE_CHECKING:
+    from randprop.estimators.step_classifier import StepClassifier
+
+__all__ = ["load"]
+
+
+def load(path: str | os.PathLike[str]) -> Model | StepClassifier:
+    """Read a model or a classifier that `save` wrote.
+
+    Nothing of the file is trusted before it is checked, and nothing in it is code.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    Model or StepClassifier
+        As it was saved; ``model_`` of a classifier is its `Model`. A `RidgeReadout` or
+        `DiscriminantReadout` comes back with its coefficients alone: it predicts, but takes no more
+        samples. Of a classifier, a parameter that was an object (a readout, a fitted scaling,
+        stages) is what the model has of it, and ``n_jobs`` is None; nothing is known of the
+        training data. Without scikit-learn it is a `Model`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `path` is no path, or names no regular file; if the file is cut short or damaged, from a
+        newer version of the format, or no model.
+    OSError
+        If it cannot be read.
+
+    See Also
+    --------
+    save
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import randprop
+    >>> X_train, y_train, X_test, y_test = randprop.datasets.load_digits()
+    >>> classifier = randprop.StepClassifier(stages="images", width=256).fit(X_train, y_train)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "digits.safetensors")
+    ...     randprop.save(classifier, path)
+    ...     loaded = randprop.load(path)
+    >>> loaded
+    StepClassifier(stages='images', width=256)
+    >>> bool((loaded.predict_proba(X_test) == classifier.predict_proba(X_test)).all())
+    True
+    """
+    model, told = read_model(path)
+    return model if told is None else _estimator(model, told)
+
+
+def _estimator(model: Model, told: str) -> Any:
+    """Return the estimator that a file tells of; the model where it is of none that is known."""
+    try:
+        from randprop.estimators.step_classifier import StepClassifier, restored
+    except ImportError:  # without scikit-learn there are no estimators, and a model predicts
+        return model
+    try:
+        found = json.loads(told)
+        if found["class"] != StepClassifier.__name__:
+            return model
+        return restored(model, found["parameters"])
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError):
+        return model
