@@ -48,7 +48,7 @@ def test_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
         # What is not in the table belongs to one of them alone.
         alone = {"n_train", "n_test", "weights", "store", "progress", "executor", "chunk_size",
                  "y", "verb", "run", "format", "out", "bits", "self_test", "name",
-                     "arduino", "test", "label"}  # fmt: skip
+                     "arduino", "test", "label", "model", "usual"}  # fmt: skip
         assert set(defaults) - listed <= alone
 
 

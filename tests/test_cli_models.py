@@ -147,3 +147,42 @@ def test_wrong(
         assert error.code == 2
     assert message in capsys.readouterr().err
     assert not Path("m").exists()
+
+
+def test_export_of_a_model_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    made = ["export", "--dataset", "digits", "--width", "64", "--weight-bits", "4"]
+    assert cli.main([*made[:1], "model", *made[1:], "--out", "m.safetensors"]) == 0
+    assert cli.main([*made[:1], "c", *made[1:], "--out", "one"]) == 0
+    first = capsys.readouterr().out.splitlines()[-1]
+    stored = ["export", "c", "--model", "m.safetensors", "--dataset", "digits", "--out", "two"]
+    assert cli.main(stored) == 0
+    assert capsys.readouterr().out.strip() == first.replace("one", "two")
+    one, two = (
+        {path.name: path.read_bytes() for path in Path(name).iterdir()} for name in ("one", "two")
+    )
+    assert one == two
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--layers", "2"], "--layers is for a network that is made, not for that of --model"),
+        (["--readout", "ridge"], "--readout is for a network that is made"),
+        (["--dataset", "mnist"], "--dataset must name samples of 64 features, as the model reads"),
+    ],
+)
+def test_export_of_a_model_file_refuses(
+    more: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    randprop.save(randprop.StepClassifier(width=64).fit(*randprop.datasets.load_digits()[:2]), "m")
+    # The last of two counts.
+    arguments = ["export", "c", "--model", "m", "--out", "two", "--dataset", "digits"]
+    with pytest.raises(SystemExit) as ended:
+        cli.main([*arguments, *more])
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err
+    assert not Path("two").exists()

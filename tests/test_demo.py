@@ -16,7 +16,7 @@ import pytest
 import randprop
 from browsing import emulate, severe
 from helpers import serving
-from randprop import Conv2D, StepNetwork, datasets
+from randprop import Conv2D, StepNetwork, cli, datasets
 from randprop.demo import DATA_FILE, demo
 from randprop.show.browser import english, packed_sets, page
 
@@ -114,6 +114,18 @@ def test_theory_is_that_of_the_package(mnist):
     statistics = randprop.theory.cosine_statistics(*mnist, max_pairs=60)
     found = randprop.theory.predict(statistics, range(16), 784).accuracy
     np.testing.assert_allclose(lines["step"]["784"], found, atol=0.02)
+
+
+def test_command(tmp_path, capsys):
+    out = tmp_path / "page.html"
+    assert cli.main(["demo", "--out", str(out)]) == 0
+    assert "open it in a browser" in capsys.readouterr().out
+    assert out.read_text().startswith("<!doctype html>")
+    assert not (tmp_path / DATA_FILE).exists()
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["demo", "--out", "-"])
+    assert ended.value.code == 2
+    assert "--out must be a file, got standard output" in capsys.readouterr().err
 
 
 # --- in the browser ---
@@ -389,7 +401,9 @@ def test_keyboard_alone(served, browser):
     # A one: down the middle.
     looked_after(
         browser,
-        lambda: ink.send_keys(*[Keys.ARROW_UP] * 9, Keys.SPACE, *[Keys.ARROW_DOWN] * 18, Keys.SPACE),
+        lambda: ink.send_keys(
+            *[Keys.ARROW_UP] * 9, Keys.SPACE, *[Keys.ARROW_DOWN] * 18, Keys.SPACE
+        ),
     )
     wait(browser, "document.getElementById('useful-says').textContent === '1'", 10)
     element(browser, "#layers").send_keys(Keys.HOME)
@@ -465,9 +479,7 @@ def test_file_of_discriminant(served, browser, mnist, tmp_path):
         readout="discriminant", alpha=0.01,
     ).fit(mnist.X_train[:N_TRAIN], mnist.y_train[:N_TRAIN])  # fmt: skip
     assert model.network == own.model_.network
-    np.testing.assert_allclose(
-        model.readout.coef_, own.model_.readout.coef_, rtol=1e-6, atol=1e-9
-    )
+    np.testing.assert_allclose(model.readout.coef_, own.model_.readout.coef_, rtol=1e-6, atol=1e-9)
     labels = model.predict(mnist.X_test)
     np.testing.assert_array_equal(labels, own.predict(mnist.X_test))
     program = os.environ.get("RANDPROP_REQUIRE_CLASSIFY")

@@ -34,10 +34,7 @@ _DEVICE_BITS = 4
 
 
 def demo(
-    path: str | os.PathLike[str],
-    *,
-    data: bool = False,
-    text: str | os.PathLike[str] | None = None,
+    path: str | os.PathLike[str], *, data: bool = False, text: str | os.PathLike[str] | None = None
 ) -> Path:
     """Write a page that runs the network in a browser, as one HTML file.
 

@@ -67,6 +67,12 @@ VERBS = {
         "a fitted network as C for a microcontroller, as ONNX, or as a model file",
         "The readout is fitted to the network's outputs on a data set.",
     ),
+    "demo": Verb(
+        reports.demo_verb,
+        reports.fill_demo,
+        "a page that runs the network in a browser, with the bits of this package",
+        "One HTML file that needs nothing else and asks for nothing from anywhere.",
+    ),
     "bench": Verb(
         reports.bench_verb,
         reports.fill_bench,

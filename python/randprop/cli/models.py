@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -32,6 +33,9 @@ from randprop.model.recipes import input_dims_of
 from randprop.readouts.registry import make_readout
 from randprop.readouts.rounding import check_bits
 
+if TYPE_CHECKING:
+    from randprop.model.model import Model
+
 __all__ = [
     "export_verb", "fill_export", "fill_fit", "fill_predict", "fit_verb", "predict_verb",
 ]  # fmt: skip
@@ -45,6 +49,12 @@ def fill_export(verb: Parser) -> None:
     verb.add_argument("format", choices=tuple(EXPORTS), help=about)
     add_output(
         verb, "--out", folder=None, required=True, metavar="PATH", help="a file, or the folder of c"
+    )
+    verb.add_argument(
+        "--model",
+        metavar="PATH",
+        help="a model file, in place of options of a network and its readout; --dataset gives the "
+        "inputs of the self-test (default: a network is made and fitted)",
     )
     verb.add_argument("--layers", type=integer, default=0, help="hidden layers")
     add_data(verb)
@@ -65,6 +75,7 @@ def fill_export(verb: Parser) -> None:
     verb.add_argument(
         "--arduino", action="store_true", help="of c: a library for Arduino, with the --name"
     )
+    verb.set_defaults(usual={action.dest: action.default for action in verb.added})
 
 
 def export_verb(arguments: argparse.Namespace) -> None:
@@ -90,9 +101,12 @@ def export_verb(arguments: argparse.Namespace) -> None:
     columns_of = None if named is not None else data.feature_names
     images = X_test[: check_int("self_test", arguments.self_test, 1, len(X_test))]
     options = given(arguments, "layers", *NETWORK, *READOUT, "input_shape")
-    if named is not None and input_dims_of(arguments.stages, arguments.width) == 3:
-        X_train, X_test, images = map(named.as_images, (X_train, X_test, images))
-    model = fit_model(X_train, y_train, feature_names=columns_of, **options)
+    if arguments.model is not None:
+        model = _stored(arguments, options, X_test)
+    else:
+        if named is not None and input_dims_of(arguments.stages, arguments.width) == 3:
+            X_train, X_test, images = map(named.as_images, (X_train, X_test, images))
+        model = fit_model(X_train, y_train, feature_names=columns_of, **options)
     if arguments.bits is not None:
         model = model.quantize(readout_bits=arguments.bits)
     elif target.quantized:
@@ -101,6 +115,24 @@ def export_verb(arguments: argparse.Namespace) -> None:
     more = f" ({target.about})" if target.quantized else ""
     out = printable(arguments.out.path)
     print(f"{out}: {model.score(X_test, y_test):.4f} of the test samples{more}")
+
+
+def _stored(arguments: argparse.Namespace, options: dict[str, Any], X: Any) -> Model:
+    """Read the model of a file, where no option says what to make and the samples suit it."""
+    from randprop.estimators.files import load
+    from randprop.model.model import as_model
+
+    for name, value in options.items():
+        if value != arguments.usual[name]:
+            raise ValueError(f"{name} is for a network that is made, not for that of --model")
+    model = as_model(load(arguments.model))
+    n_features = model.network.n_features
+    if math.prod(X.shape[1:]) != n_features:
+        raise ValueError(
+            f"dataset must name samples of {n_features} features, as the model reads, got "
+            f"{math.prod(X.shape[1:])}"
+        )
+    return model
 
 
 def fill_fit(verb: Parser) -> None:

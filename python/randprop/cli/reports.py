@@ -1,4 +1,4 @@
-"""The verbs that write reports: study, bench and info."""
+"""The verbs that write reports and pages: study, demo, bench and info."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from randprop.cli.parser import Parser, lines_fit
 from randprop.cli.values import integer, names
 
 __all__ = [
-    "BENCHES", "OTHER_BENCHES", "bench_verb", "fill_bench", "fill_info", "fill_study",
-    "info_verb", "study_verb",
+    "BENCHES", "OTHER_BENCHES", "bench_verb", "demo_verb", "fill_bench", "fill_demo", "fill_info",
+    "fill_study", "info_verb", "study_verb",
 ]  # fmt: skip
 
 BENCHES = (
@@ -131,3 +131,29 @@ def info_verb(arguments: argparse.Namespace) -> None:
         show_config()
     for line in told.getvalue().splitlines():
         print(wrapped(line, lines_fit()))
+
+
+def fill_demo(verb: Parser) -> None:
+    """Add the options of demo."""
+    add_output(verb, "--out", required=True, help="the page, an HTML file of 2.2 MB")
+    verb.add_argument(
+        "--data",
+        action="store_true",
+        help="also write mnist.bin.gz beside it, 11 MB: all of MNIST, which the page can load",
+    )
+    verb.add_argument(
+        "--text",
+        metavar="PATH",
+        help="a JSON file with all text of the page, for another language (default: English)",
+    )
+
+
+def demo_verb(arguments: argparse.Namespace) -> None:
+    """Write the page that runs the network in a browser."""
+    from randprop.demo import DATA_FILE, demo
+
+    if arguments.out.is_stream:
+        raise ValueError("--out must be a file, got standard output")
+    path = demo(arguments.out.path, data=arguments.data, text=arguments.text)
+    more = f" and {DATA_FILE} beside it" if arguments.data else ""
+    print(f"{printable(path)}{more}: open it in a browser")

@@ -115,7 +115,9 @@ def _checked(text: Mapping[str, str] | None) -> dict[str, str]:
         if not isinstance(line, str):
             raise TypeError(f"text must hold strings, got {told(line)} for {name!r}")
         if set(_NAMES.findall(line)) != set(_NAMES.findall(usual[name])):
-            raise ValueError(f"text must have the names of {usual[name]!r} in {name!r}, got {line!r}")
+            raise ValueError(
+                f"text must have the names of {usual[name]!r} in {name!r}, got {line!r}"
+            )
     return dict(text)
 
 
