@@ -72,7 +72,7 @@ def test_help_tells_every_default(verb: str) -> None:
         (["evaluate", "--json", ""], "--json: expected a path"),
         (["evaluate", "--laers", "3"], "unrecognized arguments: --laers 3; did you mean '--laye"),
         (["evaluate", "--label", "2"], "--label is for your own data, not for the data set digits"),
-        (["evalute"], "expected one of evaluate, sweep, study, fit, predict, export, demo, bench, info"),
+        (["evalute"], "expected one of evaluate, sweep, study, fit, predict, export, demo, bench,"),
         (["evalute"], "got 'evalute'; did you mean 'evaluate'?"),
         (["sweep", "--layers", "x"], "--layers: expected a number, a range or a list"),
         (["sweep", "--width", "a"], "--width: expected a width or a list"),

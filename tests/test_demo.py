@@ -9,6 +9,7 @@ import subprocess
 import time
 from functools import partial
 from http.server import SimpleHTTPRequestHandler
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -205,11 +206,11 @@ def test_drawing(opened, browser):
     scale = ink.size["width"] / 280
     for digit, corners in STROKES.items():
         looked_after(browser, element(browser, "#clear").click)
-        assert element(browser, "#paper-says").text == "–"
+        assert element(browser, "#paper-says").text == english()["draw.nothing"]
         at = [(round((x - 140) * scale), round((y - 140) * scale)) for x, y in corners]
         actions = ActionChains(browser, duration=20)
         actions.move_to_element_with_offset(ink, *at[0]).click_and_hold()
-        for (x0, y0), (x1, y1) in zip(at[:-1], at[1:], strict=True):
+        for (x0, y0), (x1, y1) in pairwise(at):
             actions.move_by_offset(x1 - x0, y1 - y0)
         looked_after(browser, actions.release().perform)
         wait(browser, f"document.getElementById('paper-says').textContent === '{digit}'", 10)

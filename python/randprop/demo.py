@@ -87,7 +87,7 @@ def _table(path: Path) -> Any:
 
 @cache
 def _facts() -> dict[str, Any]:
-    """What the page shows and cannot compute."""
+    """Return what the page shows and cannot compute."""
     theory = json.loads(files("randprop.show").joinpath("page", "theory.json").read_text())
     return {
         "version": _core.__version__,
