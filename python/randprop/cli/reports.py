@@ -24,9 +24,9 @@ __all__ = [
 BENCHES = (
     "propagate", "choices", "convolve", "centroids", "hamming", "ridge", "evaluate", "memory",
 )  # fmt: skip
-# Each with a page of its own, and run only when it is named: emulated microcontrollers, which need
-# cross compilers, many workers, what networks get right beside peers, and how long fitting takes.
-OTHER_BENCHES = ("micro", "parallel", "accuracy", "fit")
+# Run only when it is named: emulated microcontrollers, which need cross compilers, many workers, what
+# networks get right beside peers, how long fitting takes, and the browser page.
+OTHER_BENCHES = ("micro", "parallel", "accuracy", "fit", "page")
 
 
 def fill_study(verb: Parser) -> None:
