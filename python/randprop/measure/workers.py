@@ -5,20 +5,24 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from contextlib import contextmanager
 from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
 
-from randprop._validation import check_jobs
+from randprop._validation import check_jobs, told
 
-__all__ = ["check_workers", "run_tasks", "side_by_side"]
+__all__ = ["check_workers", "on_workers", "run_tasks", "side_by_side"]
 
+_DASK = "distributed.cfexecutor"
 _IN_FLIGHT = 4  # tasks handed to an executor at a time, for each of its workers
 Result = TypeVar("Result")
 
 
-def side_by_side(executor: Executor | None, n_jobs: int | None) -> int:
-    """Return how many tasks run at a time."""
+def side_by_side(executor: Executor | str | None, n_jobs: int | None) -> int:
+    """Return how many tasks run at a time: a large number of those elsewhere."""
+    if isinstance(executor, str) or type(executor).__module__ == _DASK:
+        return 1 << 16
     if executor is not None:
         return int(getattr(executor, "_max_workers", None) or 1)
     import joblib
@@ -63,10 +67,39 @@ def run_tasks(
 def check_workers(executor: object, n_jobs: object) -> None:
     """Raise TypeError or ValueError for what cannot run tasks."""
     check_jobs("n_jobs", n_jobs)
-    if executor is not None and not isinstance(executor, Executor):
+    if executor is None or isinstance(executor, Executor):
+        return
+    if not isinstance(executor, str):
         raise TypeError(
-            f"executor must be a concurrent.futures.Executor, got {type(executor).__name__}"
+            "executor must be a concurrent.futures.Executor or the address of a dask scheduler, "
+            f"got {told(executor)}"
         )
+    kind, _, place = executor.partition("://")
+    if not kind.isalnum() or not place:
+        raise ValueError(
+            f"executor must be an address such as 'tcp://10.0.0.1:8786', got {told(executor)}"
+        )
+
+
+@contextmanager
+def on_workers(executor: Executor | str | None) -> Iterator[Executor | None]:
+    """Give an executor, that of a dask scheduler where its address was given."""
+    if not isinstance(executor, str):
+        yield executor
+        return
+    try:
+        import distributed
+    except ImportError:
+        raise ImportError(
+            "the workers of a dask scheduler are reached by distributed: pip install distributed"
+        ) from None
+    try:
+        connect: Any = distributed.Client
+        client = connect(executor, set_as_default=False)
+    except ValueError as error:
+        raise ValueError(f"executor {executor!r} is no address: {error}") from None
+    with client, client.get_executor() as workers:
+        yield workers
 
 
 def _run_executor(
@@ -98,7 +131,7 @@ def _calls_of(executor: Any) -> tuple[Callable[..., Any], Callable[[set[Any]], s
     in between makes an error of a good result. The futures of its client have no such gap: theirs
     are used. dask computes the parts of a dead worker again.
     """
-    if type(executor).__module__ != "distributed.cfexecutor":
+    if type(executor).__module__ != _DASK:
         return executor.submit, lambda futures: wait(futures, return_when=FIRST_COMPLETED).done
     client = executor._client
 
