@@ -177,6 +177,7 @@ def fit_parallel(
     waiting: dict[int, Readout | None] = {}
     merged = 0
     with (
+        sums,
         on_workers(executor) as workers,
         track("samples", data.n_samples, show=progress) as advance,
     ):
@@ -189,7 +190,7 @@ def fit_parallel(
                 sums.add(which, waiting.pop(which))
                 merged += 1
             advance(n_samples)
-    fitted = sums.finished()
+    fitted = sums.fitted
     if fitted.n_features is None:
         raise ValueError("X must hold at least one sample, got 0")
     fitted.n_threads = None

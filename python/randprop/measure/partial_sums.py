@@ -106,10 +106,17 @@ class PartialSums:
         if monotonic() >= self._waits_until:
             self._save()
 
-    def finished(self) -> Readout:
-        """Keep and return the readout that is fitted to all chunks."""
+    def __enter__(self) -> PartialSums:
+        return self
+
+    def __exit__(self, *of_error: object) -> None:
+        """Keep what was added, however the block ended."""
         if self._unsaved:
             self._save()
+
+    @property
+    def fitted(self) -> Readout:
+        """The readout that is fitted to all chunks that were added."""
         return self._fitted
 
     def _save(self) -> None:
