@@ -173,6 +173,7 @@ def _fill_sweep(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--store", type=Path, metavar="FILE", help="keep finished cells there")
     verb.add_argument("--csv", type=Path, metavar="FILE", help="write the rows there")
     verb.add_argument("--jobs", type=int, help="networks at a time, -1: one a CPU (default 1)")
+    verb.add_argument("--scheduler", metavar="ADDRESS", help="of dask, whose workers run networks")
     verb.add_argument("--threads", type=int, help=_THREADS)
     verb.add_argument("--no-progress", action="store_true")
 
@@ -331,6 +332,7 @@ def _sweep(arguments: argparse.Namespace) -> None:
     result = sweep(
         **_given(arguments, *axes, *_READOUT, "n_train", "n_test", "store"),
         progress=not arguments.no_progress,
+        executor=arguments.scheduler,
         n_jobs=arguments.jobs,
         n_threads=arguments.threads,
     )

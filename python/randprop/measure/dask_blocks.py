@@ -85,8 +85,9 @@ def _cut_arrays(graph: dict[Any, Any], asked: set[Any]) -> dict[Any, Any]:
     `dask.array.from_array` copies a memmap into memory, and gives each block all of it.
     """
     arrays = {key: value for key, value in graph.items() if isinstance(value, np.ndarray)}
-    if not arrays:
-        return graph
+    tasks = [task for key, task in graph.items() if key not in arrays]
+    if not arrays or not all(hasattr(task, "dependencies") for task in tasks):
+        return graph  # of others it is not known what they need
     cut = {}
     for key, task in graph.items():
         whose = getattr(task, "dependencies", ())

@@ -8,6 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import contextmanager
 from functools import partial
 from itertools import islice
+from time import monotonic
 from typing import Any, TypeVar
 
 from randprop._validation import check_jobs, told
@@ -15,6 +16,7 @@ from randprop._validation import check_jobs, told
 __all__ = ["check_workers", "on_workers", "run_tasks", "side_by_side"]
 
 _DASK = "distributed.cfexecutor"
+_ASK_EVERY = 2.0  # seconds
 _IN_FLIGHT = 4  # tasks handed to an executor at a time, for each of its workers
 Result = TypeVar("Result")
 
@@ -106,12 +108,13 @@ def _run_executor(
     executor: Executor, tasks: Iterable[tuple[Callable[..., Result], tuple[Any, ...]]]
 ) -> Iterator[Result]:
     submit, wait_for_one = _calls_of(executor)
-    workers = getattr(executor, "_max_workers", None) or 8
+    n_workers = _counter_of_workers(executor)
     waiting = iter(tasks)
     running: set[Future[Result]] = set()
     try:
         while True:
-            for function, arguments in islice(waiting, _IN_FLIGHT * workers - len(running)):
+            room = max(0, _IN_FLIGHT * n_workers() - len(running))
+            for function, arguments in islice(waiting, room):
                 running.add(submit(function, *arguments))
             if not running:
                 return
@@ -122,6 +125,23 @@ def _run_executor(
     finally:
         for future in running:
             future.cancel()
+
+
+def _counter_of_workers(executor: Any) -> Callable[[], int]:
+    """Return what tells how many workers there are now: those of dask come and go."""
+    if type(executor).__module__ != _DASK:
+        fixed = int(getattr(executor, "_max_workers", None) or 8)
+        return lambda: fixed
+    asked, found = -_ASK_EVERY, 1
+
+    def count() -> int:
+        nonlocal asked, found
+        if monotonic() - asked >= _ASK_EVERY:
+            found = max(1, sum(executor._client.nthreads().values()))
+            asked = monotonic()
+        return found
+
+    return count
 
 
 def _calls_of(executor: Any) -> tuple[Callable[..., Any], Callable[[set[Any]], set[Any]]]:
