@@ -59,12 +59,12 @@ def _of_known(X: Any, y: Any, of_dask: bool) -> Iterator[tuple[tuple[Any, Any], 
 
 
 def _blocks(data: Any) -> Iterator[Any]:
-    graph = data.__dask_graph__() if hasattr(data, "chunks") else None
+    graph: Any = data.__dask_graph__() if hasattr(data, "chunks") else None
     if not hasattr(graph, "cull"):
         for i in range(_n_blocks(data)):
             yield alone(data.blocks[i] if hasattr(data, "chunks") else data.partitions[i])
         return
-    get = sys.modules["dask"].get  # type: ignore[attr-defined]
+    get = sys.modules["dask"].get
     finish, more = data.__dask_postcompute__()
     for keys in data.__dask_keys__():
         asked = set(_flat(keys))
@@ -101,7 +101,7 @@ def alone(data: Any) -> Any:
     """Return a collection of dask without what other blocks need of its graph."""
     if not hasattr(data, "dask"):
         return data
-    (found,) = sys.modules["dask"].optimize(data)  # type: ignore[attr-defined]
+    (found,) = sys.modules["dask"].optimize(data)
     return found
 
 

@@ -79,6 +79,8 @@ def is_sliced(X: Any) -> bool:
     """Whether workers can read rows of this by slices for themselves."""
     if isinstance(X, np.ndarray):
         return is_mapped(X)
+    if hasattr(X, "__dlpack__"):
+        return False  # a tensor of another library, in memory
     return hasattr(X, "shape") and hasattr(X, "__getitem__") and travels(X)
 
 
