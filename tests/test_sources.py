@@ -62,6 +62,13 @@ def test_a_chunk_travels_as_a_description(tmp_path, make):
     assert sum(sizes) < X.nbytes / 2  # there is something to save
 
 
+def test_a_block_of_dask_takes_its_own_rows_along_alone(tmp_path):
+    """dask copies a memmap into memory, and has all of it in the graph of every block."""
+    chunks = list(Data(*sources.dask_over_copied_memmap(tmp_path), 64, 700))
+    assert len(chunks) == 16
+    assert max(len(pickle.dumps(chunk)) for chunk in chunks) < X.nbytes / 8
+
+
 def test_large_chunks_of_a_memmap_travel_as_descriptions(tmp_path):
     """4,096 images of 784 with a label of 8 bytes each: 3.2 MB, of which 10 KB are sent."""
     rng = np.random.default_rng(0)
