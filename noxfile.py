@@ -342,6 +342,18 @@ def storm(session: nox.Session) -> None:
 
 
 @nox.session
+def clusters(session: nox.Session) -> None:
+    """Fits and sweeps on ray and dask, and on Spark where there is Java; none leaves this machine.
+
+    They are installed as of today: no other session needs them. Spark is a download of 450 MB.
+    """
+    names = ["ray", "dask", *(["spark"] if shutil.which("java") else [])]
+    packages = {"ray": ["ray"], "dask": ["distributed"], "spark": ["pyspark", "joblibspark"]}
+    install(session, "", *(package for name in names for package in packages[name]))
+    session.run("python", "tests/slow/clusters.py", *names)
+
+
+@nox.session
 def audit(session: nox.Session) -> None:
     """Known vulnerabilities of what CI installs. Needs a connection to pypi.org."""
     session.install("pip-audit")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import statistics
 import tempfile
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -14,6 +15,7 @@ import numpy as np
 
 from harness import N_THREADS, Bench, main
 from randprop import Centroids, StepNetwork, evaluate_parallel, fit_parallel, sweep
+from randprop.measure.chunks import Data
 
 CORES = (16, 128, 1024)
 
@@ -63,15 +65,20 @@ def run(bench: Bench) -> None:
     part = Centroids(n_threads=1).fit(bits, y[:4096])
     merge = statistics.median(_timed(lambda: Centroids().merge(part)) for _ in range(50))
     result = pickle.dumps(part)
-    task = pickle.dumps((network, X[:4096], y[:4096]))
+    task, described = (
+        pickle.dumps((network, next(iter(Data(data, y, 784, 4096))))) for data in (X, mapped)
+    )
     bench.table(
         "A part: what it moves and what merging it takes",
         [
-            {"what": "sent to a worker, MB", "value": len(task) / 1e6},
+            {"what": "sent to a worker, from memory, MB", "value": len(task) / 1e6},
+            {"what": "sent to a worker, of a file, MB", "value": len(described) / 1e6},
             {"what": "sent back, MB", "value": len(result) / 1e6},
             {"what": "merged, ms", "value": 1e3 * merge},
         ],
     )
+
+    _sources(bench, X, y, Path(folder.name))
 
     layers = range(4) if bench.quick else range(16)
     n_seeds = 2
@@ -109,6 +116,91 @@ def run(bench: Bench) -> None:
             )
         ],
     )
+
+
+def _sources(bench: Bench, X: Any, y: Any, folder: Path) -> None:
+    """Time a fit from each form in which data larger than memory come."""
+    network = StepNetwork(784, 2)
+    rows = []
+    for name, make in SOURCES.items():
+        try:
+            data, labels = make(X, y, folder)
+        except ImportError as error:
+            rows.append({"data": name, "images a second": f"{error.name} is not installed"})
+            continue
+        with joblib.parallel_config(backend="loky", n_jobs=N_THREADS):
+            fit_parallel(network, data, labels)  # starts the workers
+            took = min(
+                _timed(partial(fit_parallel, network, data, labels)) for _ in range(bench.rounds)
+            )
+        rows.append({"data": name, "images a second": f"{len(X) / took:,.0f}"})
+    bench.table(
+        f"{len(X):,} images of 784 through 3 matrices, read by {N_THREADS} workers, best of "
+        f"{bench.rounds}",
+        rows,
+    )
+
+
+def _mapped(X: Any, y: Any, folder: Path) -> Any:
+    return np.load(folder / "X.npy", mmap_mode="r"), y
+
+
+def _hdf5(X: Any, y: Any, folder: Path) -> Any:
+    import h5py
+
+    with h5py.File(folder / "X.h5", "w") as file:
+        file.create_dataset("X", data=X, chunks=(min(1024, len(X)), 784))
+    return h5py.File(folder / "X.h5", "r")["X"], y
+
+
+def _zarr(X: Any, y: Any, folder: Path) -> Any:
+    import zarr
+
+    return zarr.create_array(store=str(folder / "X.zarr"), data=X, chunks=(1024, 784)), y
+
+
+def _parquet(X: Any, y: Any, folder: Path) -> Any:
+    import pyarrow
+    import pyarrow.parquet
+
+    images = pyarrow.FixedSizeListArray.from_arrays(pyarrow.array(X.ravel()), 784)
+    table = pyarrow.table({"image": images, "label": y})
+    pyarrow.parquet.write_table(table, folder / "X.parquet", row_group_size=4096)
+    return folder / "X.parquet", "label"
+
+
+class _Rows:
+    """Gives rows by slices, and is no array, which dask would copy into memory."""
+
+    def __init__(self, data: Any) -> None:
+        self.data, self.shape, self.dtype, self.ndim = data, data.shape, data.dtype, data.ndim
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.data[key]
+
+
+def _dask(X: Any, y: Any, folder: Path) -> Any:
+    import dask.array
+
+    return dask.array.from_array(_mapped(X, y, folder)[0], chunks=(4096, 784)), y
+
+
+def _dask_of_slices(X: Any, y: Any, folder: Path) -> Any:
+    import dask.array
+
+    rows = _Rows(_mapped(X, y, folder)[0])
+    return dask.array.from_array(rows, chunks=(4096, 784), asarray=True), y
+
+
+SOURCES = {
+    "memory": lambda X, y, folder: (X, y),
+    "memmap": _mapped,
+    "HDF5, stored in chunks": _hdf5,
+    "Zarr, compressed": _zarr,
+    "Parquet, a column of lists": _parquet,
+    "dask over a memmap, which it copies into memory": _dask,
+    "dask over what reads a memmap": _dask_of_slices,
+}
 
 
 def _duration(seconds: float) -> str:

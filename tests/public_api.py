@@ -538,7 +538,15 @@ CALLS: dict[str, Callable[[Path], Call]] = {
     ),
     "evaluate_parallel": lambda folder: Call(
         randprop.evaluate_parallel,
-        {"model": _model(), "X": X, "y": Y, "chunk_size": 5, "executor": None, "n_jobs": 1},
+        {
+            "model": _model(),
+            "X": X,
+            "y": Y,
+            "chunk_size": 5,
+            "progress": False,
+            "executor": None,
+            "n_jobs": 1,
+        },
     ),
     "export_c": lambda folder: _written(
         randprop.export_c,
@@ -554,7 +562,7 @@ CALLS: dict[str, Callable[[Path], Call]] = {
     "export_onnx": lambda folder: _written(randprop.export_onnx, model=_model(), matmul="integer")(
         folder
     ),
-    "fit_parallel": _plain(
+    "fit_parallel": lambda folder: _plain(
         randprop.fit_parallel,
         network=NETWORK,
         X=X,
@@ -565,9 +573,11 @@ CALLS: dict[str, Callable[[Path], Call]] = {
         alpha=2.0,
         input_range=(0.0, 255.0),
         chunk_size=5,
+        resume=folder / "sums.npz",
+        progress=False,
         executor=None,
         n_jobs=1,
-    ),
+    )(folder),
     "load": lambda folder: Call(randprop.load, {"path": _saved(folder)}),
     "reference.centroid_counts": _plain(
         randprop.reference.centroid_counts, bits=_RAW, codes=Y, n_classes=3

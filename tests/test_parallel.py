@@ -14,7 +14,7 @@ import joblib
 import numpy as np
 import pytest
 
-from helpers import threads_of_a_prediction, wait_until
+from helpers import wait_until
 from randprop import (
     BitMatrix,
     Centroids,
@@ -22,8 +22,8 @@ from randprop import (
     RidgeReadout,
     StepClassifier,
     StepNetwork,
-    _core,
     bit_chunks,
+    cli,
     evaluate_parallel,
     fit_parallel,
     save,
@@ -176,6 +176,45 @@ def test_dask_arrays_and_backends(tmp_path, whole, cluster):
         Centroids().fit(bit_chunks(X > 7, Y_TRAIN)).counts_,
         Centroids().fit(BitMatrix.from_array(X_TRAIN > 7), Y_TRAIN).counts_,
     )
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_address_of_a_scheduler_is_an_executor(tmp_path, whole, cluster):
+    address = cluster.scheduler.address
+    model = fit_parallel(NETWORK, X_TRAIN, Y_TRAIN, chunk_size=20, executor=address)
+    assert file_of(model, tmp_path) == whole[1]
+    grid = {"dataset": "digits", "width": [20, 30], "seeds": 2}
+    found, expected = sweep([0, 2], **grid, executor=address), sweep([0, 2], **grid)
+    assert [row["accuracy"] for row in found] == [row["accuracy"] for row in expected]
+    out = tmp_path / "cells.csv"
+    arguments = ["sweep", "--layers", "0,2", "--dataset", "digits", "--width", "20,30"]
+    arguments += ["--seeds", "2", "--scheduler", address, "--csv", str(out)]
+    assert cli.main(arguments) == 0
+    assert len(out.read_text().splitlines()) == 1 + len(expected)
+
+
+def test_addresses_that_are_none():
+    for address in ("10.0.0.1:8786", "tcp://", "", "://x"):
+        refuse(
+            lambda address=address: sweep(0, seeds=1, executor=address), ValueError,
+            "executor must be an address such as 'tcp://10.0.0.1:8786', got str",
+        )  # fmt: skip
+    refuse(
+        lambda: sweep(0, dataset="digits", seeds=1, executor="carrier-pigeon://x"), ValueError,
+        "executor must be an address",
+    )  # fmt: skip
+    refuse(
+        lambda: sweep(0, dataset="digits", seeds=1, executor="pigeon://x:1"), ValueError,
+        "executor 'pigeon://x:1' is no address: ",
+    )  # fmt: skip
+
+
+def test_one_pool_a_call():
+    """Where a backend gives results by the lot, too, its processes are started once."""
+    with joblib.parallel_config(backend="multiprocessing", n_jobs=2):
+        pids = set(run_tasks(((os.getpid, ()) for _ in range(64)), executor=None, n_jobs=None))
+    assert 1 <= len(pids) <= 2
+    assert os.getpid() not in pids
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -391,7 +430,7 @@ def test_refuses(whole):
     )  # fmt: skip
     refuse(
         lambda: fit_parallel(NETWORK, X_TRAIN, Y_TRAIN, executor=3), TypeError,
-        "executor must be a concurrent.futures.Executor, got int",
+        "executor must be a concurrent.futures.Executor or the address of a dask .* got int 3",
     )  # fmt: skip
     refuse(lambda: sweep(0, executor=3), TypeError, "executor must be a concurrent")
     refuse(
@@ -431,46 +470,6 @@ def test_neighbors_are_kept_in_the_order_of_the_data(tmp_path):
     assert file_of(parts, tmp_path) == file_of(whole, tmp_path)
 
 
-@pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing"])
-def test_joblib_shares_the_cpus_out(monkeypatch, backend):
-    monkeypatch.delenv("RANDPROP_NUM_THREADS", raising=False)
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    share = max(1, _core.available_cpus() // 2) if backend == "loky" else 1
-    tasks = [joblib.delayed(check_threads)(None) for _ in range(4)]
-    assert joblib.Parallel(n_jobs=2, backend=backend)(tasks) == [share] * 4
-
-
-@pytest.mark.parametrize(
-    "backend", ["threading", "multiprocessing", pytest.param("loky", marks=pytest.mark.slow)]
-)
-def test_a_grid_search_starts_no_more_threads_than_cpus(monkeypatch, backend):
-    from sklearn.model_selection import GridSearchCV
-
-    monkeypatch.delenv("RANDPROP_NUM_THREADS", raising=False)
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    cpus = _core.available_cpus()
-    classifier = StepClassifier(width=64)
-    search = GridSearchCV(
-        classifier, {"weight_bits": [1, 8]}, cv=2, scoring=threads_of_a_prediction, refit=False
-    )
-    with joblib.parallel_config(backend=backend, n_jobs=2):
-        found = search.set_params(n_jobs=2).fit(X_TRAIN, Y_TRAIN).cv_results_["mean_test_score"]
-    assert (found == max(1, cpus // 2 if backend == "loky" else 1)).all()
-    # Here, where nothing runs beside it, all CPUs are used; n_jobs=1 makes no worker.
-    assert threads_of_a_prediction(classifier.fit(X_TRAIN, Y_TRAIN), X_TRAIN, Y_TRAIN) == cpus
-    alone = search.set_params(n_jobs=1).fit(X_TRAIN, Y_TRAIN).cv_results_["mean_test_score"]
-    assert (alone == cpus).all()
-
-
-def test_processes_of_a_pool_use_one_thread_unless_told(monkeypatch):
-    monkeypatch.delenv("RANDPROP_NUM_THREADS", raising=False)
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as executor:
-        assert executor.submit(check_threads, None).result() == 1
-        assert executor.submit(check_threads, -1).result() == _core.available_cpus()
-        assert executor.submit(check_threads, 3).result() == 3
-
-
 def test_tasks_of_dask_use_one_thread(monkeypatch, cluster):
     monkeypatch.delenv("RANDPROP_NUM_THREADS", raising=False)
     assert cluster.submit(check_threads, None).result() == 1
@@ -479,27 +478,3 @@ def test_tasks_of_dask_use_one_thread(monkeypatch, cluster):
     monkeypatch.setitem(sys.modules, "distributed.worker", worker)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     assert check_threads(None) == 1
-
-
-def test_numbers_of_threads(monkeypatch):
-    monkeypatch.delenv("RANDPROP_NUM_THREADS", raising=False)
-    monkeypatch.setattr(_core, "available_cpus", lambda: 6)
-    monkeypatch.setenv("OMP_NUM_THREADS", "2")  # of others, where this is no worker
-    asked = {None: 6, 1: 1, 4096: 4096, -1: 6, -2: 5, -6: 1, -4096: 1}
-    assert {n: check_threads(n) for n in asked} == asked
-    monkeypatch.setenv("RANDPROP_NUM_THREADS", "3")
-    asked = {None: 3, 5: 5, -1: 3, -2: 2, -9: 1}
-    assert {n: check_threads(n) for n in asked} == asked
-    network = StepNetwork(5, width=4)
-    of_range = [(n, ValueError) for n in (0, 4097, -4097)]
-    for wrong, error in [*of_range, (True, TypeError), (2.0, TypeError), ("2", TypeError)]:
-        for call in (
-            lambda n: check_threads(n),
-            lambda n: StepClassifier(n_jobs=n).fit(X_TRAIN, Y_TRAIN),
-            lambda n: fit_parallel(network, np.zeros((2, 5)), [0, 1], n_jobs=n),
-            lambda n: sweep(0, seeds=1, dataset=(X_TRAIN, Y_TRAIN, X_TRAIN, Y_TRAIN), n_jobs=n),
-        ):
-            with pytest.raises(error, match="n_threads|n_jobs"):
-                call(wrong)
-    for n_jobs in (-1, -2):
-        StepClassifier(n_jobs=n_jobs).fit(X_TRAIN, Y_TRAIN).predict(X_TRAIN)

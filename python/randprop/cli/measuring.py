@@ -88,6 +88,12 @@ def fill_sweep(verb: Parser) -> None:
         help="networks at a time, -1: one a CPU (default 1)",
     )
     add_threads(verb)
+    verb.add_argument(
+        "--scheduler",
+        dest="executor",
+        metavar="ADDRESS",
+        help="of dask, whose workers run networks",
+    )
     verb.add_argument("--no-progress", action="store_true", help="show no bar")
 
 
@@ -104,6 +110,7 @@ def sweep_verb(arguments: argparse.Namespace) -> None:
         dataset=_datasets(arguments),
         store=None if store is None else store.path,
         progress=not arguments.no_progress,
+        executor=arguments.executor,
     )
     print(result.to_text(lines_fit()))
     if arguments.csv is not None:

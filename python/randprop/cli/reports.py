@@ -24,7 +24,7 @@ __all__ = [
 BENCHES = (
     "propagate", "choices", "convolve", "centroids", "hamming", "ridge", "evaluate", "memory",
 )  # fmt: skip
-# Run only when it is named: emulated microcontrollers, which need cross compilers, many workers, what
+# Run only when named: emulated microcontrollers, which need cross compilers, many workers, what
 # networks get right beside peers, how long fitting takes, and the browser page.
 OTHER_BENCHES = ("micro", "parallel", "accuracy", "fit", "page")
 

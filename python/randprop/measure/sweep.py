@@ -28,7 +28,7 @@ from randprop.measure.progress import track
 from randprop.measure.split import Split, load_split, name_of
 from randprop.measure.store import METRICS, PARAMETERS, CellStore
 from randprop.measure.sweep_result import Cell, SweepResult
-from randprop.measure.workers import check_workers, run_tasks, side_by_side
+from randprop.measure.workers import check_workers, on_workers, run_tasks, side_by_side
 from randprop.model.recipes import input_dims_of
 from randprop.network.activations import ACTIVATIONS, smooth
 from randprop.network.chain import Chain, chain, make_network
@@ -59,7 +59,7 @@ def sweep(
     n_test: int | None = None,
     store: str | PathLike[str] | None = None,
     progress: bool = True,
-    executor: Executor | None = None,
+    executor: Executor | str | None = None,
     n_jobs: int | None = None,
     n_threads: int | None = None,
 ) -> SweepResult:
@@ -107,10 +107,11 @@ def sweep(
     store : path-like, optional
         File for the results. Default: in memory.
     progress : bool, default=True
-        Show a bar with rate and time left where standard error is a terminal and rich is there.
-    executor : concurrent.futures.Executor, optional
+        Show rate and time left on a terminal and in a notebook, and a line a minute elsewhere.
+    executor : concurrent.futures.Executor or str, optional
         Runs the networks: a ProcessPoolExecutor, ``dask.distributed.Client().get_executor()``,
-        mpi4py's. Default: joblib.
+        mpi4py's; the address of a dask scheduler, such as ``"tcp://10.0.0.1:8786"``. Default:
+        joblib.
     n_jobs : int, optional
         Networks at a time, in processes of their own, through joblib; -1: one a CPU. Default: that
         of ``joblib.parallel_config``, which also names the backend (``"loky"``, ``"dask"``,
@@ -130,8 +131,8 @@ def sweep(
     ValueError
         If the store is of another version, definition or data.
     OSError
-        If a data set by name cannot be had, or the store not be opened or written. It keeps every
-        cell that was finished.
+        If a data set by name or the scheduler cannot be had, or the store not be opened or
+        written. It keeps every cell that was finished.
 
     Warns
     -----
@@ -199,8 +200,9 @@ def sweep(
             given[cell["width"]] = meant
         cells = list({tuple(cell[name] for name in PARAMETERS): cell for cell in cells}.values())
         tasks = _open_chains(cells, kept, given, readouts, data, threads)
-        with track("cells", sum(len(t.cells) for t in tasks), show=progress) as advance:
-            for done in _run(tasks, executor, n_jobs):
+        n_cells = sum(len(task.cells) for task in tasks)
+        with on_workers(executor) as workers, track("cells", n_cells, show=progress) as advance:
+            for done in _run(tasks, workers, n_jobs):
                 kept.add(done)
                 advance(len(done))
         return SweepResult([{**cell, **(kept.find(cell) or {})} for cell in cells])

@@ -5,20 +5,26 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from contextlib import contextmanager
 from functools import partial
 from itertools import islice
+from time import monotonic
 from typing import Any, TypeVar
 
-from randprop._validation import check_jobs
+from randprop._validation import check_jobs, told
 
-__all__ = ["check_workers", "run_tasks", "side_by_side"]
+__all__ = ["check_workers", "on_workers", "run_tasks", "side_by_side"]
 
+_DASK = "distributed.cfexecutor"
+_ASK_EVERY = 2.0  # seconds
 _IN_FLIGHT = 4  # tasks handed to an executor at a time, for each of its workers
 Result = TypeVar("Result")
 
 
-def side_by_side(executor: Executor | None, n_jobs: int | None) -> int:
-    """Return how many tasks run at a time."""
+def side_by_side(executor: Executor | str | None, n_jobs: int | None) -> int:
+    """Return how many tasks run at a time: a large number of those elsewhere."""
+    if isinstance(executor, str) or type(executor).__module__ == _DASK:
+        return 1 << 16
     if executor is not None:
         return int(getattr(executor, "_max_workers", None) or 1)
     import joblib
@@ -63,22 +69,52 @@ def run_tasks(
 def check_workers(executor: object, n_jobs: object) -> None:
     """Raise TypeError or ValueError for what cannot run tasks."""
     check_jobs("n_jobs", n_jobs)
-    if executor is not None and not isinstance(executor, Executor):
+    if executor is None or isinstance(executor, Executor):
+        return
+    if not isinstance(executor, str):
         raise TypeError(
-            f"executor must be a concurrent.futures.Executor, got {type(executor).__name__}"
+            "executor must be a concurrent.futures.Executor or the address of a dask scheduler, "
+            f"got {told(executor)}"
         )
+    kind, _, place = executor.partition("://")
+    if not kind.isalnum() or not place:
+        raise ValueError(
+            f"executor must be an address such as 'tcp://10.0.0.1:8786', got {told(executor)}"
+        )
+
+
+@contextmanager
+def on_workers(executor: Executor | str | None) -> Iterator[Executor | None]:
+    """Give an executor, that of a dask scheduler where its address was given."""
+    if not isinstance(executor, str):
+        yield executor
+        return
+    try:
+        import distributed
+    except ImportError:
+        raise ImportError(
+            "the workers of a dask scheduler are reached by distributed: pip install distributed"
+        ) from None
+    try:
+        connect: Any = distributed.Client
+        client = connect(executor, set_as_default=False)
+    except ValueError as error:
+        raise ValueError(f"executor {executor!r} is no address: {error}") from None
+    with client, client.get_executor() as workers:
+        yield workers
 
 
 def _run_executor(
     executor: Executor, tasks: Iterable[tuple[Callable[..., Result], tuple[Any, ...]]]
 ) -> Iterator[Result]:
     submit, wait_for_one = _calls_of(executor)
-    workers = getattr(executor, "_max_workers", None) or 8
+    n_workers = _counter_of_workers(executor)
     waiting = iter(tasks)
     running: set[Future[Result]] = set()
     try:
         while True:
-            for function, arguments in islice(waiting, _IN_FLIGHT * workers - len(running)):
+            room = max(0, _IN_FLIGHT * n_workers() - len(running))
+            for function, arguments in islice(waiting, room):
                 running.add(submit(function, *arguments))
             if not running:
                 return
@@ -91,6 +127,23 @@ def _run_executor(
             future.cancel()
 
 
+def _counter_of_workers(executor: Any) -> Callable[[], int]:
+    """Return what tells how many workers there are now: those of dask come and go."""
+    if type(executor).__module__ != _DASK:
+        fixed = int(getattr(executor, "_max_workers", None) or 8)
+        return lambda: fixed
+    asked, found = -_ASK_EVERY, 1
+
+    def count() -> int:
+        nonlocal asked, found
+        if monotonic() - asked >= _ASK_EVERY:
+            found = max(1, sum(executor._client.nthreads().values()))
+            asked = monotonic()
+        return found
+
+    return count
+
+
 def _calls_of(executor: Any) -> tuple[Callable[..., Any], Callable[[set[Any]], set[Any]]]:
     """Return how a task is handed over, and how the first of several futures is waited for.
 
@@ -98,7 +151,7 @@ def _calls_of(executor: Any) -> tuple[Callable[..., Any], Callable[[set[Any]], s
     in between makes an error of a good result. The futures of its client have no such gap: theirs
     are used. dask computes the parts of a dead worker again.
     """
-    if type(executor).__module__ != "distributed.cfexecutor":
+    if type(executor).__module__ != _DASK:
         return executor.submit, lambda futures: wait(futures, return_when=FIRST_COMPLETED).done
     client = executor._client
 
