@@ -92,7 +92,7 @@ def fill_sweep(verb: Parser) -> None:
         "--scheduler",
         dest="executor",
         metavar="ADDRESS",
-        help="of dask, whose workers run networks",
+        help="of dask, whose workers run networks (default: none, they run here)",
     )
     verb.add_argument("--no-progress", action="store_true", help="show no bar")
 
