@@ -18,7 +18,7 @@ from randprop._validation import told
 
 __all__ = [
     "Colours", "axes", "colours_on", "figure_of", "image", "legend", "montage", "names_of",
-    "picture_of", "pixels", "pyplot", "seen_on", "shades",
+    "patch_of", "picture_of", "pixels", "pyplot", "seen_on", "shades",
 ]  # fmt: skip
 
 # A column of a page, in inches; text of 10 points is still read where it is printed narrower.
@@ -168,6 +168,14 @@ def montage(values: NDArray[Any]) -> NDArray[Any]:
         y, x = (i // across) * (height + 1), (i % across) * (width + 1)
         grid[y : y + height, x : x + width] = values[..., i]
     return grid
+
+
+def patch_of(kernel: Any, shape: Sequence[int]) -> tuple[int, ...]:
+    """Return the shape of what a unit looks at: the whole input, or a patch of it."""
+    if kernel is None:
+        return tuple(shape)
+    sides = (1, kernel) if len(shape) == 2 else np.broadcast_to(kernel, 2)
+    return (*map(int, sides), shape[-1])
 
 
 def picture_of(values: NDArray[Any], shape: Sequence[int]) -> NDArray[Any]:

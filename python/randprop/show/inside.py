@@ -10,7 +10,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from randprop._validation import as_reals, check_int, told
-from randprop.show.canvas import colours_on, figure_of, image, montage, names_of, picture_of, shades
+from randprop.show.canvas import (
+    colours_on,
+    figure_of,
+    image,
+    montage,
+    names_of,
+    patch_of,
+    picture_of,
+    shades,
+)
 
 __all__ = ["bits", "flips", "weights"]
 
@@ -165,12 +174,8 @@ def weights(network: Any, m: int = 0, *, n: int = 16) -> Any:
     n = check_int("n", n, 1, 64)
     found = np.asarray(inner.weights(m), dtype=np.float64)[:n]
     stage, shape = inner.stages[m], inner.shapes[m]
-    kernel = getattr(stage, "kernel", None)
-    if kernel is None:
-        maps = [picture_of(unit, shape) for unit in found]
-    else:
-        sides = (1, kernel) if len(shape) == 2 else np.broadcast_to(kernel, 2)
-        maps = [picture_of(unit, (*map(int, sides), shape[-1])) for unit in found]
+    sides = patch_of(getattr(stage, "kernel", None), shape)
+    maps = [picture_of(unit, sides) for unit in found]
     grid = montage(np.stack(maps, axis=-1))
     _, (ax,) = figure_of("show.weights", [grid.shape[1] / grid.shape[0]], 3.2)
     colours = colours_on(ax)
