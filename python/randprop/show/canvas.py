@@ -151,7 +151,9 @@ def legend(ax: Any, title: str | None) -> None:
         beneath = {"bbox_to_anchor": (0.5, 0.0), "borderaxespad": 4.5}
         place = {"loc": "upper center", "ncols": 2, **beneath}
     small = {"fontsize": "small", "title_fontsize": "small"}
-    ax.legend(title=title, frameon=False, **small, **place)
+    # What it has to lie on is seen no more, and its letters are.
+    frame = {"facecolor": "inherit", "edgecolor": "none", "framealpha": 0.85}
+    ax.legend(title=title, **frame, **small, **place)
 
 
 def montage(values: NDArray[Any]) -> NDArray[Any]:
