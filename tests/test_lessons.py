@@ -7,11 +7,12 @@ import json
 import re
 from pathlib import Path
 
+import matplotlib.pyplot
 import pytest
 
 import randprop
 
-pytest.importorskip("matplotlib").use("agg")
+matplotlib.use("agg")
 ROOT = Path(__file__).parent.parent
 SPEC = importlib.util.spec_from_file_location("draw_gallery", ROOT / "tools" / "draw_gallery.py")
 gallery = importlib.util.module_from_spec(SPEC)
@@ -19,7 +20,7 @@ SPEC.loader.exec_module(gallery)
 
 
 def test_every_notebook_is_on_the_page():
-    assert set(gallery.NOTEBOOKS) == set((ROOT / "examples" / "notebooks").iterdir())
+    assert set(gallery.NOTEBOOKS) == set((ROOT / "examples" / "notebooks").glob("*.ipynb"))
     assert (ROOT / "docs" / "gallery.md").read_text(encoding="utf-8") == gallery.page()
 
 
@@ -51,6 +52,7 @@ def test_notebooks_run(path, monkeypatch):
     X, y, X_test, y_test = randprop.datasets.load_mnist()
     few = X[::10], y[::10], X_test[::5], y_test[::5]
     monkeypatch.setattr(randprop.datasets, "load_mnist", lambda: few)
+    matplotlib.pyplot.figure()  # of somebody else
     cells = shown = 0
     for cell, figures, value in gallery.run(path):
         cells += 1
@@ -58,6 +60,7 @@ def test_notebooks_run(path, monkeypatch):
         if hasattr(value, "_repr_html_"):
             assert "<table>" in value._repr_html_()
             shown += 1
+    assert len(matplotlib.pyplot.get_fignums()) == 1
     assert cells > 6
     assert shown == 1
 

@@ -391,7 +391,6 @@ def test_tables_and_plots(tmp_path):
     means = [row["accuracy"] for row in result.where(width=9).summary()]
     np.testing.assert_allclose(ax.get_lines()[0].get_ydata(), means)
     assert result.plot("variance_class_means", ax=ax) is ax
-    matplotlib.pyplot.close("all")
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ def run(path: Path) -> Iterator[tuple[dict[str, Any], list[Any], Any]]:
     import matplotlib.pyplot as plt
 
     names: dict[str, Any] = {"__name__": "__main__"}
+    before = set(plt.get_fignums())
     for cell in cells_of(path):
         if cell["cell_type"] != "code":
             continue
@@ -48,8 +49,10 @@ def run(path: Path) -> Iterator[tuple[dict[str, Any], list[Any], Any]]:
         for expression, (least, most) in cell["metadata"].get("expect", {}).items():
             found = eval(expression, names)
             assert least <= found <= most, f"{where}: {expression} is {found}"
-        yield cell, [plt.figure(number) for number in plt.get_fignums()], value
-        plt.close("all")
+        figures = [plt.figure(number) for number in plt.get_fignums() if number not in before]
+        yield cell, figures, value
+        for figure in figures:
+            plt.close(figure)
 
 
 def page() -> str:
