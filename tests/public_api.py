@@ -344,6 +344,7 @@ CALLS: dict[str, Callable[[Path], Call]] = {
     ),
     "Conv2D.output_shape": _method(lambda: Conv2D(4, 3), "output_shape", image=(8, 6, 1)),
     "Dense": _plain(Dense, units=4, weight_bits=4, thresholds=np.array([5, -3, 0, 9])),
+    "Evaluation.plot": _method(lambda: randprop.evaluate(0, dataset=DATASET), "plot", ax=None),
     "Evaluation.to_dict": _method(lambda: randprop.evaluate(0, dataset=DATASET), "to_dict"),
     "Evaluation.to_text": _method(lambda: _timed()[0], "to_text", columns=60),
     "Evaluations.to_text": _method(lambda: _timed(), "to_text", columns=60),

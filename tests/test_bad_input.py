@@ -19,7 +19,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot
 import numpy as np
 import pytest
 
@@ -458,12 +457,6 @@ def _is_named(error: Exception, parameter: str, label: str, entry: public_api.En
         return bool(str(error))  # scikit-learn's checks have words of their own
     named = entry.documented if label in SIZES else (parameter,)
     return any(re.search(rf"\b{name}\b", str(error)) for name in named)
-
-
-@pytest.fixture(autouse=True)
-def _no_figures_left() -> Iterator[None]:
-    yield
-    matplotlib.pyplot.close("all")
 
 
 PARAMETERS = [

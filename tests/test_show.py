@@ -12,12 +12,7 @@ import randprop
 from randprop import BinaryScaling, Centroids, Conv1D, Conv2D, Dense, Model, StepNetwork, show
 
 plt = pytest.importorskip("matplotlib.pyplot")
-
-
-@pytest.fixture(autouse=True)
-def closed():
-    yield
-    plt.close("all")
+to_rgba = pytest.importorskip("matplotlib.colors").to_rgba
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +119,175 @@ def test_class_means_scores_and_confusion(digits):
     assert not show.confusion(np.eye(30)).texts
 
 
+def whole_ticks(ax):
+    low, high = ax.get_xlim()
+    return [tick for tick in ax.get_xticks().tolist() if low <= tick <= high]
+
+
+def luminance(colour):
+    r, g, b = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in colour[:3])
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b
+
+
+def contrast(first, second):
+    """Of WCAG 2: 3 is what graphics need to be seen."""
+    low, high = sorted([luminance(to_rgba(first)), luminance(to_rgba(second))])
+    return (high + 0.05) / (low + 0.05)
+
+
+# What each kind of missing cone leaves of linear red, green and blue: Machado, Oliveira and
+# Fernandes (2009), table 1, severity 1.
+CONES = {
+    "all": np.eye(3),
+    "no red": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216],
+               [-0.003882, -0.048116, 1.051998]],
+    "no green": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413],
+                 [-0.011820, 0.042940, 0.968881]],
+    "no blue": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602],
+                [0.004733, 0.691367, 0.303900]],
+}  # fmt: skip
+
+
+def lab(colour, cones):
+    """CIELAB of a colour as eyes with these cones see it."""
+    c = np.array(to_rgba(colour)[:3])
+    linear = np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
+    seen = np.clip(np.array(cones) @ linear, 0, 1)
+    xyz = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]] @ seen
+    x, y, z = np.cbrt(xyz / [0.9505, 1, 1.089])
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+def drawn_in(style):
+    """One picture of each kind in a style of matplotlib, with what they show."""
+    with plt.style.context(style):
+        X, y, X_test, y_test = randprop.datasets.load_digits()
+        means = Centroids().fit(X, y)
+        results = randprop.evaluate(layers=[0, 1, 2], dataset="digits")
+        network = StepNetwork(64, stages=[Dense(9)])
+        found = {
+            "depth": results.plot(),
+            "variance": results.plot("variance_units"),
+            "confusion": results[1].plot(),
+            "scores": show.scores(means.scores(X_test), y_test),
+            "weights": show.weights(network),
+            "bits": show.bits(Model(network, Centroids().fit(network.propagate(X), y)), X[0]).axes,
+            "flips": show.flips(network, X[0]).axes,
+            "means": show.class_means(means, (8, 8)).axes,
+        }
+        for ax in [v if not isinstance(v, list) else v[0] for v in found.values()]:
+            ax.figure.canvas.draw()
+        return found
+
+
+@pytest.mark.parametrize("style", ["default", "dark_background", "ggplot", "Solarize_Light2"])
+def test_pictures_are_seen_on_the_ground_of_a_style(style):
+    found = drawn_in(style)
+    for name, shown in found.items():
+        for ax in shown if isinstance(shown, list) else [shown]:
+            ground = ax.figure.get_facecolor()
+            # The texts and their ground are the style's.
+            for text in (ax.title, ax.xaxis.label, ax.yaxis.label, *ax.get_xticklabels()):
+                if text.get_text():
+                    assert contrast(text.get_color(), ground) > 3, (name, text)
+            if ax.images:
+                assert not any(line.get_visible() for line in ax.get_xgridlines()), name
+    ax = found["depth"]
+    for line in ax.lines:
+        assert contrast(line.get_color(), ax.get_facecolor()) > 3, line
+    for bar in found["scores"].patches:
+        assert contrast(bar.get_facecolor(), found["scores"].get_facecolor()) > 3
+    for text in found["confusion"].texts:
+        (cell,) = found["confusion"].images
+        i, j = (int(v) for v in text.get_position()[::-1])
+        assert contrast(text.get_color(), cell.cmap(cell.norm(cell.get_array()[i, j]))) > 4.5
+    # What is 0 looks like the ground, and what is most stands out of it.
+    empty, full = (found["bits"][0].images[0].cmap(v) for v in (0.0, 1.0))
+    dark = luminance(to_rgba(ground)) < 0.18
+    assert luminance(empty) == (0 if dark else 1)
+    assert contrast(empty, full) == pytest.approx(21)
+
+
+@pytest.mark.parametrize("style", ["default", "dark_background"])
+def test_lines_are_told_apart_by_everybody(style):
+    result = randprop.sweep([0, 1], dataset="digits", width=[8, 9, 10, 11, 12, 13], seeds=1)
+    with plt.style.context(style):
+        lines = result.plot().lines[:6]
+    assert [line.get_label() for line in lines] == ["8", "9", "10", "11", "12", "13"]
+    looks = {(line.get_color(), line.get_linestyle()) for line in lines}
+    assert len(looks) == 6
+    colours = sorted({line.get_color() for line in lines})
+    assert all(contrast(colour, lines[0].axes.get_facecolor()) > 3 for colour in colours)
+    for cones in CONES.values():
+        for i, first in enumerate(colours):
+            for second in colours[:i]:
+                assert np.linalg.norm(lab(first, cones) - lab(second, cones)) > 25
+
+
+def test_a_picture_stands_on_its_own_axes():
+    """The ground is that of the axes given, whatever the style."""
+    figure, (light, dark) = plt.subplots(1, 2)
+    dark.set_facecolor("black")
+    results = randprop.evaluate(layers=[0, 1], dataset="digits")
+    blue = [results.plot(ax=ax).lines[0].get_color() for ax in (light, dark)]
+    assert blue[0] != blue[1]
+    figure.set_facecolor("black")
+    dark.set_facecolor("none")
+    dark.clear()
+    dark.set_facecolor("none")
+    assert results.plot(ax=dark).lines[0].get_color() == blue[1]
+
+
+def test_pictures_are_a_column_wide_unless_a_style_says_otherwise(digits):
+    results = randprop.evaluate(layers=[0, 1], dataset="digits")
+    assert results.plot().figure.get_size_inches()[0] <= 4.1
+    with plt.rc_context({"figure.figsize": (7, 2)}):
+        assert results.plot().figure.get_size_inches().tolist() == [7, 2]
+    network = StepNetwork(64, layers=4)
+    figure = show.bits(network, digits[0][0])
+    assert figure.get_size_inches()[0] < 5.3
+    rows = {round(ax.get_position().y0, 2) for ax in figure.axes}
+    assert len(figure.axes) == 6
+    assert len(rows) == 2
+
+
+def test_a_sweep_has_chance_and_the_features_where_they_are_one():
+    X, y, X_test, y_test = randprop.datasets.load_digits()
+    two = [
+        part[labels < 2] for part, labels in ((X, y), (y, y), (X_test, y_test), (y_test, y_test))
+    ]
+    result = randprop.sweep(range(13), dataset=tuple(two), width=[20, 30], seeds=2)
+    ax = result.plot()
+    *_, features, chance = ax.lines
+    assert features.get_ydata()[0] == result.rows[0]["baseline_accuracy"]
+    assert chance.get_ydata()[0] == 0.5
+    assert ax.get_legend().get_title().get_text() == "width"
+    assert whole_ticks(ax) == [0, 2, 4, 6, 8, 10, 12]
+    assert result.where(width=20).plot().lines[-1].get_ydata()[0] == 0.5
+    # The same again: no second name for either.
+    result.where(width=20).plot(ax=ax)
+    named = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert named.count("chance") == 1
+    assert "network" in named
+    # Data sets of other features: no line stands for both.
+    rows = [dict(row, baseline_accuracy=0.1 * row["width"]) for row in result.rows]
+    assert "chance" not in randprop.SweepResult(rows).plot().get_legend_handles_labels()[1]
+    assert len(randprop.SweepResult(rows).plot().lines) == 2
+
+
+def test_variances_have_powers_only_where_they_span_them():
+    results = randprop.evaluate(layers=[0, 1, 2], dataset="digits")
+    ax = results.plot("variance_units")
+    assert ax.get_yscale() == "linear"
+    assert ax.get_ylim()[0] == 0
+    assert ax.get_legend() is None
+    means = randprop.evaluate(layers=range(0, 30, 6), dataset="digits")
+    drawn = [r.variance_class_means for r in means]
+    powers = 10 * min(drawn) < max(drawn)
+    assert (means.plot("variance_class_means").get_yscale() == "log") == powers
+    assert powers
+
+
 def test_depth_has_chance_and_the_features(digits):
     results = [
         randprop.evaluate(layers=layers, dataset="digits", seed=seed)
@@ -138,7 +302,7 @@ def test_depth_has_chance_and_the_features(digits):
     )
     assert baseline.get_ydata()[0] == results[0].baseline_accuracy
     assert chance.get_ydata()[0] == 0.1
-    assert ax.get_xticks().tolist() == [0, 1, 2]
+    assert whole_ticks(ax) == [0, 1, 2]
     own = plt.subplots()[1]
     assert show.depth(results[0], ax=own) is own
 

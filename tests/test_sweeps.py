@@ -386,11 +386,11 @@ def test_tables_and_plots(tmp_path):
 
     matplotlib.use("agg")
     ax = result.plot()
-    assert [line.get_label() for line in ax.get_lines()] == ["width 9", "width 20"]
+    assert [line.get_label() for line in ax.get_lines()[:2]] == ["9", "20"]
+    assert ax.get_legend().get_title().get_text() == "width"
     means = [row["accuracy"] for row in result.where(width=9).summary()]
     np.testing.assert_allclose(ax.get_lines()[0].get_ydata(), means)
     assert result.plot("variance_class_means", ax=ax) is ax
-    matplotlib.pyplot.close("all")
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from base64 import b64decode
 from pathlib import Path
 
 import matplotlib as mpl
 
 mpl.use("Agg")
+
+import matplotlib.pyplot as plt
 
 import randprop
 from randprop import BinaryScaling, Centroids, Conv2D, StepClassifier, StepNetwork, show
@@ -27,10 +31,15 @@ classifier.fit(X_train.reshape(-1, 28, 28), y_train)
 save(show.bits(classifier, X_test[0]), "bits")
 save(show.weights(classifier).figure, "weights")
 save(show.flips(classifier, X_test[0], 294), "flips")
-save(show.class_means(Centroids().fit(X_train, y_train), (28, 28)), "class_means")
+means = Centroids().fit(X_train, y_train)
+save(show.class_means(means, (28, 28)), "class_means")
+uri = re.search(r'src="data:image/png;base64,([^"]*)"', means._repr_html_())[1]
+(FOLDER / "notebook.png").write_bytes(b64decode(uri))
 scores = classifier.model_.readout.scores(classifier.model_.propagate(X_test))
 save(show.scores(scores, y_test).figure, "scores")
 results = randprop.evaluate(layers=range(16))
-save(show.depth(results).figure, "depth")
-save(show.confusion(results[3]).figure, "confusion")
+save(results.plot().figure, "depth")
+with plt.style.context("dark_background"):
+    save(results.plot().figure, "depth_dark")
+save(results[3].plot().figure, "confusion")
 save(show.bits(StepNetwork(784, 3), X_test[0]), "paper")

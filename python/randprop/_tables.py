@@ -9,7 +9,8 @@ from typing import Any
 from randprop._validation import check_int
 
 __all__ = [
-    "check_columns", "csv_text", "html_table", "printable", "shown_bytes", "text_table", "wrapped",
+    "check_columns", "csv_text", "html_picture", "html_table", "printable", "shortened",
+    "shown_bytes", "text_table", "wrapped",
 ]  # fmt: skip
 
 # What moves a terminal's cursor, changes its state or the order of what it shows, or cannot be
@@ -123,6 +124,21 @@ def html_table(caption: str, lines: Sequence[Sequence[str]]) -> str:
         f'<table><caption style="text-align:left">{_shown(caption)}</caption>'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
     )
+
+
+def html_picture(uri: str, width: int, height: int, caption: str, alt: str) -> str:
+    """Return a picture with a line beneath; all text is escaped."""
+    return (
+        f'<figure style="margin:0.5em 0"><img src="{_shown(uri)}" width="{width}" '
+        f'height="{height}" alt="{_shown(alt)}"><figcaption>{_shown(caption)}</figcaption></figure>'
+    )
+
+
+def shortened(labels: Sequence[object], most: int = 12) -> str:
+    """Return the first labels in a line, each of 24 characters at most, and how many there are."""
+    names = [text if len(text) <= 24 else text[:23] + "…" for text in map(str, labels[:most])]
+    more = ", …" if len(labels) > most else ""
+    return f"{len(labels)}: {', '.join(names)}{more}"
 
 
 def _shown(text: str) -> str:

@@ -10,7 +10,10 @@ from numpy.typing import NDArray
 
 from randprop._tables import check_columns, html_table, shown_bytes, text_table, wrapped
 from randprop._validation import check_choice
-from randprop.measure.plots import axes, data_frame, draw
+from randprop.measure.frames import data_frame
+from randprop.show.canvas import axes
+from randprop.show.curves import Curve, depth, draw_curves
+from randprop.show.read import confusion
 
 if TYPE_CHECKING:
     import pandas
@@ -143,6 +146,21 @@ class Evaluation:
         frame.attrs.update(values)
         return frame
 
+    def plot(self, *, ax: Any = None) -> Any:
+        """Draw which classes are taken for which, as `show.confusion` does.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw. Default: new axes.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+        """
+        names = [str(label) for label in self.classes.tolist()]
+        return confusion(self.confusion_matrix, names, ax=axes(ax, square=True))
+
     def _repr_html_(self) -> str:
         caption, *rest = self._head()
         numbers = [["quantity", "value"], *map(list, self._numbers())]
@@ -256,7 +274,8 @@ class Evaluations(list[Evaluation]):
         Parameters
         ----------
         metric : str, default="accuracy"
-            ``"accuracy"``, beside that of the features themselves, or one of the variances.
+            ``"accuracy"``, beside chance and that of the features themselves, as `show.depth` draws
+            it, or one of the variances.
         ax : matplotlib.axes.Axes, optional
             Where to draw. Default: new axes.
 
@@ -265,13 +284,13 @@ class Evaluations(list[Evaluation]):
         matplotlib.axes.Axes
         """
         check_choice("metric", metric, _OF_A_DEPTH[1:])
-        ax = axes(ax)
-        rows = [{name: getattr(r, name) for name in _OF_A_DEPTH} for r in self]
-        draw(ax, sorted(rows, key=lambda row: row["layers"]), metric, "network")
         if metric == "accuracy" and self:
-            label = "class means of the features"
-            ax.axhline(self[0].baseline_accuracy, color="0.5", linestyle=":", label=label)
-            ax.legend()
+            return depth(self, ax=axes(ax))
+        ax = axes(ax)
+        found = sorted(self, key=lambda result: result.layers)
+        values = [getattr(result, metric) for result in found]
+        layers = [result.layers for result in found]
+        draw_curves(ax, [Curve(None, layers, values, values, values)], metric)
         return ax
 
     def _lines(self) -> list[list[str]]:

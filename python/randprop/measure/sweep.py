@@ -205,7 +205,9 @@ def sweep(
             for done in _run(tasks, workers, n_jobs):
                 kept.add(done)
                 advance(len(done))
-        return SweepResult([{**cell, **(kept.find(cell) or {})} for cell in cells])
+        result = SweepResult([{**cell, **(kept.find(cell) or {})} for cell in cells])
+        result.chance = {name: 1 / len(loaded.split.classes) for name, loaded in data.items()}
+        return result
     finally:
         kept.close()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +12,10 @@ import numpy as np
 from randprop._files import write_text
 from randprop._tables import check_columns, csv_text, html_table, text_table, wrapped
 from randprop._validation import check_choice, check_path, told
-from randprop.measure.plots import axes, data_frame, draw
+from randprop.measure.frames import data_frame
 from randprop.measure.store import METRICS, PARAMETERS
+from randprop.show.canvas import axes
+from randprop.show.curves import Curve, draw_curves
 
 if TYPE_CHECKING:
     import pandas
@@ -40,6 +42,7 @@ class SweepResult:
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             raise TypeError(f"rows must be a list of dict, got {told(rows)}")
         self.rows = rows
+        self.chance: dict[str, float] = {}  # accuracy of a guess by data set, where it is known
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -61,9 +64,11 @@ class SweepResult:
         """
         for name in parameters:
             check_choice("parameters", name, PARAMETERS)
-        return SweepResult(
+        found = SweepResult(
             [row for row in self.rows if all(row[k] == v for k, v in parameters.items())]
         )
+        found.chance = self.chance
+        return found
 
     def to_pandas(self) -> pandas.DataFrame:
         """Return the rows as a DataFrame.
@@ -151,20 +156,28 @@ class SweepResult:
         Returns
         -------
         matplotlib.axes.Axes
-            Bands are the 95 % confidence intervals of the means.
+            Bands are the 95 % confidence intervals of the means. Accuracy stands beside chance, and
+            beside that of the features themselves, where these are one number for all lines.
         """
         ax = axes(ax)
         rows = self.summary(metric)
         names = [name for name in PARAMETERS if name not in ("seed", "layers")]
         varying = [name for name in names if len({row[name] for row in rows}) > 1]
         lines: dict[tuple[Any, ...], list[Cell]] = {}
-        for row in rows:
+        for row in sorted(rows, key=lambda row: row["layers"]):
             lines.setdefault(tuple(row[name] for name in varying), []).append(row)
+        curves = []
         for key, points in lines.items():
-            label = ", ".join(f"{n} {v}" for n, v in zip(varying, key, strict=True))
-            draw(ax, sorted(points, key=lambda row: row["layers"]), metric, label or None)
-        if varying:
-            ax.legend(title=None if len(varying) > 1 else varying[0])
+            label = ", ".join(map(str, key))
+            layers = [row["layers"] for row in points]
+            values = np.array([row[metric] for row in points])
+            half = np.nan_to_num([row["ci95"] for row in points])
+            curves.append(Curve(label or "network", layers, values, values - half, values + half))
+        beside: dict[str, Any] = {}
+        if metric == "accuracy":
+            beside["features"] = _only(row.get("baseline_accuracy") for row in self.rows)
+            beside["chance"] = _only(self.chance.get(row["dataset"]) for row in self.rows)
+        draw_curves(ax, curves, metric, what=", ".join(varying) or None, **beside)
         return ax
 
     def _cells(self) -> tuple[str, list[list[str]]]:
@@ -215,6 +228,12 @@ class SweepResult:
 
     def __repr__(self) -> str:
         return f"SweepResult({len(self.rows)} cells)"
+
+
+def _only(values: Iterable[float | None]) -> float | None:
+    """Return the value that all have, None where they differ."""
+    found = set(values)
+    return found.pop() if len(found) == 1 else None
 
 
 def mean_and_interval(values: Sequence[float]) -> tuple[float, float, float]:

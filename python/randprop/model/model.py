@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from randprop._labels import agreement, as_labels
+from randprop._tables import html_table, shortened
 from randprop._validation import check_int, check_threads, told
 from randprop.bits import BitMatrix, Features
 from randprop.features import feature_names as names_of
@@ -236,6 +237,17 @@ class Model:
         )
         model.watch = self.watch
         return model
+
+    def _repr_html_(self) -> str:
+        facts = [
+            ["part", "what it is"],
+            ["classes", shortened(self.classes_.tolist())],
+            ["features", f"{self.network.n_features:,} by {self.scaling!r}"],
+        ]
+        if self.feature_names is not None:
+            facts.append(["their names", shortened(self.feature_names)])
+        parts = (self.network, self.readout)
+        return html_table("Model", facts) + "".join(part._repr_html_() for part in parts)
 
     def __repr__(self) -> str:
         span = f", input_range={self.input_range}"

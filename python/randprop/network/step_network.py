@@ -15,7 +15,7 @@ from randprop._validation import check_choice, check_int, check_threads, told
 from randprop.bits import BitMatrix, Features, stack, trusted_bits
 from randprop.network.activations import step_names
 from randprop.network.calibrate import calibrated_stages
-from randprop.network.describe import chain_text, summary
+from randprop.network.describe import chain_text, page, summary
 from randprop.network.inputs import as_input, parts_of
 from randprop.network.passes import make_core, reads_sparse, run
 from randprop.network.spec import Width, check_input_shape, check_stages, resolve_all, shapes_of
@@ -176,7 +176,7 @@ class StepNetwork:
     @property
     def prepared_bytes(self) -> int:
         """Bytes held by weights laid out for the kernels so far; they can always be made anew."""
-        return sum(map(self._core.prepared_bytes, range(self.n_stages)))
+        return sum(self._held())
 
     def summary(self) -> str:
         """Describe the chain, one line a stage.
@@ -197,8 +197,10 @@ class StepNetwork:
             0  Conv2D  8 x 8 x 16              9      144           0
             1  Dense   100                  1024   102400           0
         """
-        held = [self._core.prepared_bytes(m) for m in range(self.n_stages)]
-        return summary(self._stages, self._shapes, held)
+        return summary(self._stages, self._shapes, self._held())
+
+    def _held(self) -> list[int]:
+        return [self._core.prepared_bytes(m) for m in range(self.n_stages)]
 
     def propagate(self, X: ArrayLike | BitMatrix, *, n_threads: int | None = None) -> Any:
         """Send samples through the network.
@@ -412,6 +414,11 @@ class StepNetwork:
 
     def __hash__(self) -> int:
         return hash(tuple(self._arguments().values()))
+
+    def _repr_html_(self) -> str:
+        given = f"{self._activation}, {self._weight_bits}-bit weights, seed {self._seed}"
+        title = f"StepNetwork of {self._n_features:,} inputs: {given}"
+        return page(title, self._stages, self._shapes, self._held(), self.weights)
 
     def __repr__(self) -> str:
         chain = chain_text(self._stages, self.matrices, self._n_features)

@@ -17,7 +17,9 @@ from numpy.typing import ArrayLike, NDArray
 
 import randprop._core as _core
 from randprop._labels import as_classes, distinct
+from randprop._tables import shortened
 from randprop.bits import BitMatrix, Features, as_features, stack
+from randprop.readouts.describe import Picture, page
 
 if TYPE_CHECKING:
     from randprop.readouts.quantized import QuantizedReadout
@@ -141,6 +143,21 @@ class Reader:
         fit: Callable[..., Own] = self.partial_fit  # type: ignore[attr-defined]
         return fit(stack(list(parts)), y, **more)
 
+    def _facts(self) -> list[tuple[str, str]]:
+        """Return what a notebook says of it, by name."""
+        if self.n_features is None:
+            return [("fitted", "not yet")]
+        return [("features", f"{self.n_features:,} {'bits' if self.reads_bits else 'bytes'}")]
+
+    def _picture(self) -> Picture | None:
+        """Return what draws what it has learned, at little cost."""
+        return None
+
+    def _repr_html_(self) -> str:
+        seen = snapshot(self)
+        given = [(name, str(getattr(self, name))) for name in self.parameters]
+        return page(type(self).__name__, given + seen._facts(), seen._picture())
+
     def __repr__(self) -> str:
         given = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.parameters)
         return f"{type(self).__name__}({given})"
@@ -161,6 +178,11 @@ class Readout(Reader):
     bits_keyword: ClassVar[str] = "readout_bits"  # what `Model.quantize` calls its bits
 
     classes_: NDArray[Any]
+
+    def _facts(self) -> list[tuple[str, str]]:
+        found = super()._facts()
+        labelled = self.n_features is not None and hasattr(self, "classes_")
+        return [*found, ("classes", shortened(self.classes_.tolist()))] if labelled else found
 
     def fit(
         self: Self,

@@ -13,6 +13,7 @@ from randprop._validation import check_number, check_threads
 from randprop._warnings import warn_data
 from randprop.bits import Features
 from randprop.readouts.base import Arrays, NotFittedError, Take, of_one_state, snapshot
+from randprop.readouts.describe import Picture, coefficients
 from randprop.readouts.products import (
     MAX_SAMPLES,
     Products,
@@ -185,6 +186,11 @@ class LinearReadout(SummingReadout):
             intercept[there] = about_mean - coef[there] @ self.counts_.sum(axis=0) / n
         self._solution = (alpha, used, coef, intercept)
         return self._solution[1:]
+
+    def _picture(self) -> Picture | None:
+        # Not solved for a picture: the class means are there before.
+        solved = self._solution
+        return super()._picture() if solved is None else coefficients(solved[2])
 
     @of_one_state
     def scores(self, bits: Features) -> Floats:  # noqa: D102

@@ -24,6 +24,7 @@ from randprop.readouts.base import (
     rows_within,
     snapshot,
 )
+from randprop.readouts.describe import Picture, kept_by_class
 
 __all__ = ["HammingNeighbors"]
 
@@ -241,6 +242,16 @@ class HammingNeighbors(Readout):
         neighbors = cls(described["n_neighbors"]).fit(vectors)
         neighbors.classes_, neighbors._codes = classes, codes.astype(np.int32)
         return neighbors
+
+    def _facts(self) -> list[tuple[str, str]]:
+        found = super()._facts()
+        kept = self._features
+        return found if kept is None else [*found, ("training vectors", f"{len(kept):,}")]
+
+    def _picture(self) -> Picture | None:
+        if not hasattr(self, "classes_"):
+            return None
+        return kept_by_class(np.bincount(self._codes, minlength=len(self.classes_)).tolist())
 
     def _kept(self) -> Features:
         self.check_fitted()

@@ -11,6 +11,7 @@ from randprop._labels import as_classes
 from randprop._validation import as_integers, check_flag, check_int, check_number, check_threads
 from randprop.bits import Features
 from randprop.readouts.base import Arrays, Readout, Take, from_core, narrow
+from randprop.readouts.describe import Picture, coefficients
 
 __all__ = ["QuantizedReadout"]
 
@@ -165,6 +166,12 @@ class QuantizedReadout(Readout):
             **{name: described[name] for name in ("bits", "offset", "multiplier", "scale")},
             of_bytes=not of_bits,
         )
+
+    def _facts(self) -> list[tuple[str, str]]:
+        return [*super()._facts(), ("bits of a coefficient", str(self.bits))]
+
+    def _picture(self) -> Picture | None:
+        return coefficients(self.coef_)
 
     def __repr__(self) -> str:
         n_classes, n_bits = self.codes_.shape

@@ -12,6 +12,7 @@ from randprop._labels import as_codes, as_labels, unite
 from randprop._validation import check_threads
 from randprop.bits import BitMatrix, Features
 from randprop.readouts.base import Readout, changing, from_core, known_labels, snapshot
+from randprop.readouts.describe import Picture, means
 
 __all__ = ["MAX_CLASS_SAMPLES", "SummingReadout", "Sums"]
 
@@ -113,6 +114,16 @@ class SummingReadout(Readout):
     def n_features(self) -> int | None:
         """Bits or bytes of a vector; None before it was fitted."""
         return self.counts_.shape[1] if hasattr(self, "counts_") and len(self.classes_) else None
+
+    def _facts(self) -> list[tuple[str, str]]:
+        found = super()._facts()
+        if not hasattr(self, "n_samples_"):
+            return found  # read from a file without sums
+        return [*found, ("training vectors", f"{self.n_samples_.sum():,}")]
+
+    def _picture(self) -> Picture | None:
+        there = hasattr(self, "counts_") and len(self.counts_) > 0
+        return means(self.counts_, self.n_samples_) if there else None
 
     def check_takes_samples(self) -> None:
         """Raise ValueError where samples cannot be added."""

@@ -1,9 +1,14 @@
-"""Axes, colours and images that all pictures share."""
+"""Axes, colours and images that all pictures share.
+
+Text, spines and grounds are those of the style in use, matplotlib's rcParams; what a picture adds
+is chosen by the ground it stands on, light or dark.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,14 +17,69 @@ from numpy.typing import NDArray
 from randprop._validation import told
 
 __all__ = [
-    "BLUE", "GREY", "ORANGE", "axes", "figure_of", "image", "montage", "names_of", "picture_of",
-    "pyplot",
+    "Colours", "axes", "colours_on", "figure_of", "image", "legend", "montage", "names_of",
+    "patch_of", "picture_of", "pixels", "pyplot", "seen_on", "shades",
 ]  # fmt: skip
 
-# Okabe and Ito's: told apart by colour-blind eyes, and on light and dark ground.
-BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "0.5"
+# A column of a page, in inches; text of 10 points is still read where it is printed narrower.
+_COLUMN = (4.0, 3.0)
+_FULL_WIDTH = 4.6
 # Maps of one channel, in a picture at most.
 _MOST_MAPS = 64
+
+
+@dataclass(frozen=True)
+class Colours:
+    """What is drawn on a ground: lines that follow each other, things beside them, shades."""
+
+    lines: tuple[str, ...]  # told apart by colour-blind eyes too
+    quiet: str  # lines that are no data
+    gap: str  # what is no pixel
+    ink: str  # the largest of shades
+    paper: str  # 0 among shades
+    between: str  # 0 among values of two signs
+
+    @property
+    def first(self) -> str:
+        """The colour of what a picture is about."""
+        return self.lines[0]
+
+    @property
+    def second(self) -> str:
+        """The colour of its opposite."""
+        return self.lines[1]
+
+
+# The first two of each are Okabe and Ito's. Every line has three times the luminance of its ground
+# or a third of it, and is no neighbour of another to eyes without one kind of cone.
+_ON_LIGHT = Colours(
+    ("#0072B2", "#D55E00", "#3A2418", "#A98276", "#7B1FD0"), "0.5", "0.75", "black", "white", "0.95"
+)
+_ON_DARK = Colours(
+    ("#56B4E9", "#E69F00", "#F2F2C0", "#9440FF", "#E0305F"), "0.55", "0.4", "white", "black", "0.12"
+)
+
+
+def _luminance(colour: Sequence[float]) -> float:
+    """Return the relative luminance of (red, green, blue)."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in colour]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def seen_on(colour: Sequence[float]) -> str:
+    """Return the colour of text on a ground of (red, green, blue): black or white."""
+    return "white" if _luminance(colour[:3]) < 0.179 else "black"
+
+
+def colours_on(ax: Any) -> Colours:
+    """Return the colours for the ground of some axes, and of their figure where that is seen."""
+    from matplotlib.colors import to_rgba
+
+    ground = np.ones(3)
+    for part in (ax.figure.figure, ax.figure, ax):  # a figure, perhaps one within it, axes
+        *colour, alpha = to_rgba(part.get_facecolor())
+        ground = ground * (1 - alpha) + np.array(colour) * alpha
+    return _ON_DARK if seen_on(ground.tolist()) == "white" else _ON_LIGHT
 
 
 def names_of(name: str, given: Any, default: Iterable[Any], n: int) -> list[str]:
@@ -47,28 +107,53 @@ def pyplot(what: str) -> Any:
     return plt
 
 
-def axes(ax: Any, what: str = "plot") -> Any:
-    """Return the axes, or new ones where there are none."""
+def axes(ax: Any, what: str = "plot", *, square: bool = False) -> Any:
+    """Return the axes, or new ones where there are none: a column wide, unless a style says so."""
     if ax is not None:
         if not hasattr(ax, "fill_between"):
             raise TypeError(f"ax must be matplotlib axes, got {told(ax)}")
         return ax
-    return pyplot(what).subplots(layout="constrained")[1]
+    plt = pyplot(what)
+    size = tuple(plt.rcParams["figure.figsize"])
+    if size == tuple(plt.rcParamsDefault["figure.figsize"]):
+        size = (_COLUMN[0], _COLUMN[0]) if square else _COLUMN
+    return plt.subplots(figsize=size, layout="constrained")[1]
 
 
 def figure_of(what: str, ratios: Sequence[float], height: float) -> tuple[Any, list[Any]]:
-    """Return a figure and axes side by side, of these widths."""
-    plt = pyplot(what)
-    width = sum(ratios) * height + 0.3 * len(ratios)
-    figure, found = plt.subplots(
-        1,
-        len(ratios),
-        figsize=(width, height + 0.5),
-        squeeze=False,
-        width_ratios=ratios,
-        layout="constrained",
-    )
-    return figure, list(found[0])
+    """Return a figure and axes of one height and these ratios of width to it, in rows."""
+    rows: list[list[float]] = [[]]
+    for ratio in ratios:
+        if rows[-1] and (sum(rows[-1]) + ratio) * height > _FULL_WIDTH:
+            rows.append([])
+        rows[-1].append(ratio)
+    if len({len(row) for row in rows[:-1]}) == 1 and len(set(ratios)) == 1:
+        # As many in every row as it goes: 10 are 5 and 5, not 6 and 4.
+        across = -(-len(ratios) // len(rows))
+        rows = [list(ratios[i : i + across]) for i in range(0, len(ratios), across)]
+    widest = max(map(sum, rows))
+    across = max(map(len, rows))
+    size = (widest * height + 0.2 * across, (height + 0.5) * len(rows))
+    figure = pyplot(what).figure(figsize=size, layout="constrained")
+    found = []
+    for place, row in zip(figure.add_gridspec(len(rows), 1), rows, strict=True):
+        rest = [widest - sum(row)] if sum(row) < widest else []  # rows begin at the left
+        grid = place.subgridspec(1, len(row) + len(rest), width_ratios=[*row, *rest])
+        found += [figure.add_subplot(grid[0, x]) for x in range(len(row))]
+    return figure, found
+
+
+def legend(ax: Any, title: str | None) -> None:
+    """Name the lines: among them where there is room, and beneath where they are many."""
+    many = len(ax.get_legend_handles_labels()[0]) > 5
+    place: dict[str, Any] = {}
+    if many:  # as many letters below the axes as its numbers and its label take
+        beneath = {"bbox_to_anchor": (0.5, 0.0), "borderaxespad": 4.5}
+        place = {"loc": "upper center", "ncols": 2, **beneath}
+    small = {"fontsize": "small", "title_fontsize": "small"}
+    # What it has to lie on is seen no more, and its letters are.
+    frame = {"facecolor": "inherit", "edgecolor": "none", "framealpha": 0.85}
+    ax.legend(title=title, **frame, **small, **place)
 
 
 def montage(values: NDArray[Any]) -> NDArray[Any]:
@@ -87,6 +172,14 @@ def montage(values: NDArray[Any]) -> NDArray[Any]:
     return grid
 
 
+def patch_of(kernel: Any, shape: Sequence[int]) -> tuple[int, ...]:
+    """Return the shape of what a unit looks at: the whole input, or a patch of it."""
+    if kernel is None:
+        return tuple(shape)
+    sides = (1, kernel) if len(shape) == 2 else np.broadcast_to(kernel, 2)
+    return (*map(int, sides), shape[-1])
+
+
 def picture_of(values: NDArray[Any], shape: Sequence[int]) -> NDArray[Any]:
     """Return a vector as something that looks like an image: by its shape, or nearly square."""
     flat = np.asarray(values, dtype=np.float64).ravel()
@@ -103,11 +196,29 @@ def picture_of(values: NDArray[Any], shape: Sequence[int]) -> NDArray[Any]:
     return grid.reshape(-1, across)
 
 
+def pixels(ax: Any, values: NDArray[Any], **options: Any) -> Any:
+    """Draw values as squares, over which no grid of the style is drawn."""
+    ax.grid(False)
+    return ax.imshow(values, interpolation="nearest", **options)
+
+
 def image(ax: Any, values: NDArray[Any], title: str, **options: Any) -> Any:
-    """Draw values as pixels, without ticks."""
-    drawn = ax.imshow(values, interpolation="nearest", **options)
-    ax.set_facecolor(GREY)  # of what is no pixel
+    """Draw values as pixels, without ticks: on a scale from paper to ink, or the one given."""
+    colours = colours_on(ax)
+    if "cmap" not in options:
+        options["cmap"] = shades(colours.paper, colours.ink)
+    drawn = pixels(ax, values, **options)
+    ax.set_facecolor(colours.gap)  # of what is no pixel
     ax.set_xticks([])
     ax.set_yticks([])
-    ax.set_title(title, fontsize=9)
+    for spine in ax.spines.values():
+        spine.set_color(colours.gap)
+    ax.set_title(title, fontsize="small")
     return drawn
+
+
+def shades(*colours: Any) -> Any:
+    """Return a scale of colours from the first to the last."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("randprop", list(colours))

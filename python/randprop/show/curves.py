@@ -1,16 +1,80 @@
-"""Accuracy against depth."""
+"""Curves by depth: accuracy beside a guess and the features themselves, variances."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from randprop._validation import told
-from randprop.show.canvas import BLUE, GREY, ORANGE, axes
+from randprop.show.canvas import axes, colours_on, legend
 
-__all__ = ["depth"]
+__all__ = ["Curve", "depth", "draw_curves"]
+
+_MARKERS = "osD^v"
+_DASHES = ("-", "--", "-.")
+_FEATURES, _CHANCE = "class means of the features", "chance"
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A quantity by depth, and the band about it."""
+
+    label: str | None
+    layers: ArrayLike
+    values: ArrayLike
+    low: ArrayLike
+    high: ArrayLike
+
+
+def draw_curves(
+    ax: Any,
+    curves: Sequence[Curve],
+    quantity: str,
+    *,
+    what: str | None = None,
+    features: float | None = None,
+    chance: float | None = None,
+) -> None:
+    """Draw curves, and lines across where accuracies are those of the features and of a guess.
+
+    `what` is above the names of the curves.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    colours = colours_on(ax)
+    named = ax.get_legend_handles_labels()[1]
+    before = sum(line.get_label() not in (_FEATURES, _CHANCE) for line in ax.lines)
+    lines = colours.lines
+    for i, curve in enumerate(curves, before):
+        # Beyond its colours a picture has dashes.
+        colour, dashes = lines[i % len(lines)], _DASHES[i // len(lines) % len(_DASHES)]
+        look = {"color": colour, "linestyle": dashes, "marker": _MARKERS[i % len(_MARKERS)]}
+        ax.plot(curve.layers, curve.values, markersize=4, label=curve.label, **look)
+        if np.any(np.not_equal(curve.low, curve.high)):
+            band = {"color": colour, "alpha": 0.2, "linewidth": 0}
+            ax.fill_between(curve.layers, curve.low, curve.high, **band)
+    for value, dashes, label in ((features, "--", _FEATURES), (chance, ":", _CHANCE)):
+        if value is not None:
+            name = None if label in named else label
+            ax.axhline(value, linestyle=dashes, color=colours.quiet, linewidth=1.2, label=name)
+    ax.xaxis.set_major_locator(MaxNLocator(9, steps=[1, 2, 5, 10], integer=True))
+    ax.set_xlabel("hidden layers")
+    ax.set_ylabel(quantity.replace("_", " "))
+    if quantity == "accuracy":
+        ax.set_ylim(0, 1)
+    else:
+        values = np.concatenate([np.asarray(line.get_ydata(), dtype=float) for line in ax.lines])
+        least, most = float(np.nanmin(values)), float(np.nanmax(values))
+        if 0 < 10 * least < most:
+            ax.set_yscale("log")
+        elif least >= 0 < most:
+            ax.set_ylim(0, 1.1 * most)
+    if ax.get_legend_handles_labels()[0]:
+        legend(ax, what)
 
 
 def depth(results: Any, *, ax: Any = None) -> Any:
@@ -54,25 +118,14 @@ def depth(results: Any, *, ax: Any = None) -> Any:
     for result in found:
         by_depth.setdefault(int(result.layers), []).append(float(result.accuracy))
     depths = sorted(by_depth)
-    mean = np.array([np.mean(by_depth[d]) for d in depths])
+    mean, low, high = ([float(f(by_depth[d])) for d in depths] for f in (np.mean, min, max))
+    matrix = getattr(found[0], "confusion_matrix", None)
     ax = axes(ax, "show.depth")
-    ax.plot(depths, mean, "o-", color=BLUE, markersize=4, label="network")
-    if any(len(values) > 1 for values in by_depth.values()):
-        low, high = ([f(by_depth[d]) for d in depths] for f in (min, max))
-        ax.fill_between(depths, low, high, color=BLUE, alpha=0.2, linewidth=0)
-    first = found[0]
-    baseline = getattr(first, "baseline_accuracy", None)
-    if baseline is not None:
-        label = "class means of the features"
-        ax.axhline(baseline, color=ORANGE, linestyle="--", linewidth=1, label=label)
-    matrix = getattr(first, "confusion_matrix", None)
-    if matrix is not None:
-        chance = 1.0 / len(np.asarray(matrix))
-        ax.axhline(chance, color=GREY, linestyle=":", linewidth=1, label="chance")
-    step = max(1, (depths[-1] - depths[0]) // 15)
-    ax.set_xticks(range(depths[0], depths[-1] + 1, step))
-    ax.set_ylim(0, 1)
-    ax.set_xlabel("hidden layers")
-    ax.set_ylabel("accuracy")
-    ax.legend(frameon=False, fontsize=8)
+    draw_curves(
+        ax,
+        [Curve("network", depths, mean, low, high)],
+        "accuracy",
+        features=getattr(found[0], "baseline_accuracy", None),
+        chance=None if matrix is None else 1.0 / len(np.asarray(matrix)),
+    )
     return ax

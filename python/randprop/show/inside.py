@@ -10,9 +10,20 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from randprop._validation import as_reals, check_int, told
-from randprop.show.canvas import BLUE, ORANGE, figure_of, image, montage, names_of, picture_of
+from randprop.show.canvas import (
+    colours_on,
+    figure_of,
+    image,
+    montage,
+    names_of,
+    patch_of,
+    picture_of,
+    shades,
+)
 
 __all__ = ["bits", "flips", "weights"]
+
+_HEIGHT = 1.4  # inches
 
 
 @dataclass(frozen=True)
@@ -108,10 +119,10 @@ def bits(network: Any, x: ArrayLike, *, classes: Sequence[str] | None = None) ->
     values = [_unpacked(read)[0], *found]
     pictures = [picture_of(v, shape) for v, shape in zip(values, shapes, strict=True)]
     ratios = [min(3.0, picture.shape[1] / picture.shape[0]) for picture in pictures]
-    figure, axes = figure_of("show.bits", ratios + [1.2] * (parts.model is not None), 2.4)
+    figure, axes = figure_of("show.bits", ratios + [1.1] * (parts.model is not None), _HEIGHT)
     titles = [f"input\n{_size(shapes[0])}", *_titles(parts.network)]
     for ax, picture, title in zip(axes, pictures, titles, strict=False):
-        image(ax, picture, title, cmap="gray_r", vmin=0)
+        image(ax, picture, title, vmin=0)
     if parts.model is not None:
         _margins(axes[-1], parts.model, parts.network.propagate(read), classes)
     return figure
@@ -121,13 +132,19 @@ def _margins(ax: Any, model: Any, features: Any, classes: Sequence[str] | None) 
     scores = np.asarray(model.readout.scores(features), dtype=np.float64)[0]
     names = names_of("classes", classes, model.classes_, len(scores))
     best = int(scores.argmax())
-    colours = [ORANGE if i == best else BLUE for i in range(len(scores))]
-    ax.barh(range(len(scores)), scores - scores.max(), color=colours)
-    ax.set_yticks(range(len(names)), names, fontsize=8)
+    colours = colours_on(ax)
+    ax.barh(range(len(scores)), scores - scores.max(), color=colours.first)
+    ax.plot(0, best, "o", color=colours.second, clip_on=False)  # whose bar has no length
+    step = -(-len(names) // 12)
+    ax.set_yticks(range(0, len(names), step), names[::step], fontsize="small")
     ax.yaxis.tick_right()
     ax.invert_yaxis()
+    ax.grid(False)
+    ax.set_xlim(right=0)
     ax.set_xticks([])
-    ax.set_title(f"scores\n{names[best]} is first", fontsize=9)
+    for side in ("top", "bottom", "left"):
+        ax.spines[side].set_visible(False)
+    ax.set_title(f"scores\n{names[best]} is first", fontsize="small")
 
 
 def weights(network: Any, m: int = 0, *, n: int = 16) -> Any:
@@ -157,23 +174,17 @@ def weights(network: Any, m: int = 0, *, n: int = 16) -> Any:
     n = check_int("n", n, 1, 64)
     found = np.asarray(inner.weights(m), dtype=np.float64)[:n]
     stage, shape = inner.stages[m], inner.shapes[m]
-    kernel = getattr(stage, "kernel", None)
-    if kernel is None:
-        maps = [picture_of(unit, shape) for unit in found]
-    else:
-        sides = (1, kernel) if len(shape) == 2 else np.broadcast_to(kernel, 2)
-        maps = [picture_of(unit, (*map(int, sides), shape[-1])) for unit in found]
+    sides = patch_of(getattr(stage, "kernel", None), shape)
+    maps = [picture_of(unit, sides) for unit in found]
     grid = montage(np.stack(maps, axis=-1))
     _, (ax,) = figure_of("show.weights", [grid.shape[1] / grid.shape[0]], 3.2)
-    from matplotlib.colors import LinearSegmentedColormap
-
-    colours = LinearSegmentedColormap.from_list("weights", [ORANGE, "0.92", BLUE])
+    colours = colours_on(ax)
     largest = float(np.nanmax(np.abs(found))) or 1.0
     image(
         ax,
         grid,
         f"{len(found)} of {stage.n_units()} units of stage {m}",
-        cmap=colours,
+        cmap=shades(colours.second, colours.between, colours.first),
         vmin=-largest,
         vmax=largest,
     )
@@ -217,16 +228,18 @@ def flips(network: Any, x: ArrayLike, feature: int | None = None) -> Any:
     changes = [(a != b).astype(float) for a, b in zip(parts.stages(read), after, strict=True)]
     pictures = [picture_of(v, s) for v, s in zip([before[0], *changes], shapes, strict=True)]
     ratios = [min(3.0, picture.shape[1] / picture.shape[0]) for picture in pictures]
-    figure, axes = figure_of("show.flips", ratios, 2.4)
-    image(axes[0], pictures[0], f"feature {feature}\nturned over", cmap="gray_r", vmin=0)
+    figure, axes = figure_of("show.flips", ratios, _HEIGHT)
+    colours = colours_on(axes[0])
+    image(axes[0], pictures[0], f"feature {feature}\nturned over", vmin=0)
     mark = np.zeros(n_features)
     mark[feature] = 1.0
     y, x_place = np.argwhere(picture_of(mark, shapes[0]) == 1.0)[0]
-    axes[0].plot(x_place, y, "s", markersize=7, markerfacecolor="none", color=ORANGE)
+    mark_with = {"markerfacecolor": "none", "markeredgewidth": 2, "color": colours.second}
+    axes[0].plot(x_place, y, "o", markersize=11, **mark_with)
     titles = _titles(parts.network)
     for ax, picture, change, title in zip(axes[1:], pictures[1:], changes, titles, strict=True):
         kind = title.split("\n")[0]
-        image(ax, picture, f"{kind}\n{change.mean():.1%} change", cmap="gray_r", vmin=0, vmax=1)
+        image(ax, picture, f"{kind}\n{change.mean():.1%} change", vmin=0, vmax=1)
     return figure
 
 

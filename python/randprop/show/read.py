@@ -9,7 +9,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from randprop._validation import as_integers, as_reals, check_ints
-from randprop.show.canvas import BLUE, ORANGE, axes, figure_of, image, names_of, picture_of
+from randprop.show.canvas import (
+    axes,
+    colours_on,
+    figure_of,
+    image,
+    names_of,
+    picture_of,
+    pixels,
+    seen_on,
+    shades,
+)
 
 __all__ = ["class_means", "confusion", "scores"]
 
@@ -59,10 +69,10 @@ def class_means(
     names = names_of("classes", classes, default, len(values))
     pictures = [picture_of(row, sides) for row in values]
     ratio = min(3.0, pictures[0].shape[1] / pictures[0].shape[0])
-    figure, found = figure_of("show.class_means", [ratio] * len(values), 1.3)
+    figure, found = figure_of("show.class_means", [ratio] * len(values), 0.9)
     top = float(values.max()) or 1.0
     for ax, picture, name in zip(found, pictures, names, strict=True):
-        image(ax, picture, str(name), cmap="gray_r", vmin=0, vmax=top)
+        image(ax, picture, str(name), vmin=0, vmax=top)
     return figure
 
 
@@ -116,18 +126,19 @@ def scores(values: ArrayLike, labels: ArrayLike, *, ax: Any = None) -> Any:
     others[rows, right] = -np.inf
     margins = table[rows, right] - others.max(axis=1)
     ax = axes(ax, "show.scores")
+    colours = colours_on(ax)
     # An edge at 0 parts right from wrong.
     width = max(float(np.ptp(np.append(margins, 0.0))) / 40, np.finfo(float).tiny)
     first, last = np.floor(margins.min(initial=0.0) / width), margins.max(initial=0.0) / width
     edges = np.arange(first, last + 2) * width
-    _, _, bars = ax.hist(margins, bins=edges, color=BLUE)
+    _, _, bars = ax.hist(margins, bins=edges, color=colours.first)
     for bar in bars:
         if bar.get_x() + bar.get_width() / 2 < 0:
-            bar.set_facecolor(ORANGE)
-    ax.axvline(0.0, color="0.5", linewidth=0.8)
-    ax.set_xlabel("score of the right class, less the best of the others")
+            bar.set_facecolor(colours.second)
+    ax.axvline(0.0, color=colours.quiet, linewidth=0.8)
+    ax.set_xlabel("score of the right class,\nless the best of the others")
     ax.set_ylabel("samples")
-    ax.set_title(f"{np.mean(margins > 0):.1%} right", fontsize=9)
+    ax.set_title(f"{np.mean(margins > 0):.1%} right", fontsize="medium")
     return ax
 
 
@@ -163,13 +174,15 @@ def confusion(matrix: ArrayLike, classes: Sequence[str] | None = None, *, ax: An
         "classes", classes, getattr(matrix, "classes", range(len(counts))), len(counts)
     )
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    ax = axes(ax, "show.confusion")
-    ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    ax = axes(ax, "show.confusion", square=True)
+    colours = colours_on(ax)
+    scale = shades(colours.paper, colours.first)
+    pixels(ax, shares, cmap=scale, vmin=0, vmax=1)
     small = len(counts) <= 12
     for i, row in enumerate(counts.tolist() if small else []):
         for j, count in enumerate(row):
-            colour = "white" if shares[i, j] > 0.5 else "black"
-            ax.text(j, i, f"{count:.0f}", ha="center", va="center", fontsize=7, color=colour)
+            colour = seen_on(scale(float(shares[i, j])))
+            ax.text(j, i, f"{count:.0f}", ha="center", va="center", fontsize=6.5, color=colour)
     step = max(1, len(names) // 25)
     places = range(0, len(names), step)
     ax.set_xticks(places, [names[i] for i in places])

@@ -14,7 +14,7 @@ from typing import Any
 
 from randprop._registry import Registry
 from randprop._validation import check_choice, check_int, check_threads
-from randprop.measure.plots import pyplot
+from randprop.show.canvas import pyplot
 from randprop.study import report
 from randprop.study.accuracy import EXPERIMENT as ACCURACY
 from randprop.study.activations import EXPERIMENT as ACTIVATIONS
