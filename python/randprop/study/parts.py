@@ -22,11 +22,11 @@ Numbers = dict[str, Any]
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture: `draw` puts it on a fresh matplotlib figure."""
+    """A picture: `draw` puts it on a fresh matplotlib figure, or returns one of its own."""
 
     name: str
     caption: str
-    draw: Callable[[Any], None]
+    draw: Callable[[Any], Any]
     size: tuple[float, float] = (7.2, 4.2)
 
 

@@ -17,8 +17,11 @@ from typing import Any
 import numpy as np
 
 import randprop._core as _core
+import randprop.show as show
 from randprop._files import write_bytes, write_text
 from randprop._tables import csv_text
+from randprop.datasets import load
+from randprop.network.step_network import StepNetwork
 from randprop.study.drawing import INK, MUTED
 from randprop.study.parts import Experiment, Figure, Section, Table
 
@@ -26,6 +29,20 @@ __all__ = ["write"]
 
 # What belongs at the top: what the study found, in two pictures.
 _TOP = (("width", "collapse"), ("width", "half_depth"))
+
+
+def _through_layers(_: Any) -> Any:
+    """Draw a digit on its way through the paper's network."""
+    return show.bits(StepNetwork(784, 1), load("mnist").X_test[0])
+
+
+# What all that follows is about.
+_FIRST = Figure(
+    "through_layers",
+    "A handwritten seven, the bits that a random layer makes of it, and those that the next one does.",
+    _through_layers,
+    size=(9.0, 2.4),
+)
 
 
 def write(
@@ -55,7 +72,7 @@ def write(
     }
     for name in ("figures", "tables"):
         (folder / name).mkdir(exist_ok=True)
-    pictures: dict[str, str] = {}
+    pictures: dict[str, str] = {_FIRST.name: _draw(_FIRST, folder / "figures")}
     for section in sections.values():
         for figure in section.figures:
             pictures[figure.name] = _draw(figure, folder / "figures")
@@ -90,7 +107,7 @@ def _draw(figure: Figure, folder: Path) -> str:
     with matplotlib.rc_context(options):
         canvas = Canvas(figsize=figure.size, layout="constrained")
         FigureCanvasAgg(canvas)
-        figure.draw(canvas)
+        canvas = figure.draw(canvas) or canvas
         for ax in canvas.axes:
             ax.patch.set_alpha(0.0)
         picture = io.BytesIO()
@@ -186,7 +203,7 @@ def _page(
         for figure in sections[key].figures
         if figure.name == name
     ]
-    parts = []
+    parts = [_html_figure(_FIRST, pictures[_FIRST.name])]
     if top:
         parts.append(
             '<section class="top"><h2>What was found</h2>'
@@ -242,6 +259,7 @@ def _markdown(
         "",
     ]
     top = {name for _, name in _TOP}
+    lines += _markdown_figures([_FIRST])
     if _TOP[0][0] in sections:
         for text in _lead(sections):
             lines += [text, ""]
