@@ -39,7 +39,7 @@ def _through_layers(_: Any) -> Any:
 # What all that follows is about.
 _FIRST = Figure(
     "through_layers",
-    "A handwritten seven, the bits that a random layer makes of it, and those that the next one does.",
+    "A handwritten seven, the bits that a random layer makes of it, and those of the next one.",
     _through_layers,
     size=(9.0, 2.4),
 )
