@@ -26,6 +26,7 @@ except ImportError as error:
         "(`pip install .` in its source folder) rather than importing it from the sources"
     ) from error
 
+from randprop._extras import is_there
 from randprop.bits import BitMatrix
 from randprop.config import show_config
 from randprop.network import Conv1D, Conv2D, Dense, StepNetwork, apply_weights
@@ -89,6 +90,14 @@ __all__ = [
     "export_c", "export_onnx", "fit_parallel", "load", "reference", "save", "show",
     "show_config", "sweep", "theory", "to_bytes",
 ]  # fmt: skip
+
+# What needs more than NumPy. `from randprop import *` leaves it out where its package is not there;
+# asked for by name it says which one that is.
+for _package, _names in {
+    "numba": ["reference"], "sklearn": ["StepClassifier", "StepRegressor", "StepTransformer"],
+}.items():  # fmt: skip
+    if not is_there(_package):
+        __all__[:] = [name for name in __all__ if name not in _names]
 
 
 def __getattr__(name: str) -> Any:

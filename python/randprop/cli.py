@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 import randprop._core as _core
+from randprop._extras import need
 from randprop._files import source_folder, write_text
 from randprop._tables import printable
 from randprop._validation import check_int
@@ -297,6 +298,8 @@ def _export(arguments: argparse.Namespace) -> None:
         if name not in target.options:
             takers = ", ".join(key for key, other in EXPORTS.items() if name in other.options)
             raise ValueError(f"--{name} is for {takers}, not for {arguments.format}")
+    if target.package is not None:
+        need(target.package, f"export {arguments.format}")  # says so before a model is fitted
     if arguments.readout is not None:
         make_readout(**_given(arguments, *_READOUT))  # refuses what is none before data are read
     if arguments.bits is not None:
@@ -375,20 +378,18 @@ def _write_json(path: Path, content: Any) -> None:
 
 
 def _bench(arguments: argparse.Namespace) -> None:
-    import importlib
-
     folder = source_folder("bench", "_bench", "harness.py")
     if arguments.rounds is not None:
         check_int("--rounds", arguments.rounds, 2, 1000)
     sys.path.insert(0, str(folder))
     names = arguments.only or BENCHES
-    modules = [importlib.import_module(f"bench_{name}") for name in names]
+    modules = [need(f"bench_{name}", f"bench {name}", "bench") for name in names]
     flags = [
         *arguments.only,
         *(["--quick"] if arguments.quick else []),
         *(["--plot", str(arguments.plot)] if arguments.plot else []),
     ]
-    importlib.import_module("harness").run_all(
+    need("harness", "bench", "bench").run_all(
         [module.run for module in modules],
         quick=arguments.quick,
         rounds=arguments.rounds,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from randprop._extras import need
 from randprop.show.canvas import axes, pyplot
 
 if TYPE_CHECKING:
@@ -17,13 +18,8 @@ __all__ = ["axes", "data_frame", "draw", "pyplot"]
 
 def data_frame(*arguments: Any, **options: Any) -> pandas.DataFrame:
     """Return a DataFrame, or say how to install pandas."""
-    try:
-        import pandas
-    except ImportError as error:
-        raise ImportError(
-            "to_pandas needs pandas; install it: pip install 'randprop[frame]'"
-        ) from error
-    return pandas.DataFrame(*arguments, **options)
+    frame: pandas.DataFrame = need("pandas", "to_pandas").DataFrame(*arguments, **options)
+    return frame
 
 
 def draw(ax: Any, rows: Sequence[dict[str, Any]], metric: str, label: str | None) -> None:
