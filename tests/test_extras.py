@@ -80,7 +80,7 @@ NEEDS = {
     "randprop.evaluate(dataset='digits')": ("load_digits", "scikit-learn", "learn"),
     "randprop.reference": ("randprop.reference", "numba", "reference"),
     "randprop.sweep([0], n_jobs=2)": ("n_jobs", "joblib", "parallel"),
-    "randprop.fit_parallel(randprop.StepNetwork(4), [], [], n_jobs=-1)": ("n_jobs", "joblib", "parallel"),
+    "randprop.fit_parallel(NETWORK, [], [], n_jobs=-1)": ("n_jobs", "joblib", "parallel"),
     "randprop.export_onnx(None, 'file')": ("export_onnx", "onnx", "onnx"),
     "randprop.SweepResult([]).to_pandas()": ("to_pandas", "pandas", "frame"),
     "randprop.SweepResult([]).plot()": ("plot", "matplotlib", "plot"),
@@ -91,6 +91,7 @@ NEEDS = {
 def test_what_is_missing_is_named_with_its_extra(folder: Path) -> None:
     code = f"""
 import randprop.study
+NETWORK = randprop.StepNetwork(4)
 for call in {list(NEEDS)!r}:
     try:
         eval(call)

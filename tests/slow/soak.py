@@ -18,7 +18,7 @@ import randprop
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from helpers import few_pixels  # noqa: E402
+from helpers import few_pixels
 
 THREADS = (1, 2, 4, 8, 16, 32)
 MOST_GROWTH = 4 << 20  # bytes, over the whole run after the first round

@@ -28,12 +28,12 @@ import randprop
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from helpers import few_pixels  # noqa: E402
+from helpers import few_pixels
 
 COMPUTING = 16
 SECONDS = 6.0  # of a round
-# Without a GIL a thread that stops for ever, at a fork or at exit, may hold the lock of sys.modules:
-# nothing is forked then, and threads are waited for.
+# Without a GIL a thread that stops for ever, at a fork or at exit, may hold the lock of a shared
+# dict: nothing is forked then, and threads are waited for.
 HAS_GIL = getattr(sys, "_is_gil_enabled", lambda: True)()
 PARTS = 8  # the samples of the readout that grows come in so many
 

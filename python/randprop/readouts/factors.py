@@ -111,7 +111,7 @@ def factor(matrix: Floats) -> Factor | None:
         lower, failed = lapack.dpotrf(matrix.T, lower=1, clean=1, overwrite_a=1)
         return None if failed else Factor(lower)
     try:
-        return Factor(np.linalg.cholesky(matrix))
+        return Factor(np.asarray(np.linalg.cholesky(matrix), dtype=np.float64))
     except np.linalg.LinAlgError:
         return None
 
