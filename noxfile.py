@@ -256,7 +256,10 @@ def minimum(session: nox.Session) -> None:
     oldest = [line.replace(">=", "==") for line in (*project["dependencies"], *sorted(wanted))]
     free = {"PIP_CONSTRAINT": "", "PIP_BUILD_CONSTRAINT": ""}
     session.install(".", *oldest, "pytest>=8", "hypothesis>=6.100,<6.150", env=free)
-    session.run("pytest", *(f"tests/test_{name}.py" for name in CORE), *session.posargs)
+    # Its judge, scikit-learn's discriminant, gives other shares before 1.8.
+    judged = "test_discriminant.py::test_almost_no_alpha_is_the_discriminant_of_scikit_learn"
+    files = [f"tests/test_{name}.py" for name in CORE]
+    session.run("pytest", *files, f"--deselect=tests/{judged}", *session.posargs)
 
 
 @nox.session(python=FREE_THREADED)
