@@ -23,6 +23,16 @@ nox.options.default_venv_backend = "virtualenv"
 nox.options.envdir = "build/nox"
 nox.options.sessions = ["lint", "cpp", "tests"]
 
+# Interpreters of the sessions `minimum` and `free_threaded`: names, or paths.
+OLDEST = os.environ.get("RANDPROP_OLDEST_PYTHON", "3.10")
+FREE_THREADED = os.environ.get("RANDPROP_FREE_THREADED_PYTHON", "3.14t")
+# Test files of `minimum`: those that ask nothing of the packages that only tests need.
+CORE = (
+    "bits", "discriminant", "estimators", "golden_models", "network", "quantized", "readouts",
+    "ridge", "states", "theory",
+)  # fmt: skip
+MOST_OF_SDIST = 13_000_000
+
 # Where a program is missing: the Debian package that holds it.
 PACKAGES = {
     "c++": "g++",
@@ -194,24 +204,83 @@ def docs(session: nox.Session) -> None:
 def package(session: nox.Session) -> None:
     """The sdist, and the wheel built from it, in build/package: checked, installed, used."""
     need(session, "c++")
-    session.install("build", "twine", "auditwheel>=6; sys_platform == 'linux'")
+    checkers = ("twine", "pyroma", "check-wheel-contents")
+    session.install("build", *checkers, "auditwheel>=6; sys_platform == 'linux'")
     folder = BUILD / "package"
     shutil.rmtree(folder, ignore_errors=True)
     # The wheel is built from the sdist, not from this tree.
     session.run("python", "-m", "build", "--outdir", folder, silent=True)
     session.run("twine", "check", "--strict", *folder.iterdir())
-    (wheel,) = folder.glob("*.whl")
+    (wheel,), (sdist,) = folder.glob("*.whl"), folder.glob("*.tar.gz")
+    session.run("pyroma", "--min", "10", sdist)
+    # W004: bench, the runtime and its boards are data, whose files have names of their own.
+    session.run("check-wheel-contents", "--ignore", "W004", wheel)
+    if sdist.stat().st_size > MOST_OF_SDIST:
+        session.error(f"{sdist.name} has {sdist.stat().st_size:,} bytes")
     if shutil.which("auditwheel", path=session.bin):
         session.run("auditwheel", "show", wheel)
-    session.install(wheel)
-    with session.chdir(session.create_tmp()):
-        said = str(session.run("randprop", "evaluate", "--layers", "3", silent=True))
+    # Where NumPy is all that is installed beside it.
+    alone = Path(session.create_tmp()).resolve() / "alone"
+    session.run("python", "-m", "venv", "--clear", alone, silent=True)
+    python = next(
+        path for path in (alone / "bin/python", alone / "Scripts/python.exe") if path.exists()
+    )
+    session.run(python, "-m", "pip", "install", "-q", wheel, external=True)
+    with session.chdir(alone):
+        run = (python, "-m", "randprop")
+        said = str(session.run(*run, "evaluate", "--layers", "3", silent=True, external=True))
         if not re.search(r"^accuracy +0\.6450$", said, re.MULTILINE):
             session.error(said)
+        session.run(python, ROOT / "tests/numpy_alone.py", ".", silent=True, external=True)
         # What is no Python module came along too.
-        export = ("export", "c", "--dataset", "digits", "--width", "64", "--out", "c")
-        session.run("randprop", *export, silent=True)
-        session.run("randprop", *export[:-1], "zoo", "--name", "zoo", "--arduino", silent=True)
+        export = ("export", "c", "--width", "64", "--out", "c")
+        session.run(*run, *export, silent=True, external=True)
+        arduino = (*export[:-1], "zoo", "--name", "zoo", "--arduino")
+        session.run(*run, *arduino, silent=True, external=True)
+
+
+@nox.session
+def wheels(session: nox.Session) -> None:
+    """Which wheels cibuildwheel would build on all systems, against tests/data/wheels.txt."""
+    session.install("cibuildwheel>=4")
+    found: list[str] = []
+    for platform in ("linux", "macos", "windows"):
+        ask = ("cibuildwheel", "--print-build-identifiers", "--platform", platform)
+        found += str(session.run(*ask, silent=True)).split()
+    expected = (ROOT / "tests/data/wheels.txt").read_text().split()
+    if sorted(found) != expected:
+        session.error("other wheels: " + ", ".join(sorted({*found} ^ {*expected})))
+
+
+@nox.session(python=OLDEST)
+def minimum(session: nox.Session) -> None:
+    """The Python tests of the core with the oldest Python and releases that are allowed."""
+    project = nox.project.load_toml("pyproject.toml")["project"]
+    extras = project["optional-dependencies"]
+    wanted = {line for name in ("learn", "reference", "frame") for line in extras[name]}
+    oldest = [line.replace(">=", "==") for line in (*project["dependencies"], *sorted(wanted))]
+    free = {"PIP_CONSTRAINT": "", "PIP_BUILD_CONSTRAINT": ""}
+    session.install(".", *oldest, "pytest>=8", "hypothesis>=6.100,<6.150", env=free)
+    # Its judge, scikit-learn's discriminant, gives other shares before 1.8.
+    judged = "test_discriminant.py::test_almost_no_alpha_is_the_discriminant_of_scikit_learn"
+    files = [f"tests/test_{name}.py" for name in CORE]
+    session.run("pytest", *files, f"--deselect=tests/{judged}", *session.posargs)
+
+
+@nox.session(python=FREE_THREADED)
+def free_threaded(session: nox.Session) -> None:
+    """Threads on a Python without a GIL, where nothing takes it back; no forks there."""
+    free = {"PIP_CONSTRAINT": "", "PIP_BUILD_CONSTRAINT": ""}
+    session.install(".", "pytest", "scikit-learn", env=free)
+    check = "import sys, randprop; assert not sys._is_gil_enabled()"
+    session.run("python", "-W", "error", "-c", check)
+    session.run("python", "tests/slow/vectors.py")
+    session.run("python", "tests/numpy_alone.py", session.create_tmp(), silent=True)
+    files = [f"tests/test_{name}.py" for name in ("load", "states", "golden_models")]
+    unsafe = "not fork and not daemon and not interpreters"
+    session.run("pytest", "-m", "", *files, "-k", unsafe, *session.posargs)
+    session.run("python", "tests/slow/soak.py", "0.5")
+    session.run("python", "tests/slow/storm.py", "0.5")
 
 
 def fuzz_target(session: nox.Session, source: Path) -> list[str | Path]:
@@ -375,7 +444,10 @@ def pin(session: nox.Session) -> None:
     They are what a fresh environment gets today. Run .ci/run, read the difference, commit.
     """
     without = {"PIP_CONSTRAINT": "", "PIP_BUILD_CONSTRAINT": ""}
-    build_tools = ("scikit-build-core>=1.1", "pybind11>=3.1", "cmake", "ninja", "build", "twine")
+    build_tools = (
+        "scikit-build-core>=1.1", "pybind11>=3.1", "hatch-fancy-pypi-readme>=25.1", "cmake",
+        "ninja", "build", "twine", "pyroma", "check-wheel-contents", "cibuildwheel>=4",
+    )  # fmt: skip
     session.install(".[dev,docs,fuzz]", *build_tools, "auditwheel>=6", env=without)
     found = str(session.run("pip", "freeze", silent=True))
     pins = [line for line in found.splitlines() if not line.startswith("randprop")]

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from randprop import Centroids, Model, StepNetwork
+from randprop import Centroids, Model, StepNetwork, datasets
 
 _PATCHING = threading.Lock()
 
@@ -43,6 +43,12 @@ def known_input(kind: str, n_samples: int, n_features: int) -> NDArray[np.uint8]
     elif kind == "full":
         value = np.full((n_samples, n_features), 255)
     return value.astype(np.uint8)
+
+
+def few_pixels() -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
+    """Return some images and labels of MNIST, and images to test with: 64 pixels of the middle."""
+    X, y, X_test, _ = datasets.load_mnist()
+    return X[:1437, 360:424].copy(), y[:1437], X_test[:360, 360:424].copy()
 
 
 def known_rows(packed: NDArray[np.uint8]) -> list[str]:

@@ -2,7 +2,9 @@
 #include "randprop/simd.hpp"
 #include "register.hpp"
 
-PYBIND11_MODULE(_core, module) {
+// Without a GIL too: calls release it for all that takes time, and so share nothing that it guards.
+// What a call reads must not be written meanwhile, with a GIL or without: see docs/policy.md.
+PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used()) {
   module.doc() = "Compiled core of randprop; use the randprop package, not this module.";
   module.attr("__version__") = RANDPROP_VERSION;
   // Under the GIL, as os.environ is changed.

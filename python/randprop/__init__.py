@@ -26,6 +26,7 @@ except ImportError as error:
         "(`pip install .` in its source folder) rather than importing it from the sources"
     ) from error
 
+from randprop._extras import is_there
 from randprop.bits import BitMatrix
 from randprop.config import show_config
 from randprop.network import Conv1D, Conv2D, Dense, StepNetwork, apply_weights
@@ -34,10 +35,10 @@ from randprop.readouts import Centroids, HammingNeighbors
 if TYPE_CHECKING:
     from randprop import datasets, reference, show, theory
     from randprop._warnings import RandpropDataWarning
-    from randprop.estimators.files import load
     from randprop.estimators.step_classifier import StepClassifier
     from randprop.estimators.step_regressor import StepRegressor
     from randprop.estimators.step_transformer import StepTransformer
+    from randprop.loading import load
     from randprop.measure.evaluate import evaluate
     from randprop.measure.parallel import bit_chunks, evaluate_parallel, fit_parallel
     from randprop.measure.results import Evaluation, Evaluations
@@ -61,10 +62,10 @@ _LAZY = {
     for module, names in {
         "_warnings": ["RandpropDataWarning"],
         "datasets": ["datasets"],
-        "estimators.files": ["load"],
         "estimators.step_classifier": ["StepClassifier"],
         "estimators.step_regressor": ["StepRegressor"],
         "estimators.step_transformer": ["StepTransformer"],
+        "loading": ["load"],
         "measure.evaluate": ["evaluate"],
         "measure.parallel": ["bit_chunks", "evaluate_parallel", "fit_parallel"],
         "measure.results": ["Evaluation", "Evaluations"],
@@ -95,6 +96,14 @@ __all__ = [
     "export_c", "export_onnx", "fit_parallel", "load", "reference", "save", "show",
     "show_config", "sweep", "theory", "to_bytes",
 ]  # fmt: skip
+
+# What needs more than NumPy. `from randprop import *` leaves it out where its package is not there;
+# asked for by name it says which one that is.
+for _package, _names in {
+    "numba": ["reference"], "sklearn": ["StepClassifier", "StepRegressor", "StepTransformer"],
+}.items():  # fmt: skip
+    if not is_there(_package):
+        __all__[:] = [name for name in __all__ if name not in _names]
 
 
 def __getattr__(name: str) -> Any:

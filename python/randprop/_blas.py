@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from typing import Any
 
 __all__ = ["few_threads"]
@@ -33,7 +34,6 @@ class _State:
 
 
 _state = _State()
-_controller: Any = None
 
 
 def _renew() -> None:
@@ -53,11 +53,12 @@ def few_threads(n_equations: int) -> Iterator[None]:
     """Compute on one thread where there are few equations."""
     state = _state
     depth = getattr(state.own, "depth", 0)
-    if n_equations > _MOST or depth:
+    controller = None if n_equations > _MOST or depth else _controller()
+    if controller is None:
         yield
         return
     with state.lock:
-        limit = _one_thread()
+        limit = controller.limit(limits=1, user_api="blas")
         state.before = state.before or limit
         state.n_inside += 1
     state.own.depth = 1
@@ -72,11 +73,13 @@ def few_threads(n_equations: int) -> Iterator[None]:
                 state.before = None
 
 
-def _one_thread() -> Any:
-    global _controller
-    if _controller is None:
+@cache
+def _controller() -> Any:
+    """Return what sets the threads of these libraries; None without threadpoolctl."""
+    with suppress(ModuleNotFoundError):
         import scipy.linalg  # noqa: F401  (whose library must be there to be found)
+    try:
         from threadpoolctl import ThreadpoolController
-
-        _controller = ThreadpoolController()
-    return _controller.limit(limits=1, user_api="blas")
+    except ModuleNotFoundError:
+        return None
+    return ThreadpoolController()

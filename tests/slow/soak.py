@@ -16,6 +16,10 @@ import numpy as np
 
 import randprop
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from helpers import few_pixels
+
 THREADS = (1, 2, 4, 8, 16, 32)
 MOST_GROWTH = 4 << 20  # bytes, over the whole run after the first round
 
@@ -31,7 +35,7 @@ class Soak:
     """Models of every readout, the labels that they must give, and counters."""
 
     def __init__(self) -> None:
-        X_train, y_train, X_test, _ = randprop.datasets.load_digits()
+        X_train, y_train, X_test = few_pixels()
         self.X = X_test
         self.models = []
         for number, empty in enumerate(

@@ -1,4 +1,4 @@
-"""The known answers, with NumPy and safetensors alone, at every SIMD level that this CPU has.
+"""The known answers, with NumPy alone, at every SIMD level that this CPU has.
 
     python tests/slow/vectors.py [LEVEL ...]
 

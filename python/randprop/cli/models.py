@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from randprop._extras import need
 from randprop._tables import csv_text, printable, text_table
 from randprop._validation import check_int
 from randprop.cli.options import (
@@ -91,6 +92,8 @@ def export_verb(arguments: argparse.Namespace) -> None:
         if name not in target.options:
             takers = ", ".join(key for key, other in EXPORTS.items() if name in other.options)
             raise ValueError(f"--{name} is for {takers}, not for {arguments.format}")
+    if target.package is not None:
+        need(target.package, f"export {arguments.format}")  # says so before a model is fitted
     if arguments.readout is not None:
         make_readout(**given(arguments, *READOUT))  # refuses what is none before data are read
     if arguments.bits is not None:
@@ -119,7 +122,7 @@ def export_verb(arguments: argparse.Namespace) -> None:
 
 def _stored(arguments: argparse.Namespace, options: dict[str, Any], X: Any) -> Model:
     """Read the model of a file, where no option says what to make and the samples suit it."""
-    from randprop.estimators.files import load
+    from randprop.loading import load
     from randprop.model.model import as_model
 
     for name, value in options.items():
@@ -205,7 +208,7 @@ def fill_predict(verb: Parser) -> None:
 
 def predict_verb(arguments: argparse.Namespace) -> None:
     """Label samples by a model."""
-    from randprop.estimators.files import load
+    from randprop.loading import load
     from randprop.model.model import as_model
 
     model = as_model(load(arguments.model))

@@ -8,6 +8,7 @@ import sys
 from contextlib import redirect_stdout
 from pathlib import Path
 
+from randprop._extras import need
 from randprop._files import source_folder
 from randprop._tables import printable, wrapped
 from randprop._validation import check_int
@@ -81,21 +82,19 @@ def fill_bench(verb: Parser) -> None:
 
 def bench_verb(arguments: argparse.Namespace) -> None:
     """Run benchmarks."""
-    import importlib
-
     folder = source_folder("bench", "_bench", "harness.py")
     if arguments.rounds is not None:
         check_int("rounds", arguments.rounds, 2, 1000)
     sys.path.insert(0, str(folder))
     chosen = arguments.only or BENCHES
-    modules = [importlib.import_module(f"bench_{name}") for name in chosen]
+    modules = [need(f"bench_{name}", f"bench {name}", "bench") for name in chosen]
     plot, markdown = _path(arguments.plot), _path(arguments.markdown)
     flags = [
         *arguments.only,
         *(["--quick"] if arguments.quick else []),
         *(["--plot", str(plot)] if plot else []),
     ]
-    tables = importlib.import_module("harness").run_all(
+    tables = need("harness", "bench", "bench").run_all(
         [module.run for module in modules],
         quick=arguments.quick,
         rounds=arguments.rounds,

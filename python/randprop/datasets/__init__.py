@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from randprop._extras import need
 from randprop._files import read_bytes
 from randprop._registry import Registry
 from randprop._validation import check_path
@@ -132,8 +133,7 @@ def load_digits() -> Dataset:
     Dataset
         64 features, labels 0 to 9.
     """
-    from sklearn.datasets import load_digits as load
-
+    load = need("sklearn.datasets", "load_digits").load_digits
     features, labels = load(return_X_y=True)
     X, y = features.astype(np.uint8), labels.astype(np.uint8)
     return Dataset(X[:1437], y[:1437], X[1437:], y[1437:])

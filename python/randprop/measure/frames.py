@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from randprop._extras import need
+
 if TYPE_CHECKING:
     import pandas
 
@@ -12,10 +14,5 @@ __all__ = ["data_frame"]
 
 def data_frame(*arguments: Any, **options: Any) -> pandas.DataFrame:
     """Return a DataFrame, or say how to install pandas."""
-    try:
-        import pandas
-    except ImportError as error:
-        raise ImportError(
-            "to_pandas needs pandas; install it: pip install 'randprop[frame]'"
-        ) from error
-    return pandas.DataFrame(*arguments, **options)
+    frame: pandas.DataFrame = need("pandas", "to_pandas").DataFrame(*arguments, **options)
+    return frame

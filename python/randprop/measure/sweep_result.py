@@ -14,6 +14,7 @@ from randprop._tables import check_columns, csv_text, html_table, text_table, wr
 from randprop._validation import check_choice, check_path, told
 from randprop.measure.frames import data_frame
 from randprop.measure.store import METRICS, PARAMETERS
+from randprop.measure.student import student_half_width
 from randprop.show.canvas import axes
 from randprop.show.curves import Curve, draw_curves
 
@@ -242,7 +243,5 @@ def mean_and_interval(values: Sequence[float]) -> tuple[float, float, float]:
     mean = math.fsum(values) / n
     if n < 2:
         return mean, math.nan, math.nan
-    from scipy.stats import t
-
     sd = float(np.std(values, ddof=1))
-    return mean, sd, float(t.ppf(0.975, n - 1)) * sd / math.sqrt(n)
+    return mean, sd, student_half_width(n - 1) * sd / math.sqrt(n)

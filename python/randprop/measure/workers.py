@@ -11,6 +11,7 @@ from itertools import islice
 from time import monotonic
 from typing import Any, TypeVar
 
+from randprop._extras import need
 from randprop._validation import check_jobs, told
 
 __all__ = ["check_workers", "on_workers", "run_tasks", "side_by_side"]
@@ -27,9 +28,14 @@ def side_by_side(executor: Executor | str | None, n_jobs: int | None) -> int:
         return 1 << 16
     if executor is not None:
         return int(getattr(executor, "_max_workers", None) or 1)
-    import joblib
+    # Who has not loaded joblib has given it no other number to take for None.
+    if n_jobs == 1 or (n_jobs is None and "joblib" not in sys.modules):
+        return 1
+    return int(_joblib().effective_n_jobs(n_jobs))
 
-    return int(joblib.effective_n_jobs(n_jobs))
+
+def _joblib() -> Any:
+    return need("joblib", "n_jobs")
 
 
 def run_tasks(
@@ -45,13 +51,12 @@ def run_tasks(
     if executor is not None:
         yield from _run_executor(executor, tasks)
         return
-    import joblib
-
-    jobs = joblib.effective_n_jobs(n_jobs)
+    jobs = side_by_side(None, n_jobs)
     if jobs == 1:
         for function, arguments in tasks:
             yield function(*arguments)
         return
+    joblib = _joblib()
     calls = (joblib.delayed(function)(*arguments) for function, arguments in tasks)
     backend, _ = joblib.parallel.get_active_backend()
     if backend.supports_return_generator:
@@ -67,8 +72,10 @@ def run_tasks(
 
 
 def check_workers(executor: object, n_jobs: object) -> None:
-    """Raise TypeError or ValueError for what cannot run tasks."""
+    """Raise TypeError or ValueError for what cannot run tasks, ImportError for want of joblib."""
     check_jobs("n_jobs", n_jobs)
+    if executor is None and n_jobs not in (None, 1):
+        _joblib()
     if executor is None or isinstance(executor, Executor):
         return
     if not isinstance(executor, str):

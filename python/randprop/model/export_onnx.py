@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import randprop._core as _core
+from randprop._extras import need
 from randprop._files import write_bytes
 from randprop._validation import check_choice, check_path
 from randprop.model.fixed_scaling import AS_BYTES, BinaryScaling, FixedScaling, LinearScaling
@@ -80,12 +81,7 @@ def export_onnx(
     ...     os.listdir(folder)
     ['digits.onnx']
     """
-    try:
-        import onnx
-    except ImportError as error:
-        raise ImportError(
-            "export_onnx needs onnx; install it: pip install 'randprop[onnx]'"
-        ) from error
+    onnx = need("onnx", "export_onnx")
     check_choice("matmul", matmul, ("integer", "float"))
     fitted, target = as_model(model), check_path("path", path)
     scores_of = _linear_scores if fitted.readout.linear else _SCORES.get(fitted.readout.kind)

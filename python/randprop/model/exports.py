@@ -27,6 +27,7 @@ class Target:
     about: str  # what comes of it, for a person
     is_folder: bool = False
     quantized: bool = False  # whether the readout is always in integers of few bits
+    package: str | None = None  # that it needs beside NumPy
     options: tuple[str, ...] = ()  # of the `randprop export` verb, that it takes and others do not
 
 
@@ -48,6 +49,9 @@ EXPORTS.add(
     ),
 )
 EXPORTS.add(
-    "onnx", Target(lambda model, path, _: export_onnx(model, path), "needs 'randprop[onnx]'")
+    "onnx",
+    Target(
+        lambda model, path, _: export_onnx(model, path), "needs 'randprop[onnx]'", package="onnx"
+    ),
 )
 EXPORTS.add("model", Target(lambda model, path, _: save(model, path), "a file for randprop.load"))

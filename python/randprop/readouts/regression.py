@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from randprop.readouts.base import rows_within
+from randprop.readouts.factors import factor
 
 __all__ = [
     "GRID", "Equations", "Fit", "centred", "centred_kernel", "fit_alpha", "solve",
@@ -166,22 +167,19 @@ class _ByCholesky:
         self.equations, self.probes = equations, probes
 
     def fit(self, alpha: float) -> Fit:
-        from scipy.linalg.lapack import dpotrf, dpotrs, dtrtri
-
         equations, probes = self.equations, self.probes
         n_classes = equations.right.shape[1]
         matrix = equations.matrix.copy()
         matrix[np.diag_indices_from(matrix)] += alpha
-        # LAPACK's order of a symmetric matrix, so that it needs no copy.
-        factor, failed = dpotrf(matrix.T, lower=1, clean=1, overwrite_a=1)
-        if failed:
+        found = factor(matrix)
+        if found is None:
             return Fit(np.zeros_like(equations.right), freedom=np.inf)
-        both, _ = dpotrs(factor, np.hstack([equations.right, probes]), lower=1)
+        both = found.solve(np.hstack([equations.right, probes]))
         x = np.ascontiguousarray(both[:, :n_classes])
         if probes.shape[1]:
             trace = float(np.sum(probes * both[:, n_classes:])) / probes.shape[1]
         else:
-            inverse, _ = dtrtri(factor, lower=1, overwrite_c=1)
+            inverse = found.inverse()
             trace = float(np.vdot(inverse, inverse))
         freedom = 1.0 + len(matrix) - alpha * trace
         if equations.of_samples:
@@ -197,9 +195,6 @@ def _residual(equations: Equations, x: Floats, alpha: float) -> float:
 
 def solve(equations: Equations, unit: float, relative: float) -> Fit:
     """Solve for one alpha; refuse noise as the solution."""
-    from scipy.linalg import LinAlgError, cho_factor, cho_solve
-    from scipy.linalg.lapack import dpocon
-
     alpha = min(relative * unit, 1e300)
     matrix = equations.matrix.copy()
     largest = float(matrix.diagonal().max())
@@ -210,15 +205,9 @@ def solve(equations: Equations, unit: float, relative: float) -> Fit:
     matrix *= powers
     matrix *= powers[:, None]
     norm = float(np.abs(matrix).sum(axis=0).max())
-    try:
-        # LAPACK's order of a symmetric matrix, so that it needs no copy.
-        factor, lower = cho_factor(matrix.T, overwrite_a=True, check_finite=False)
-        condition = float(dpocon(factor, norm, uplo="L" if lower else "U")[0])
-    except LinAlgError:
-        condition = 0.0
-    if condition >= np.finfo(np.float64).eps:
-        scaled = cho_solve((factor, lower), equations.right * powers[:, None], check_finite=False)
-        x = scaled * powers[:, None]
+    found = factor(matrix)
+    if found is not None and found.condition(norm) >= np.finfo(np.float64).eps:
+        x = found.solve(equations.right * powers[:, None]) * powers[:, None]
         if np.isfinite(x).all():
             left = alpha * (equations.right.T @ x) if equations.of_samples else None
             return Fit(x, left=left)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from randprop._validation import check_int
+from randprop.readouts.factors import factor
 
 __all__ = ["Levels", "check_bits", "round_each", "round_with_feedback"]
 
@@ -99,14 +100,12 @@ def _passing_on(scatter: Floats, ridge: float) -> Floats:
 
     Row j over its diagonal element says how an error of column j is made up for by those after it.
     """
-    from scipy.linalg import cholesky
-    from scipy.linalg.lapack import dtrtri
-
     backwards = scatter[::-1, ::-1].copy()
     backwards[np.diag_indices_from(backwards)] += ridge
-    factor = cholesky(backwards, lower=True, overwrite_a=True, check_finite=False)
-    inverse, _ = dtrtri(factor, lower=1)
-    return np.ascontiguousarray(np.tril(inverse)[::-1, ::-1])
+    found = factor(backwards)
+    if found is None:
+        raise np.linalg.LinAlgError("the scatter of the features has eigenvalues far below 0")
+    return np.ascontiguousarray(found.inverse()[::-1, ::-1])
 
 
 # Below, levels have the shape (n_scales, n_classes, n_features), and so have steps that belong to

@@ -6,12 +6,12 @@ Every function is written to be obviously right rather than fast and uses nothin
 Needs numba: ``pip install 'randprop[reference]'``.
 """
 
+from randprop._extras import missing
+
 try:
     import numba  # noqa: F401
-except ImportError as error:
-    raise ImportError(
-        "randprop.reference needs numba; install it with: pip install 'randprop[reference]'"
-    ) from error
+except ModuleNotFoundError as error:
+    raise missing("randprop.reference", "reference", error) from error
 
 from randprop.reference.network import (
     float_preactivations,

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from randprop._extras import need
 from randprop._validation import told
 
 __all__ = [
@@ -98,13 +99,7 @@ def names_of(name: str, given: Any, default: Iterable[Any], n: int) -> list[str]
 
 def pyplot(what: str) -> Any:
     """Return matplotlib.pyplot, or say what needs it and how to install it."""
-    try:
-        import matplotlib.pyplot as plt
-    except ImportError as error:
-        raise ImportError(
-            f"{what} needs matplotlib; install it: pip install 'randprop[plot]'"
-        ) from error
-    return plt
+    return need("matplotlib.pyplot", what)
 
 
 def axes(ax: Any, what: str = "plot", *, square: bool = False) -> Any:

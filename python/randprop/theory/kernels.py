@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache
 
 import numpy as np
@@ -95,9 +96,10 @@ def fixed_point(activation: str = "step") -> float:
     """
     if not is_step(activation):
         return 0.0
-    from scipy.optimize import brentq
-
-    return float(brentq(lambda c: float(kernel(c)) - c, 0.5, 0.95, xtol=1e-15))
+    c = 0.8
+    for _ in range(6):  # Newton's steps: four reach the last digit
+        c -= (float(kernel(c)) - c) / (float(slope(c)) - 1.0)
+    return c
 
 
 def depth_scale(activation: str = "step") -> float:
@@ -171,16 +173,15 @@ def noise_overlap(m: float, activation: str = "step") -> float:
     >>> round(theory.noise_overlap(theory.fixed_point()), 3)
     1.908
     """
-    from scipy.stats import norm
-
     is_step(activation)
     m = check_number("m", m)
     if not 0.0 <= m < 1.0:
         raise ValueError(f"m must lie in [0, 1), got {m}")
     nodes, weights = _gauss()
     t = nodes * np.sqrt(m / (1.0 - m))
-    spread = norm.cdf(t) * norm.sf(t)
-    response = norm.pdf(t) ** 2
+    above = np.array([math.erfc(value) for value in t / math.sqrt(2.0)]) / 2.0
+    spread = above[::-1] * above  # the nodes lie about 0
+    response = np.exp(-(t**2)) / (2.0 * np.pi)
     total = weights.sum()
     return float(
         total * (weights @ (response * spread)) / ((weights @ response) * (weights @ spread))
