@@ -195,9 +195,18 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """The documentation, in build/docs; a warning is an error."""
+    """The documentation, in build/docs; a warning is an error, and so is a broken link inside."""
     install(session, "docs")
+    shutil.rmtree(BUILD / "docs", ignore_errors=True)  # no page of an older tree
     session.run("sphinx-build", "-W", "--keep-going", "-q", "-b", "html", "docs", "build/docs")
+    session.run("python", "tools/check_site.py", "build/docs")
+
+
+@nox.session
+def docs_links(session: nox.Session) -> None:
+    """The links of the documentation to other sites, which needs a network; nightly."""
+    install(session, "docs")
+    session.run("sphinx-build", "-q", "-b", "linkcheck", "docs", "build/docs_links")
 
 
 @nox.session

@@ -2,6 +2,10 @@
 
 import tempfile
 from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from docutils.utils.math.latex2mathml import tex2mathml
 
 import randprop
 from randprop.demo import demo
@@ -17,7 +21,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.intersphinx",
-    "sphinx.ext.mathjax",
+    "sphinx_copybutton",
 ]
 # Names of other projects are not looked up: a build needs no network.
 intersphinx_mapping: dict[str, tuple[str, None]] = {}
@@ -33,9 +37,31 @@ templates_path = ["_templates"]
 html_theme = "furo"
 html_title = "randprop"
 html_theme_options = {"navigation_with_keys": True}
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+# What is copied from an example is what one types: no prompts and no output.
+copybutton_prompt_text = r">>> |\.\.\. "
+copybutton_prompt_is_regexp = True
+# `sphinx-build -b linkcheck`: these refuse programs, or are examples.
+linkcheck_ignore = [r"https://doi\.org/", r"tcp://"]
 
 # The page that runs the core in a browser, at demo/index.html, with all of MNIST beside it.
 _made = tempfile.TemporaryDirectory()
 (Path(_made.name) / "demo").mkdir()
 demo(Path(_made.name) / "demo" / "index.html", data=True)
 html_extra_path = [_made.name]
+
+
+def _math(translator: Any, node: nodes.Node) -> None:
+    """Write a formula as MathML: browsers draw it themselves, and no script is fetched."""
+    shown = tex2mathml(node.astext(), as_block=isinstance(node, nodes.math_block))
+    translator.body.append(shown)
+    raise nodes.SkipNode
+
+
+html_math_renderer = "mathml"
+
+
+def setup(app: Any) -> None:
+    """Register the way in which formulas are shown."""
+    app.add_html_math_renderer("mathml", (_math, None), (_math, None))
