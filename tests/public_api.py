@@ -495,6 +495,7 @@ CALLS: dict[str, Callable[[Path], Call]] = {
     "SweepResult.plot": _method(_sweep, "plot", metric="accuracy"),
     "SweepResult.summary": _method(_sweep, "summary", metric="accuracy"),
     "SweepResult.to_csv": lambda folder: _written(_sweep().to_csv)(folder),
+    "SweepResult.to_dict": _method(_sweep, "to_dict"),
     "SweepResult.to_pandas": _method(_sweep, "to_pandas"),
     "SweepResult.where": _method(_sweep, "where", layers=1),
     "apply_weights": _plain(

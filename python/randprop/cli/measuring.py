@@ -80,6 +80,7 @@ def fill_sweep(verb: Parser) -> None:
         )
     add_output(verb, "--store", help="keep finished cells there (default: in memory)")
     add_output(verb, "--csv", help="write the rows there, - to standard output")
+    add_output(verb, "--json", help="also write the rows there, - to standard output")
     verb.add_argument(
         "--jobs",
         dest="n_jobs",
@@ -115,6 +116,8 @@ def sweep_verb(arguments: argparse.Namespace) -> None:
     print(result.to_text(lines_fit()))
     if arguments.csv is not None:
         arguments.csv.write(result.csv_text())
+    if arguments.json is not None:
+        arguments.json.write_json(result.to_dict())
 
 
 def _datasets(arguments: argparse.Namespace) -> Any:

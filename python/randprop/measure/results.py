@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Evaluation", "Evaluations"]
 
+# The layout of `Evaluation.to_dict`; docs/outputs.md says when it rises.
+_SCHEMA = 1
+
 # What a row of several depths holds.
 _OF_A_DEPTH = (
     "layers", "accuracy", "variance_units", "variance_samples", "variance_class_means",
@@ -117,9 +120,10 @@ class Evaluation:
         Returns
         -------
         dict
-            NaN is given as None.
+            The attributes by their names, and ``schema``, the version of this layout. NaN is given
+            as None.
         """
-        values = asdict(self)
+        values = {"schema": _SCHEMA, **asdict(self)}
         for name, value in values.items():
             if isinstance(value, np.ndarray):
                 values[name] = [

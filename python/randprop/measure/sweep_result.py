@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+import randprop._core as _core
 from randprop._files import write_text
 from randprop._tables import check_columns, csv_text, html_table, text_table, wrapped
 from randprop._validation import check_choice, check_path, told
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 __all__ = ["Cell", "SweepResult", "mean_and_interval"]
 
 Cell = dict[str, Any]
+
+# The layout of `SweepResult.to_dict`; docs/outputs.md says when it rises.
+_SCHEMA = 1
 
 
 class SweepResult:
@@ -79,6 +83,21 @@ class SweepResult:
         pandas.DataFrame
         """
         return data_frame(self.rows, columns=list(PARAMETERS + METRICS))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain Python values that ``json.dumps`` takes.
+
+        Returns
+        -------
+        dict
+            ``schema``, the version of this layout, ``version`` of randprop, and ``rows``, a list of
+            dict. NaN is given as None.
+        """
+        rows = [
+            {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in row.items()}
+            for row in self.rows
+        ]
+        return {"schema": _SCHEMA, "version": _core.__version__, "rows": rows}
 
     def to_csv(self, path: str | PathLike[str]) -> None:
         """Write the rows as CSV, with a line of names.

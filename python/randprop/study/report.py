@@ -27,6 +27,9 @@ from randprop.study.parts import Experiment, Figure, Section, Table
 
 __all__ = ["write"]
 
+# The layout of numbers.json; docs/outputs.md says when it rises.
+_SCHEMA = 1
+
 # What belongs at the top: what the study found, in two pictures.
 _TOP = (("width", "collapse"), ("width", "half_depth"))
 
@@ -80,6 +83,7 @@ def write(
             text = csv_text(table.columns, table.rows, end="\n")
             write_text(folder / "tables" / f"{table.name}.csv", text)
     content = {
+        "schema": _SCHEMA,
         "about": about,
         "numbers": numbers,
         "answers": {key: section.answer for key, section in sections.items()},
