@@ -1,5 +1,6 @@
 """Sphinx configuration: `sphinx-build -W -b html docs build/docs` needs pip install '.[docs]'."""
 
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,14 @@ copybutton_prompt_text = r">>> |\.\.\. "
 copybutton_prompt_is_regexp = True
 # `sphinx-build -b linkcheck`: these refuse programs, or are examples.
 linkcheck_ignore = [r"https://doi\.org/", r"tcp://"]
+
+# The page of the C++ API is made from the public headers.
+_root = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(_root / "tools"))
+from cpp_reference import page as _cpp_page  # noqa: E402
+
+(_root / "docs" / "generated").mkdir(exist_ok=True)
+(_root / "docs" / "generated" / "cpp_reference.md").write_text(_cpp_page(), encoding="utf-8")
 
 # The page that runs the core in a browser, at demo/index.html, with all of MNIST beside it.
 _made = tempfile.TemporaryDirectory()
