@@ -16,9 +16,9 @@ from randprop import cli
 ROOT = Path(__file__).parent.parent
 PAGES = {path.name: path.read_text(encoding="utf-8") for path in sorted(ROOT.glob("docs/*.md"))}
 BLOCK = re.compile(r"^```(\S*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-# Run elsewhere: nox -s cpp_package configures, builds and installs the C++ library, and builds
-# examples/cpp, whose CMakeLists.txt holds the lines of the page.
-ELSEWHERE = {"cmake -S", "cmake --build"}
+# Run elsewhere: nox -s package installs with pip; nox -s cpp_package configures, builds and
+# installs the C++ library, and builds examples/cpp, whose CMakeLists.txt has the lines of the page.
+ELSEWHERE = {"cmake -S", "cmake --build", "pip install", "pip wheel"}
 EXAMPLE = (ROOT / "examples" / "cpp" / "CMakeLists.txt").read_text()
 
 
@@ -27,7 +27,7 @@ def blocks(name: str, language: str) -> list[str]:
 
 
 def test_every_language_is_known():
-    known = {"python", "sh", "c", "cpp", "cmake", "{toctree}", "{eval-rst}"}
+    known = {"python", "sh", "text", "c", "cpp", "cmake", "{toctree}", "{eval-rst}"}
     for name, page in PAGES.items():
         assert {language for language, _ in BLOCK.findall(page)} <= known, name
     assert sum(len(blocks(name, "python")) for name in PAGES) >= 20
@@ -36,21 +36,84 @@ def test_every_language_is_known():
 @pytest.mark.parametrize(
     "name", [name for name, page in PAGES.items() if "```python" in page or "```sh" in page]
 )
-def test_blocks(name, tmp_path, monkeypatch):
-    """Commands find what the page's Python has written."""
+def test_blocks(name, tmp_path, monkeypatch, capsys):
+    """Commands find what the page's Python has written, and print what the page says."""
     monkeypatch.chdir(tmp_path)
     for body in blocks(name, "python"):
         assert body.startswith(">>> "), body
     found = doctest.testfile(str(ROOT / "docs" / name), module_relative=False, encoding="utf-8")
     assert (found.attempted > 0) == ("```python" in PAGES[name])
     assert found.failed == 0
-    for body in blocks(name, "sh"):
-        for line in body.splitlines():
-            words = shlex.split(line)
-            if " ".join(words[:2]) in ELSEWHERE:
-                continue
-            assert words[0] == "randprop"
-            assert cli.main(words[1:]) == 0
+    printed = ""
+    for language, body in BLOCK.findall(PAGES[name]):
+        if language == "sh":
+            capsys.readouterr()
+            ran = [run_line(line) for line in body.splitlines()]
+            printed = "".join(capsys.readouterr()) if any(ran) else ""
+        elif language == "text" and printed:
+            assert_prints(printed, body)
+            printed = ""
+
+
+def run_line(line: str) -> bool:
+    """Run a command of randprop; whether it is one, rather than one that is run elsewhere."""
+    words = shlex.split(line)
+    if " ".join(words[:2]) in ELSEWHERE:
+        return False
+    assert words[0] == "randprop"
+    assert cli.main(words[1:]) == 0
+    return True
+
+
+def assert_prints(printed: str, shown: str) -> None:
+    """Demand the shown lines in their order; ``...`` stands for the end of a line, or for lines."""
+    pattern = ""
+    for line in shown.splitlines():
+        if line == "...":
+            pattern += "(?:.*\\n)*?"
+        else:
+            end = ".*" if line.endswith("...") else " *"
+            pattern += f"{re.escape(line.removesuffix('...').rstrip())}{end}\\n"
+    assert re.search(f"^{pattern}", printed, re.MULTILINE), f"{shown}\nis not in\n{printed}"
+
+
+def test_shown_lines_are_compared():
+    printed = "one 1\ntwo 2.5\nthree\nfour\n"
+    for shown in ("one 1\n", "two ...\nthree\n", "one 1\n...\nfour\n", "...\nthree\n...\n"):
+        assert_prints(printed, shown)
+    for shown in ("one 2\n", "one 1\nthree\n", "four\n...\none 1\n", "ne 1\n"):
+        with pytest.raises(AssertionError):
+            assert_prints(printed, shown)
+
+
+def test_the_message_without_a_compiler_is_that_of_cmake():
+    cmake = (ROOT / "CMakeLists.txt").read_text()
+    said = " ".join("".join(re.findall(r'"([^"]*)"', cmake.split("FATAL_ERROR")[1])).split())
+    (shown,) = (body for body in blocks("install.md", "text") if "compiler" in body)
+    assert said.startswith(" ".join(shown.split()))
+
+
+def test_extras_that_pages_install_exist():
+    extras = set(re.findall(r"^(\w+) = \[", (ROOT / "pyproject.toml").read_text(), re.MULTILINE))
+    pages = {**PAGES, "README.md": (ROOT / "README.md").read_text(encoding="utf-8")}
+    named = {
+        extra
+        for page in pages.values()
+        for listed in re.findall(r"pip (?:install|wheel) [^`\n]*'[\w.]+\[([\w,]+)\]", page)
+        for extra in listed.split(",")
+    }
+    assert {"all", "learn", "plot"} <= named
+    assert named <= extras
+
+
+def test_figures_of_when_stand_where_they_come_from():
+    sources = "".join(
+        PAGES[f"{name}.md"] for name in ("accuracy", "fitting", "embedded", "tutorial")
+    )
+    figures = re.findall(r"\b\d+\.\d{3,4}\b|\b\d+\.\d+(?= s\b)", PAGES["when.md"])
+    # What trained networks of others reach, which no page of ours measures.
+    assert set(figures) - {"0.995"} <= set(re.findall(r"\d+\.\d+", sources))
+    assert len(figures) >= 15
 
 
 @pytest.mark.parametrize("name", [name for name in PAGES if "```cmake" in PAGES[name]])
