@@ -210,7 +210,7 @@ def test_addresses_that_are_none():
 
 
 def test_one_pool_a_call():
-    """Where a backend gives results by the lot, too, its processes are started once."""
+    """Processes are started once, also where a backend gives many results at a time."""
     with joblib.parallel_config(backend="multiprocessing", n_jobs=2):
         pids = set(run_tasks(((os.getpid, ()) for _ in range(64)), executor=None, n_jobs=None))
     assert 1 <= len(pids) <= 2

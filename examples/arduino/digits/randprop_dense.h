@@ -1,10 +1,10 @@
 /* Stages whose units look at every input, 128 units at a time.
  *
- * The inputs are gone through in order; one that is zero costs nothing. For every other input one
- * Philox block is made, a bit for each of the 128 units, and added, times the input, to counters
- * that stand upright: bit j of all 128 counters is plane j, so that one word operation counts for
- * 32 units. A carry waits in its plane until a second one comes, so that none ever runs through all
- * planes.
+ * The inputs are taken in order, and one that is zero costs nothing. For any other input, one
+ * Philox block gives a bit for each of the 128 units. The block, times the input, is added to 128
+ * counters, which are spread over planes: plane j holds bit j of all of them, so that one word
+ * operation counts for 32 units. A carry waits in its plane until a second one comes, so that none
+ * ever runs through all planes.
  */
 #ifndef RANDPROP_DENSE_H
 #define RANDPROP_DENSE_H

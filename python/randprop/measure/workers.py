@@ -65,7 +65,7 @@ def run_tasks(
         )
         yield from parallel(calls)
         return
-    # Backends such as multiprocessing and ray give results by the lot.
+    # Backends such as multiprocessing and ray give many results at a time.
     with joblib.Parallel(n_jobs=n_jobs) as parallel:
         while lot := list(islice(calls, 8 * jobs)):
             yield from parallel(lot)
