@@ -66,7 +66,7 @@ def test_help_tells_every_default(verb: str) -> None:
         (["evaluate", "--alpha", "-1", "--readout", "ridge"], "--alpha must be"),
         (["evaluate", "--readout", "discriminent"], "; did you mean 'discriminant'?"),
         (["evaluate", "--scaling", "feature"], "--scaling must be 'range', 'features'"),
-        (["evaluate", "--stages", "images", "--layers", "2"], "--stages is in place of layers"),
+        (["evaluate", "--stages", "images", "--layers", "2"], "--stages and layers cannot both"),
         (["evaluate", "--input-shape", "2,x"], "--input-shape: expected an integer, got 'x'"),
         (["evaluate", "--layers", "0-99999999999"], "--layers: expected a range of at most"),
         (["evaluate", "--json", ""], "--json: expected a path"),

@@ -89,7 +89,7 @@ def test_translation():
     ("change", "message"),
     [
         ({"title": None}, "text lacks a line 'title'"),
-        ({"more": "x"}, "text has a line 'more' that the page has not"),
+        ({"more": "x"}, "text has a line 'more' that the page does not have"),
         ({"title": 3}, "text must hold strings, got int 3 for 'title'"),
         ({"draw.label": "It is {number}."}, "text must have the names of .* in 'draw.label'"),
     ],
@@ -105,7 +105,7 @@ def test_translation_from_a_file(tmp_path):
     path.write_text(json.dumps(english() | {"title": "Jedno"}))
     assert "<h1>Jedno</h1>" in demo(tmp_path / "page.html", text=path).read_text()
     path.write_text("{")
-    with pytest.raises(ValueError, match=r"text must be a JSON file, .*text\.json is none"):
+    with pytest.raises(ValueError, match=r"text must be a JSON file, .*text\.json is not one"):
         demo(tmp_path / "other.html", text=path)
     assert not (tmp_path / "other.html").exists()
 

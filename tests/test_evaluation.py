@@ -189,7 +189,7 @@ def test_bad_arrays(small: tuple[Any, ...]) -> None:
         ((X, y, X[:, :5], y), ValueError, "X_test has 5 features, X_train has 40"),
         ((X, y[:9], X, y), ValueError, "y_train has 9 labels for 200 samples"),
         ((X, y, X, [[1]] * 200), ValueError, "y_test must have 1 dimension"),
-        ((X, y, X, y + 1), ValueError, r"y_test has labels that y_train has not: \[3\]"),
+        ((X, y, X, y + 1), ValueError, r"y_test has labels that y_train does not have: \[3\]"),
         ((nan, y, X, y), ValueError, "X_train must not contain NaN or infinity"),
         (
             (X, y, np.full(X.shape, np.inf), y),

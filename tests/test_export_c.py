@@ -690,7 +690,7 @@ def changed_after_construction(name, value):
             "units must be one of 'auto', 'stored', 'seed', g",
         ),
         (make_model, {"units": None}, ValueError, "units must be .* got None"),
-        (knn_model, {}, TypeError, "HammingNeighbors readout has no form in few bits"),
+        (knn_model, {}, TypeError, "HammingNeighbors readout cannot be rounded to few bits"),
         (lambda: make_model(weight_bits=24), {}, ValueError, "1, 2, 4 or 8 weight bits"),
         (lambda: with_readout(bits=9), {}, ValueError, "at most 8 bits .* got 9"),
         (

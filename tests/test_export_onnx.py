@@ -186,7 +186,7 @@ def test_same_bytes_again(tmp_path):
 def test_refuses(tmp_path, monkeypatch):
     network = StepNetwork(20, width=60)
     path = tmp_path / "model.onnx"
-    with pytest.raises(TypeError, match="is a HammingNeighbors, which has no form in ONNX"):
+    with pytest.raises(TypeError, match="exported to ONNX, got a HammingNeighbors"):
         export_onnx(fitted(network, HammingNeighbors()), path)
     with pytest.raises(TypeError, match="model must be a randprop.Model or a fitted .* got int"):
         export_onnx(3, path)

@@ -324,13 +324,13 @@ def test_a_transfer_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
         now += 1
     assert limits.left() == 1
     now += 1
-    with pytest.raises(TimeoutError, match="not whole in time: 71980000 bytes in 3600 s"):
+    with pytest.raises(TimeoutError, match="not complete in time: 71980000 bytes in 3600 s"):
         limits.left()
     # All mirrors together have an end of their own.
     limits = transfer._Limits(now + 10)
     assert limits.left() == 10
     now += 10
-    with pytest.raises(TimeoutError, match="not whole in time"):
+    with pytest.raises(TimeoutError, match="not complete in time"):
         limits.left()
 
 
@@ -340,7 +340,7 @@ def test_all_mirrors_share_the_time(
     monkeypatch.setattr(
         transfer, "monotonic", lambda: time.monotonic() + 8000 * Mirror.hits.count("absent")
     )
-    with pytest.raises(OSError, match="good/file.gz: not whole in time"):
+    with pytest.raises(OSError, match="good/file.gz: not complete in time"):
         fetch.locate(source(f"{mirror}absent/", f"{mirror}good/"), NAME, tmp_path)
     assert Mirror.hits == ["absent"]
 

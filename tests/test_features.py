@@ -466,8 +466,8 @@ def test_a_model_without_names_has_the_file_that_it_had(tmp_path: Any) -> None:
     [
         ("abc", TypeError, "feature_names must be a sequence of strings, got str"),
         (["a", "b"], ValueError, "feature_names must be 3 names, got 2"),
-        (["a", "b", "a"], ValueError, "feature_names must be strings, each of them once"),
-        (["a", "b", 3], ValueError, "feature_names must be strings, each of them once"),
+        (["a", "b", "a"], ValueError, "feature_names must be different strings"),
+        (["a", "b", 3], ValueError, "feature_names must be different strings"),
         (["a", "b", "\ud800"], ValueError, "feature_names must be text that UTF-8 can hold"),
     ],
 )

@@ -83,7 +83,7 @@ def test_csv_forms(text: str, options: Any, X: Any, y: Any, names: Any, tmp_path
         ('a,b,c\n1,2,3\n"4\n",5,x,6\n', {}, "line 4 has 4 cells, expected 3"),
         ("a,b,y\n1,red,0\n2,blue,1\n", {}, "line 2, column 2 ('b') holds 'red', which is no "
          "number: encode text as numbers first"),
-        ("1,2,0\n1,2_0,0\n", {}, "line 2, column 2 holds '2_0', which is no number"),
+        ("1,2,0\n1,2_0,0\n", {}, "line 2, column 2 holds '2_0', which is not a number"),
         ("a,b,y\n1,2,0\n3,,0\n", {}, "line 3, column 2 ('b') holds nothing: fill missing values"),
         ("a,b,y\n1,2,0\n3,NA,0\n", {}, "line 3, column 2 ('b') holds 'NA': fill missing values"),
         ("1,2,0\n\n3,nan,0\n", {}, "line 3, column 2 holds nan: fill missing values"),
@@ -113,7 +113,7 @@ def test_wrong_csv(text: str, options: Any, message: str, tmp_path: Path) -> Non
 
 def test_a_file_that_is_no_text(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_bytes(b"1,2\n\xff\xfe,3\n")
-    with pytest.raises(ValueError, match="is no text in UTF-8"):
+    with pytest.raises(ValueError, match="is not text in UTF-8"):
         datasets.load_csv(tmp_path / "t.csv")
 
 
@@ -164,7 +164,7 @@ def test_wrong_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match="z.png is"):
         datasets.load_images(folder)
     wrong.rename(folder / "dark" / "notes.txt")
-    with pytest.raises(ValueError, match=r"notes.txt is no image: expected .png"):
+    with pytest.raises(ValueError, match=r"notes.txt is not an image: expected .png"):
         datasets.load_images(folder)
     (folder / "dark" / "notes.txt").unlink()
     (folder / "empty").mkdir()
@@ -190,7 +190,7 @@ def test_a_split_holds_every_class() -> None:
     assert (np.diff(split.X_train[:, 0]) > 0).all()
     # Known numbers: the split of a file never changes.
     assert split.X_test[:, 0].tolist() == split_by_class(X, y, 3).X_test[:, 0].tolist()
-    with pytest.raises(ValueError, match="there must be 5 samples of a class"):
+    with pytest.raises(ValueError, match="a class must have 5 samples"):
         split_by_class(X[:4], y[:4], 0)
 
 

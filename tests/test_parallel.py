@@ -205,7 +205,7 @@ def test_addresses_that_are_none():
     )  # fmt: skip
     refuse(
         lambda: sweep(0, dataset="digits", seeds=1, executor="pigeon://x:1"), ValueError,
-        "executor 'pigeon://x:1' is no address: ",
+        "executor 'pigeon://x:1' is not an address: ",
     )  # fmt: skip
 
 

@@ -127,7 +127,7 @@ def test_refuses_what_cannot_go_on(tmp_path):
         (tmp_path / "other.npz").read_bytes(), (tmp_path / "code.npz").read_bytes(),
     ):  # fmt: skip
         path.write_bytes(damaged)
-        refuse("sums.npz is no file of partial sums, or is damaged", resume=path)
+        refuse("sums.npz is not a file of partial sums, or is damaged", resume=path)
         assert path.read_bytes() == damaged
 
 

@@ -145,7 +145,7 @@ def test_a_classifier_comes_back(name: str, tmp_path: Path) -> None:
     if name != "fitted scaling":
         assert (tmp_path / "m").read_bytes() == first
     assert _core.read_model(first) is not None
-    with pytest.raises(AttributeError, match="tells nothing of the training samples"):
+    with pytest.raises(AttributeError, match="has no information about the training samples"):
         loaded.dead_units_  # noqa: B018
 
 

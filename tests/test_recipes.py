@@ -75,7 +75,7 @@ def test_images_of_every_shape_are_the_same(digits):
     refuses(
         lambda: StepClassifier(stages="images").fit(X[:, :60], y),
         ValueError,
-        "X has 60 features, which is no square: give input_shape",
+        "X has 60 features, which is not a square number: give input_shape",
     )
 
 
@@ -227,13 +227,13 @@ def test_bad_stages_scaling_and_thresholds_are_refused(digits):
         ({"stages": "table", "scaling": "channels"}, ValueError, "scaling must be 'range'"),
         ({"stages": "table", "thresholds": "drawn"}, ValueError, "thresholds must be 'calib"),
         ({"stages": "table", "thresholds": -1}, ValueError, "thresholds must lie in"),
-        ({"scaling": "features", "input_range": (0, 1)}, ValueError, "in place of input_range"),
+        ({"scaling": "features", "input_range": (0, 1)}, ValueError, "and input_range cannot both"),
         ({"stages": "images", "input_shape": (8,)}, ValueError, "input_shape must be"),
         ({"stages": "images", "input_shape": (8, 9)}, ValueError, "has 72 features"),
         ({"scaling": Scaling("features").fit(np.eye(3))}, ValueError, "3 ranges, which 64"),
     ):
         refuses(lambda options=options: StepClassifier(**options).fit(X, y), error, text)
-    refuses(lambda: evaluate(3, stages="table"), ValueError, "stages is in place of layers")
+    refuses(lambda: evaluate(3, stages="table"), ValueError, "stages and layers cannot both")
     wrong = X.astype(float)
     wrong[3, 7] = np.nan
     refuses(

@@ -184,12 +184,12 @@ def test_bad_scalings_are_refused():
     refuses(
         lambda: Model(network, readout, scaling=Scaling("features").fit(X)),
         ValueError,
-        "scaling has 6 ranges, which 7 features do not share out",
+        "scaling has 6 ranges, which do not divide 7 features evenly",
     )
     refuses(
         lambda: Model(network, readout, scaling=BinaryScaling(1), input_range=(0, 1)),
         ValueError,
-        "scaling is in place of input_range",
+        "scaling and input_range cannot both be given",
     )
     refuses(lambda: Model(network, readout, scaling="range"), TypeError, "must be a Scaling")
 

@@ -170,10 +170,10 @@ def test_refuses(tmp_path):
         return lambda: fit_parallel(NETWORK, data, labels, **options)
 
     source = sources.Counting()
-    refuse(fit(source), ValueError, "y must be given, as X gives no labels")
+    refuse(fit(source), ValueError, "y must be given, because X has no labels")
     refuse(fit(source, Y[1:]), ValueError, "y has 1436 labels for 1437 samples of X")
     with_labels = sources.own_class_with_labels(tmp_path)[0]
-    refuse(fit(with_labels, Y), ValueError, "y must not be given, as X gives labels too")
+    refuse(fit(with_labels, Y), ValueError, "y must not be given, because X has labels too")
     source.n_features = 63
     refuse(fit(source, Y), ValueError, "X has 63 features, the network expects 64")
     source.n_features, source.n_samples = 64, 2.5
@@ -218,7 +218,7 @@ def test_refuses_what_a_tar_file_should_not_hold(tmp_path):
     (tmp_path / "d.tar").write_bytes(b"no tar" * 200)
     refuse(
         lambda: fit_parallel(NETWORK, tmp_path / "d.tar"), ValueError,
-        "d.tar is no tar file, or is damaged",
+        "d.tar is not a tar file, or is damaged",
     )  # fmt: skip
     refuse(
         lambda: fit_parallel(NETWORK, tmp_path / "d.tar", Y), ValueError,

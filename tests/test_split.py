@@ -18,7 +18,7 @@ def test_a_thinned_sweep_refuses_what_evaluate_refuses() -> None:
     X_train, y_train, X_test, y_test = load_digits()
     rows = np.arange(5) * len(X_train) // 5
     thinned = (X_train[rows], y_train[rows], X_test, y_test)
-    message = "y_test has labels that y_train has not"
+    message = "y_test has labels that y_train does not have"
     with pytest.raises(ValueError, match=message):
         evaluate(0, dataset=thinned, width=64)
     with pytest.raises(ValueError, match=message):

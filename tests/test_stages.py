@@ -287,8 +287,8 @@ def test_a_share_as_bias_is_an_integer() -> None:
         (lambda: Conv1D(3, 2, dilation="wide"), "an integer or 'log'"),
         (lambda: StepNetwork(10, stages=[Dense(3, fan_in=11)]), "a unit has 10 inputs"),
         (lambda: StepNetwork(10, stages=[]), "at least one stage"),
-        (lambda: StepNetwork(10, 1, stages=[3, 4]), "in place of layers and width"),
-        (lambda: StepNetwork(10, stages=[3], width=4), "in place of layers and width"),
+        (lambda: StepNetwork(10, 1, stages=[3, 4]), "together with layers or width"),
+        (lambda: StepNetwork(10, stages=[3], width=4), "together with layers or width"),
         (lambda: StepNetwork(10, stages=[Conv1D(3, 4)]), r"input_shape \(length, channels\)"),
         (lambda: StepNetwork(10, stages=[Conv1D(3, 11)], input_shape=(10, 1)), "does not fit"),
         (

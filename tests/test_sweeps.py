@@ -422,7 +422,7 @@ def test_bad_arguments(arguments, error, message):
 
 def test_unseen_labels_and_unknown_metrics():
     X_train, y_train, X_test, y_test = blobs()
-    with pytest.raises(ValueError, match="y_test has labels that y_train has not"):
+    with pytest.raises(ValueError, match="y_test has labels that y_train does not have"):
         sweep(0, dataset=(X_train, y_train, X_test, y_test + 1), seeds=1)
     result = sweep(0, dataset=blobs(), seeds=1)
     with pytest.raises(ValueError, match="metric must be one of 'accuracy'"):

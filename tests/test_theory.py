@@ -293,5 +293,5 @@ def test_bad_input():
         theory.cosine_statistics(X, y, -X.astype(int), y)
     with pytest.raises(ValueError, match="at least 2 training samples"):
         theory.cosine_statistics(X[:3], y[:3], X, y)
-    with pytest.raises(ValueError, match="labels that y_train has not"):
+    with pytest.raises(ValueError, match="labels that y_train does not have"):
         theory.cosine_statistics(X, y, X, [0, 0, 1, 7])

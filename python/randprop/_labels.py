@@ -59,7 +59,7 @@ def codes_among(
     every = unite([classes, labels], f"{name} and {of}")
     if len(every) > len(classes):
         unseen = np.setdiff1d(every, classes.astype(every.dtype))
-        raise ValueError(f"{name} has labels that {of} has not: {unseen[:5].tolist()}")
+        raise ValueError(f"{name} has labels that {of} does not have: {unseen[:5].tolist()}")
     return as_codes(labels, classes)
 
 

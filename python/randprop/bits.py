@@ -39,8 +39,8 @@ def _check_tails(words: NDArray[np.uint64], n_bits: int) -> None:
 class BitMatrix:
     """Rows of bits, 64 to a word.
 
-    Bit j of a row is bit j % 64 of word j // 64; bits past the last are zero. The words are its
-    own and read-only, since everything computed from them relies on that.
+    Bit j of a row is bit j % 64 of word j // 64. Bits past the last one are zero. The matrix owns
+    its words. They are read-only, because all results rely on them.
 
     Parameters
     ----------
@@ -247,7 +247,7 @@ class BitMatrix:
             rows = slice(index % self.n_samples, index % self.n_samples + 1)
         elif not isinstance(rows, slice):
             if isinstance(rows, tuple):
-                raise TypeError("a BitMatrix is indexed by rows alone; to_array() gives the bits")
+                raise TypeError("a BitMatrix is indexed only by rows; to_array() gives the bits")
             refuse_masked("rows", rows)
             rows = np.asarray(rows)
             if rows.size == 0 and rows.dtype.kind == "f":

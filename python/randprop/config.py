@@ -52,8 +52,8 @@ def show_config(mode: Literal["dict"]) -> dict[str, Any]: ...
 def show_config(mode: str = "stdout") -> dict[str, Any] | None:
     """Show versions, SIMD levels (built, supported, in use), threads and kernels.
 
-    Kernels are those of a dense layer of 784 inputs and units, each with the reason for it: a
-    table, or what was measured in this process. Results do not depend on them.
+    The kernels are those of a dense layer of 784 inputs and units. Each has its reason: the table,
+    or a measurement of this process. Results do not depend on kernels.
 
     Parameters
     ----------
@@ -67,8 +67,8 @@ def show_config(mode: str = "stdout") -> dict[str, Any] | None:
     Raises
     ------
     ValueError
-        If ``RANDPROP_SIMD``, ``RANDPROP_KERNEL``, ``RANDPROP_MEASURE`` or
-        ``RANDPROP_NUM_THREADS`` has a value that it cannot have.
+        If ``RANDPROP_SIMD``, ``RANDPROP_KERNEL``, ``RANDPROP_MEASURE`` or ``RANDPROP_NUM_THREADS``
+        has a value that is not allowed.
     """
     check_choice("mode", mode, ("stdout", "dict"))
     config = _config()

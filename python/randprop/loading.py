@@ -18,7 +18,7 @@ __all__ = ["load"]
 def load(path: str | os.PathLike[str]) -> Model | StepClassifier:
     """Read a model or a classifier that `save` wrote.
 
-    Nothing of the file is trusted before it is checked, and nothing in it is code.
+    The whole file is checked before anything of it is used. Nothing in it is code.
 
     Parameters
     ----------
@@ -27,17 +27,17 @@ def load(path: str | os.PathLike[str]) -> Model | StepClassifier:
     Returns
     -------
     Model or StepClassifier
-        As it was saved; ``model_`` of a classifier is its `Model`. A `RidgeReadout` or
-        `DiscriminantReadout` comes back with its coefficients alone: it predicts, but takes no more
-        samples. Of a classifier, a parameter that was an object (a readout, a fitted scaling,
-        stages) is what the model has of it, and ``n_jobs`` is None; nothing is known of the
-        training data. Without scikit-learn it is a `Model`.
+        What was saved. ``model_`` of a classifier is its `Model`. A `RidgeReadout` or
+        `DiscriminantReadout` only has its coefficients: it predicts, and takes no more samples. In
+        a classifier, a parameter that was an object (a readout, a fitted scaling, stages) is the
+        one of the model, ``n_jobs`` is None, and nothing is known of the training data. Without
+        scikit-learn you get a `Model`.
 
     Raises
     ------
     TypeError, ValueError
-        If `path` is no path, or names no regular file; if the file is cut short or damaged, from a
-        newer version of the format, or no model.
+        If `path` is not a path, or not a regular file. If the file is cut short or damaged, of a
+        newer version of the format, or not a model.
     OSError
         If it cannot be read.
 

@@ -121,7 +121,7 @@ def read_columns(
     try:
         text = read_bytes(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is no text in UTF-8: {error}") from None
+        raise ValueError(f"{path} is not text in UTF-8: {error}") from None
     lines = _Lines(str(path), text, delimiter)
     try:
         rows = list(_first(lines, 2))
@@ -319,7 +319,7 @@ def _refuse(file: str, row: _Row, columns: _Columns, features: list[int]) -> NoR
         raise ValueError(f"{where} holds {cell!r}: numbers have a point, 1.5, not a comma")
     shown = printable(told(cell).removeprefix("str "))
     raise ValueError(
-        f"{where} holds {shown}, which is no number: encode text as numbers first, such as one "
+        f"{where} holds {shown}, which is not a number: encode text as numbers first, such as one "
         "column of 0 and 1 a value (pandas.get_dummies, scikit-learn's OneHotEncoder), or leave "
         "the column out; if it holds the labels, label= is its place or name"
     )

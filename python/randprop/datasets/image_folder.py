@@ -105,7 +105,7 @@ def images_in(folder: Path) -> list[Path]:
         if name.startswith(".") or name in _LEFT_BY_SYSTEMS:
             continue
         if not name.endswith(_ENDINGS) or file.is_dir():
-            raise ValueError(f"{file} is no image: expected {', '.join(_ENDINGS)}")
+            raise ValueError(f"{file} is not an image: expected {', '.join(_ENDINGS)}")
         found.append(file)
     return found
 
@@ -124,7 +124,9 @@ def read_images(files: list[Path], size: tuple[int, ...] | None = None) -> NDArr
             with Image.open(file) as image:
                 arrays.append(_pixels(file, image, size))
         except (UnidentifiedImageError, SyntaxError, EOFError, Image.DecompressionBombError):
-            raise ValueError(f"{file} is no image that Pillow reads, or is damaged") from None
+            raise ValueError(
+                f"{file} is not an image that Pillow can read, or is damaged"
+            ) from None
         except OSError as error:
             if error.errno is not None:
                 raise

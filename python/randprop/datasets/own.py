@@ -83,7 +83,7 @@ def read_parts(
             other = Samples(arrays["x_test"], arrays["y_test"])
     if other is not None and other.X.ndim != train.X.ndim:
         raise ValueError(
-            f"samples to test must be as those to train, of shape {train.X.shape[1:]} each, got "
+            f"test samples must have the shape of training samples, {train.X.shape[1:]}, got "
             f"{other.X.shape[1:]}"
         )
     return train, other
@@ -147,7 +147,7 @@ def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
             arrays = {name.lower(): file[name] for name in file.files}
     except (ValueError, zipfile.BadZipFile, EOFError, AttributeError) as error:
         hint = "; arrays of objects are not read: save arrays of numbers" * ("pickle" in str(error))
-        raise ValueError(f"{path} is no .npz file, or is damaged: {error}{hint}") from None
+        raise ValueError(f"{path} is not a .npz file, or is damaged: {error}{hint}") from None
     for names in _PAIRS:
         if all(name in arrays for name in names):
             return arrays

@@ -58,7 +58,7 @@ class _Limits:
         now = monotonic()
         seconds = now - self._started
         if now >= self._end:
-            raise TimeoutError(f"not whole in time: {self._count} bytes in {seconds:.0f} s")
+            raise TimeoutError(f"not complete in time: {self._count} bytes in {seconds:.0f} s")
         if seconds > _SILENCE and self._count < _LEAST_BYTES_PER_SECOND * seconds:
             raise TimeoutError(f"too slow: {self._count} bytes in {seconds:.0f} s")
         return min(_SILENCE, self._end - now)

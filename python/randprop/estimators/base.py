@@ -132,7 +132,7 @@ class StepNetworkEstimator(BaseEstimator):
         given = isinstance(scaling, FixedScaling) or (scaling is not None and scaling.is_fitted)
         if self.input_range is not None:
             if scaling is not None:
-                raise ValueError("scaling is in place of input_range; give one or the other")
+                raise ValueError("scaling and input_range cannot both be given")
             scaling, given = LinearScaling(*check_range("input_range", self.input_range)), True
         width: Any = self.width
         prepared = prepare(
@@ -253,7 +253,7 @@ class StepNetworkEstimator(BaseEstimator):
         """Units whose output was the same for all training samples: a mask, of shape (n_units,)."""
         check_is_fitted(self, "network_")
         if "_watch" not in vars(self):
-            raise AttributeError("a model file tells nothing of the training samples")
+            raise AttributeError("a model file has no information about the training samples")
         return self._watch.dead_units
 
     def _threads(self) -> int | None:

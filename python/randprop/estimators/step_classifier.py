@@ -50,64 +50,65 @@ def _gives_probabilities(classifier: StepClassifier) -> bool:
 class StepClassifier(ClassifierMixin, Predictor):
     """Random step network and a readout of its outputs.
 
-    With ``stages="images"``, ``"series"`` or ``"table"`` it is made for data of that kind; without
-    it is the paper's network.
+    With ``stages="images"``, ``"series"`` or ``"table"`` the network is made for that kind of data.
+    Without `stages` it is the paper's network.
 
-    Threads may share a classifier: each call sees it as it was before or after what another thread
-    fits, and what `partial_fit` adds in several threads all counts.
+    Threads may share a classifier. Each call sees it as it was before or after another thread fits
+    it. If several threads call `partial_fit`, the samples of all of them count.
 
     Parameters
     ----------
     layers : int, default=0
         Hidden layers of the plain network, or what `stages` takes.
     width : int, Dense, Conv2D, or sequence of them, default=1024
-        Of the plain network outputs of every matrix, or of each of the ``layers + 1``; None: the
-        number of features, as in the paper. Of a kind of data: features in all. Not looked at where
-        `stages` are given one by one.
+        Plain network: outputs of every matrix, or of each of the ``layers + 1``; None means the
+        number of features, as in the paper. Kind of data: number of features in all. Ignored if
+        `stages` is a list.
     weight_bits : {1, 2, 4, 8, 24}, default=8
     activation : {"step", "sign"}, default="step"
     stages : {"images", "series", "table"} or sequence of stages, optional
         ``"images"``: `Conv2D` whose units look at few pixels, counts of set bits in windows of the
         image, linear discriminant. ``"series"``: `Conv1D` at many time scales, thresholds, one
-        count over the series, ridge. ``"table"``: every feature by its own range, one dense stage,
-        thresholds at quantiles, ridge. Or the stages of a chain. Default: the plain network. See
-        "Which network for which data" in the documentation.
+        count over the series, ridge. ``"table"``: a range for each feature, one dense stage,
+        thresholds at quantiles, ridge. Or a list of stages. Default: the plain network. See "Which
+        network for which data" in the documentation.
     scaling : {"range", "features", "binary"} or Scaling, optional
         How features become what the network reads: see `Scaling`. A fitted one is used as it is.
-        Default: ``"range"``, or what the kind of data suits.
+        Default: what suits the kind of data, or ``"range"``.
     thresholds : "calibrated", int or float, optional
         ``"calibrated"``: quantiles of each unit's sums over the data, see `StepNetwork.calibrate`,
-        of at most 2,048 samples. A number: the `bias` of every stage. Default: those of the stages,
-        or what the kind of data suits.
+        of at most 2,048 samples. A number: the `bias` of every stage. Default: what suits the kind
+        of data, or the thresholds of the stages.
     readout : str or Readout, optional
         ``"centroid"``: the nearest class mean, the paper's. ``"knn"``: the nearest training samples
         by Hamming distance. ``"majority"``: the nearest class majority by Hamming distance, one bit
         a unit. ``"cosine"``: the class mean of the largest cosine. ``"ridge"``: least squares on
         the labels. ``"discriminant"``: the linear discriminant. Or an unfitted readout. Default:
-        that of the kind of data, else ``"centroid"``.
+        what suits the kind of data, or ``"centroid"``.
     metric : {"euclidean", "cosine", "hamming"}, default="euclidean"
-        Of ``"centroid"``. Other readouts have their own and take no ``"cosine"``; neighbours are
-        in the same order by Euclidean and by Hamming distance.
+        For ``"centroid"``. Other readouts have their own metric and refuse ``"cosine"``. Neighbours
+        have the same order by Euclidean and by Hamming distance.
     n_neighbors : int, default=1
-        Of ``"knn"``.
+        For ``"knn"``.
     alpha : float or "auto", default="auto"
-        Of ``"ridge"`` and ``"discriminant"``: the weight of the L2 term, see `RidgeReadout`.
+        For ``"ridge"`` and ``"discriminant"``: the weight of the L2 term, see `RidgeReadout`.
     input_range : (float, float), optional
-        What is mapped to 0 and 255. Default: the smallest and the largest feature of the training
-        data (`fit`) or of the first part (`partial_fit`); where all are integers of [0, 255],
-        whatever their type, they are used as they come. Give it where parts fitted one by one must
-        make the model of the whole: a later part that does not fit the range of the first is
-        rounded and cut, with a `RandpropDataWarning`.
+        Values that are mapped to 0 and 255. Default: the smallest and the largest feature of the
+        training data (`fit`) or of the first part (`partial_fit`). If all features are integers of
+        [0, 255], of any type, they are used as they are. Set it if you call `partial_fit` without
+        `prepare`: the first part decides the range, and later features outside it are rounded and
+        cut, with a `RandpropDataWarning`.
     input_shape : tuple of int, optional
-        (height, width, channels) of images or (length, channels) of series that come as rows.
-        Default: the shape of what comes as images, (n_samples, height, width) or with channels
-        behind, or as series, (n_samples, channels, length); of rows, a square image or a series of
-        one channel.
+        (height, width, channels) of images, or (length, channels) of series, if `X` has rows.
+        Default: the shape of `X`, where images are (n_samples, height, width) or (n_samples,
+        height, width, channels) and series are (n_samples, channels, length). Rows are taken for
+        square images of one channel, or for series of one channel.
     random_state : int, RandomState instance or None, default=0
         An int is the network's seed.
     n_jobs : int, optional
-        Threads. Default: ``RANDPROP_NUM_THREADS``, else every CPU that the process may use, in a
-        worker of a pool its share of them; -1: all, -2: all but one. Does not change the result.
+        Threads. Default: the number in ``RANDPROP_NUM_THREADS``, or every CPU that the process may
+        use; in a worker of a pool, its share of them. -1 means all, -2 all but one. Does not change
+        the result.
 
     Attributes
     ----------
@@ -117,18 +118,18 @@ class StepClassifier(ClassifierMixin, Predictor):
     scaling_ : FixedScaling
         What maps features to what the network reads.
     input_range_ : (float, float) or None
-        What is mapped to 0 and 255; None where that is not the same for all features.
+        Values that are mapped to 0 and 255; None if features have different ranges.
     decided_ : dict
-        What was decided by the data or told: the shape, the scaling, thresholds; of images, the
-        share of their values that lie between dark and light.
+        What was given or decided by the data: the shape, the scaling, the thresholds. For images
+        also the share of their values between dark and light.
     dead_units_ : ndarray of shape (n_units,), dtype bool
-        Units whose output bit was the same for all training samples, of every part so far.
+        Units whose output bit was the same for all training samples of all parts so far.
 
     Warns
     -----
     RandpropDataWarning
-        Once a fit and cause: where most units, or levels of the features, are lost on the training
-        data; where what is to be predicted is far from them.
+        Once for each fit and cause: if most units never change on the training data, if features
+        fall into few of the 256 levels, or if features to predict are far from those of training.
 
     Examples
     --------
@@ -266,7 +267,7 @@ class StepClassifier(ClassifierMixin, Predictor):
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Probability of each class, where the readout has any.
 
-        Of ``"knn"`` the share of the class among the nearest neighbours; of ``"discriminant"`` its
+        For ``"knn"`` the share of the class among the nearest neighbours; of ``"discriminant"`` its
         probability if the classes were Gaussian, see `DiscriminantReadout.predict_proba`.
 
         Parameters

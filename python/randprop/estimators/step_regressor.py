@@ -22,47 +22,49 @@ __all__ = ["StepRegressor"]
 
 
 class StepRegressor(MultiOutputMixin, RegressorMixin, Predictor):
-    """Random step network and least squares with an L2 term on its outputs, in closed form.
+    """Random step network and ridge regression on its outputs, in closed form.
 
-    Sums of features, of targets and of their products are kept exactly: with scaling and thresholds
-    given, or made by `prepare`, any parts in any order make the model of the whole, to the last
-    bit. Threads may share a regressor: each call sees it as it was before or after what another
-    thread fits, and what `partial_fit` adds in several threads all counts.
+    Sums of features, of targets and of their products are exact. So the data may come in parts, in
+    any order: the model is the same to the last bit. For that, call `prepare` first, or give
+    scaling and thresholds. Threads may share a regressor. Each call sees it as it was before or
+    after another thread fits it. If several threads call `partial_fit`, the samples of all of them
+    count.
 
-    A `Model` has classes, so that there are no model files and no exports of a regressor; pickle
-    keeps it.
+    Keep a regressor with pickle. Model files and exports are for classifiers.
 
     Parameters
     ----------
     layers : int, default=0
         Hidden layers, where `stages` is None.
     width : int, Dense, Conv2D, or sequence of them, default=1024
-        Outputs in all. Where `stages` is None, of every matrix, or of each of the ``layers + 1``.
+        Number of outputs in all. If `stages` is None: outputs of every matrix, or of each of the
+        ``layers + 1``.
     weight_bits : {1, 2, 4, 8, 24}, default=8
     activation : {"step", "sign"}, default="step"
     stages : str or sequence of Stage, default="table"
         ``"table"``, ``"images"`` or ``"series"``: the network for such data. Or stages of your own.
-        None is the paper's network, which has no thresholds: it sees the ratios of features and not
-        their size, which a target that is a number usually depends on.
+        None is the paper's network, which has no thresholds. It sees the ratios of features and not
+        their size, and a target usually depends on the size.
     scaling : str or Scaling, default=None
-        How features become bytes, or bits. None: as `stages` has it; of ``"table"`` each feature by
-        its own range.
+        How features become bytes or bits. None: as `stages` has it. With ``"table"``, each feature
+        has its own range.
     thresholds : float or "calibrated", default=None
-        ``"calibrated"``: at quantiles of the training data. A bias: drawn, see `Dense`. None: as
-        `stages` has it.
+        ``"calibrated"``: quantiles of the training data. A number: the `bias` from which they are
+        drawn, see `Dense`. None: as `stages` has it.
     alpha : float or "auto", default="auto"
-        Weight of the L2 term, as of `RidgeReadout`. Several targets share it; ``"auto"`` counts
-        each in units of its variance.
+        Weight of the L2 term, as in `RidgeReadout`. All targets share it. ``"auto"`` measures each
+        target in units of its variance.
     input_range : (float, float), optional
-        What is mapped to 0 and 255, in place of `scaling`.
+        Values that are mapped to 0 and 255, in place of `scaling`.
     input_shape : sequence of int, optional
-        Of a sample, where the first stage reads an image or a series: (height, width, channels), or
-        (length, channels).
+        Shape of a sample, if the first stage reads an image or a series: (height, width, channels)
+        or (length, channels).
     random_state : int, RandomState instance or None, default=0
         An int is the network's seed.
     n_jobs : int, optional
-        Threads. Default: ``RANDPROP_NUM_THREADS``, else every CPU that the process may use, in a
-        worker of a pool its share of them; -1: all, -2: all but one. Does not change the result.
+        Threads. Default: the number in ``RANDPROP_NUM_THREADS``, or every CPU that the process may
+        use; in a worker of a pool, its share of them. -1 means all, -2 all but one. Does not change
+        the result.
 
     Attributes
     ----------
@@ -72,7 +74,7 @@ class StepRegressor(MultiOutputMixin, RegressorMixin, Predictor):
     scaling_ : FixedScaling
     input_range_ : (float, float) or None
     dead_units_ : ndarray of shape (n_units,), dtype bool
-        Units whose output was the same for all training samples, of every part so far.
+        Units whose output was the same for all training samples of all parts so far.
 
     Warns
     -----

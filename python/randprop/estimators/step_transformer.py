@@ -21,36 +21,39 @@ __all__ = ["StepTransformer"]
 
 
 class StepTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, StepNetworkEstimator):
-    """Features to the outputs of a random step network: bits, or counts.
+    """Map features to the outputs of a random step network: bits or counts.
 
-    Nothing is learned but the number of features, how they are mapped, thresholds where they are
-    calibrated, and which units never change.
+    `fit` learns the number of features, their scaling, calibrated thresholds, and which units never
+    change. It learns nothing else.
 
     Parameters
     ----------
     layers : int, default=0
         Hidden layers of the plain network, or what `stages` takes.
     width : int, Dense, Conv2D, or sequence of them, default=1024
-        Outputs of every matrix, or of each of the ``layers + 1``; None: the number of features. Of
-        a kind of data: features in all.
+        Plain network: outputs of every matrix, or of each of the ``layers + 1``; None means the
+        number of features. Kind of data: number of features in all.
     weight_bits : {1, 2, 4, 8, 24}, default=8
     activation : {"step", "sign"}, default="step"
     stages : {"images", "series", "table"} or sequence of stages, optional
-        As for `StepClassifier`; so the two that follow.
+        As for `StepClassifier`, like the next two.
     scaling : {"range", "features", "binary"} or Scaling, optional
     thresholds : "calibrated", int or float, optional
     output : {"dense", "packed"}, default="dense"
-        0 and 1 as uint8, or 64 bits to a uint64 word as `BitMatrix.words`. Counts are uint8.
+        ``"dense"``: 0 and 1 as uint8. ``"packed"``: 64 bits to a uint64 word, as `BitMatrix.words`.
+        Counts are uint8.
     input_range : (float, float), optional
-        What is mapped to 0 and 255. Default: the smallest and the largest feature of the training
-        data; where all are integers of [0, 255], whatever their type, they are used as they come.
+        Values that are mapped to 0 and 255. Default: the smallest and the largest feature of the
+        training data. If all features are integers of [0, 255], of any type, they are used as they
+        are.
     input_shape : tuple of int, optional
         As for `StepClassifier`.
     random_state : int, RandomState instance or None, default=0
         An int is the network's seed.
     n_jobs : int, optional
-        Threads. Default: ``RANDPROP_NUM_THREADS``, else every CPU that the process may use, in a
-        worker of a pool its share of them; -1: all, -2: all but one. Does not change the result.
+        Threads. Default: the number in ``RANDPROP_NUM_THREADS``, or every CPU that the process may
+        use; in a worker of a pool, its share of them. -1 means all, -2 all but one. Does not change
+        the result.
 
     Attributes
     ----------
@@ -58,9 +61,9 @@ class StepTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, StepNet
     scaling_ : FixedScaling
         What maps features to what the network reads.
     input_range_ : (float, float) or None
-        What is mapped to 0 and 255; None where that is not the same for all features.
+        Values that are mapped to 0 and 255; None if features have different ranges.
     decided_ : dict
-        What was decided by the data or told.
+        What was given or decided by the data.
     dead_units_ : ndarray of shape (n_units,), dtype bool
         Units whose output bit was the same for all training samples.
 

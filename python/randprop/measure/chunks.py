@@ -306,8 +306,8 @@ class _Rows(NamedTuple):
         found = self.source.value.read(self.start, self.stop)
         if isinstance(found, tuple) != (self.y is None):
             raise ValueError(
-                "y must be given, as X gives no labels" if self.y is None
-                else "y must not be given, as X gives labels too"
+                "y must be given, because X has no labels" if self.y is None
+                else "y must not be given, because X has labels too"
             )  # fmt: skip
         X, y = found if self.y is None else (found, self.y.read())
         X = computed(X)

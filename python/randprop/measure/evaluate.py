@@ -84,9 +84,9 @@ def evaluate(
     input_shape: Iterable[int] | None = None,
     n_threads: int | None = None,
 ) -> Evaluation | Evaluations:
-    """Measure how well a readout of the outputs of a random network tells classes apart.
+    """Measure how well a readout tells classes apart by the outputs of a random network.
 
-    Without `stages` it is the paper's network, read by class means.
+    Without `stages` it is the paper's network and its readout, class means.
 
     Parameters
     ----------
@@ -94,22 +94,21 @@ def evaluate(
         Hidden layers of the plain network. For several depths one network is propagated once.
         Default: 3.
     dataset : str or (X_train, y_train, X_test, y_test), default="mnist"
-        A name that `randprop.datasets.load` knows, or arrays: features of shape
-        (n_samples, n_features), in any form that `to_bytes` takes, labels of shape (n_samples,).
-        Where `X_train` holds integers of [0, 255], whatever their type, features are used as they
-        come; others are mapped to 8 bits by the range of `X_train`, which the result gives as
-        `input_range`.
+        A name that `randprop.datasets.load` knows, or arrays: features of shape (n_samples,
+        n_features), in any form that `to_bytes` takes, labels of shape (n_samples,). If `X_train`
+        holds integers of [0, 255], of any type, features are used as they are. Other features are
+        mapped to 8 bits by the range of `X_train`, which is `input_range` of the result.
     stages : {"images", "series", "table"} or sequence of stages, optional
-        In place of `layers`: a network made for data of that kind, as `StepClassifier` has it, or
-        the stages of a chain.
+        A network for that kind of data, as in `StepClassifier`, or a list of stages. In place of
+        `layers`.
     scaling : {"range", "features", "binary"} or Scaling, optional
-        How features become what the network reads. Default: by one range, as `dataset` says, or
-        what the kind of data suits.
+        How features become what the network reads. Default: what suits the kind of data, or one
+        range, as described under `dataset`.
     thresholds : "calibrated", int or float, optional
         As for `StepClassifier`.
     width : int, Dense, Conv2D, or sequence of them, optional
         Outputs of every matrix, or of each of the ``max(layers) + 1``. Default: the number of
-        features. Of a kind of data: features in all, by default 1024.
+        features. Kind of data: number of features in all, 1024 by default.
     weight_bits : {1, 2, 4, 8, 24}, default=8
         Bits of a weight.
     activation : {"step", "sign"}, default="step"
@@ -118,29 +117,30 @@ def evaluate(
         In [0, 2**64).
     readout : str or Readout, optional
         ``"centroid"``, the paper's: nearest class mean. ``"majority"``: class means rounded to
-        bits. ``"cosine"``: class mean of the largest cosine. ``"knn"``: nearest training samples
-        by Hamming distance. ``"ridge"``: least squares, see `RidgeReadout`. ``"discriminant"``: see
-        `DiscriminantReadout`. Or an unfitted readout, such as ``RidgeReadout(alpha=0.1)``.
-        Default: that which suits the kind of data, else ``"centroid"``.
+        bits. ``"cosine"``: class mean of the largest cosine. ``"knn"``: nearest training samples by
+        Hamming distance. ``"ridge"``: least squares, see `RidgeReadout`. ``"discriminant"``: see
+        `DiscriminantReadout`. Or an unfitted readout, such as ``RidgeReadout(alpha=0.1)``. Default:
+        what suits the kind of data, or ``"centroid"``.
     metric : {"euclidean", "cosine", "hamming"}, default="euclidean"
-        Of ``"centroid"``.
+        For ``"centroid"``.
     n_neighbors : int, default=1
-        Of ``"knn"``; ``"knn_3"`` is the same as 3 of them.
+        For ``"knn"``; ``"knn_3"`` is the same as 3 of them.
     alpha : float or "auto", default="auto"
-        Of ``"ridge"`` and ``"discriminant"``: the weight of the L2 term, see `RidgeReadout`.
+        For ``"ridge"`` and ``"discriminant"``: the weight of the L2 term, see `RidgeReadout`.
     input_shape : (int, int, int), optional
-        Height, width and channels of the features, needed where the first matrix is a `Conv2D`.
-        Default: that of the named data set. CIFAR-10 has its channels one after the other, not in
-        the order that a convolution reads, and so no default.
+        Height, width and channels of the features. Needed if the first matrix is a `Conv2D`.
+        Default: the shape of the named data set. CIFAR-10 has no default, because its channels come
+        one after the other, and a convolution reads another order.
     n_threads : int, optional
-        Default: ``RANDPROP_NUM_THREADS``, else every CPU that the process may use, in a worker of a
-        pool its share of them; -1: all, -2: all but one. Does not change the result.
+        Default: the number in ``RANDPROP_NUM_THREADS``, or every CPU that the process may use; in a
+        worker of a pool, its share of them. -1 means all, -2 all but one. Does not change the
+        result.
 
     Returns
     -------
     Evaluation or list of Evaluation
-        One for each entry of `layers`, in its order; ``print()`` gives a table, and so does the
-        list, which also has ``to_pandas()`` and ``plot()``.
+        One for each entry of `layers`, in its order. ``print()`` shows a table of one or of the
+        list. The list also has ``to_pandas()`` and ``plot()``.
 
     Raises
     ------
@@ -171,7 +171,7 @@ def evaluate(
     threads = check_threads(n_threads)
     chain_of = read_stages(stages)
     if chain_of is not None and layers is not None:
-        raise ValueError("stages is in place of layers; give one or the other")
+        raise ValueError("stages and layers cannot both be given")
     usual = RECIPES[chain_of].readout if isinstance(chain_of, str) else "centroid"
     fresh = make_readout(
         usual if readout is None else readout,

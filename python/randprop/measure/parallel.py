@@ -82,7 +82,7 @@ def fit_parallel(
     executor: Executor | str | None = None,
     n_jobs: int | None = None,
 ) -> Model:
-    """Fit a readout to data in parts, wherever they are computed.
+    """Fit a readout to data in parts, on one machine or many.
 
     Parameters
     ----------
@@ -96,28 +96,30 @@ def fit_parallel(
         (features, labels). An iterable of parts is read here. Parts may be empty, the whole may
         not.
     y : array-like, dask array or str, optional
-        Labels of shape (n_samples,), an array or again what the workers read; of Parquet files also
-        the name of their column. Not given where they come with `X`. Where the blocks of `X` are of
-        unknown size, as those of a dask DataFrame are, a dask array or Series in as many blocks.
+        Labels of shape (n_samples,): an array, or something that the workers read like `X`. For
+        Parquet files also the name of the column. Leave it out if `X` brings the labels. If the
+        sizes of the blocks of `X` are unknown, as in a dask DataFrame, give a dask array or Series
+        with as many blocks.
     readout : str or Readout, default="centroid"
         As `evaluate` takes it.
     metric : {"euclidean", "cosine", "hamming"}, default="euclidean"
-        Of ``"centroid"``.
+        For ``"centroid"``.
     n_neighbors : int, default=1
-        Of ``"knn"``.
+        For ``"knn"``.
     alpha : float or "auto", default="auto"
-        Of ``"ridge"`` and ``"discriminant"``.
+        For ``"ridge"`` and ``"discriminant"``.
     input_range : (float, float), optional
-        As for `Model`. Default: features must be integers of [0, 255], of any type; no part is
-        rounded without a range.
+        As for `Model`. Default: features must be integers of [0, 255], of any type. Without a
+        range, nothing is rounded.
     scaling : Scaling, optional
-        Fitted, in place of `input_range`.
+        A fitted scaling, in place of `input_range`.
     chunk_size : int, default=4096
-        Samples of a chunk. Data that are stored in chunks of their own, as those of Zarr and
-        Parquet are, are read by whole ones.
+        Samples of a chunk. Zarr and Parquet store data in chunks of their own, which are read as a
+        whole.
     resume : path-like, optional
-        File of partial sums, made where it is not there. A fit that was killed goes on from it when
-        it is called again with the same arguments. Not for ``"knn"``, nor for an iterable of parts.
+        File of partial sums. It is made if it is not there. If a fit is killed, call it again with
+        the same arguments, and it goes on from this file. Not for ``"knn"``, and not for an
+        iterable of parts.
     progress : bool, default=True
         Show rate and time left on a terminal and in a notebook, and a line a minute elsewhere.
     executor : concurrent.futures.Executor or str, optional
@@ -143,7 +145,8 @@ def fit_parallel(
     Warns
     -----
     RandpropDataWarning
-        Where most units never change, or most levels of an `X` that is an array are lost.
+        If most units never change, or if `X` is an array whose features fall into few of the 256
+        levels.
 
     Examples
     --------

@@ -56,7 +56,7 @@ def open_tables(paths: Sequence[str]) -> Any:
     try:
         import pyarrow.dataset  # type: ignore[import-untyped,unused-ignore]
     except ImportError:
-        raise ImportError("Parquet files are read by pyarrow: pip install pyarrow") from None
+        raise ImportError("Parquet files need pyarrow; install it: pip install pyarrow") from None
     for path in paths:
         os.stat(path)
     return pyarrow.dataset.dataset(paths[0] if len(paths) == 1 else list(paths), format="parquet")

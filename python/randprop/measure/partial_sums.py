@@ -144,7 +144,7 @@ class PartialSums:
             done = np.unpackbits(arrays.pop("done")).astype(bool)
         except (KeyError, TypeError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
             raise ValueError(
-                f"resume {name} is no file of partial sums, or is damaged: {error}"
+                f"resume {name} is not a file of partial sums, or is damaged: {error}"
             ) from None
         for what, value in self._of.items():
             if found.get(what) != value:

@@ -64,7 +64,7 @@ class Shard(NamedTuple):
                         continue  # a number tells the class where there is a caption too
                     found[kind] = self._decoded(member.name, ending, opened.read())
         except tarfile.TarError as error:
-            raise ValueError(f"{self.path} is no tar file, or is damaged: {error}") from None
+            raise ValueError(f"{self.path} is not a tar file, or is damaged: {error}") from None
         if found:
             yield self._whole(now, found)
 
@@ -99,6 +99,8 @@ def _image(data: bytes) -> Any:
     try:
         from PIL import Image
     except ImportError:
-        raise ImportError("images in a tar file are read by Pillow: pip install pillow") from None
+        raise ImportError(
+            "images in a tar file need Pillow; install it: pip install pillow"
+        ) from None
     with Image.open(io.BytesIO(data)) as image:
         return np.asarray(image if image.mode in ("L", "RGB") else image.convert("RGB"))

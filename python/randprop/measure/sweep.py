@@ -63,11 +63,11 @@ def sweep(
     n_jobs: int | None = None,
     n_threads: int | None = None,
 ) -> SweepResult:
-    """Measure every combination of the arguments that are given as several.
+    """Measure every combination of the arguments that have several values.
 
-    One chain is propagated for all depths and readouts of a network. A finished cell, one
-    combination, is kept at once, and a sweep that finds its cells in the store does not compute
-    them again: after an interruption of any kind the same call goes on where it was.
+    A cell is one combination. A finished cell is kept at once, and cells that are in the store are
+    not computed again. So after any interruption, the same call goes on where it stopped. All
+    depths and readouts of a network share one propagation.
 
     Parameters
     ----------
@@ -76,10 +76,10 @@ def sweep(
     dataset : str, (X_train, y_train, X_test, y_test), or sequence of str, default="mnist"
         Names, or one set of arrays as `evaluate` takes it.
     width : int, Dense, Conv2D, tuple of them, or iterable of such, optional
-        Units of every matrix, or what it is; a tuple names each of the ``max(layers) + 1``.
-        Default: the number of features.
+        Units of every matrix, or its stage. A tuple has one entry for each of the ``max(layers) +
+        1`` matrices. Default: the number of features.
     weight_bits : int or iterable of int, default=8
-        Of uniform weights. Others take the default alone.
+        For uniform weights. Other weights only take the default.
     weights : str or iterable of str, default="uniform"
         ``"uniform"``, the definition's; ``"gaussian"``, ``"ternary"``, ``"cauchy"``,
         ``"orthogonal"``, ``"zero_sum"`` (each row sums to 0), ``"shifted_5"`` (uniform, shifted by
@@ -93,11 +93,11 @@ def sweep(
         ``"ridge"``, ``"discriminant"``, or an unfitted readout. A row names it by the shortest
         name, such as ``"knn_3"`` for 3 neighbours.
     metric : {"euclidean", "cosine", "hamming"}, default="euclidean"
-        Of ``"centroid"``.
+        For ``"centroid"``.
     n_neighbors : int, default=1
-        Of ``"knn"``.
+        For ``"knn"``.
     alpha : float or "auto", default="auto"
-        Of ``"ridge"`` and ``"discriminant"``.
+        For ``"ridge"`` and ``"discriminant"``.
     seeds : int or iterable of int, default=10
         Seeds, or how many: 0, 1, ...
     input_shape : (int, int, int), optional
@@ -117,9 +117,9 @@ def sweep(
         of ``joblib.parallel_config``, which also names the backend (``"loky"``, ``"dask"``,
         ``"ray"``), else one at a time, on all threads.
     n_threads : int, optional
-        Threads of each network. Default: ``RANDPROP_NUM_THREADS``, else every CPU that the process
-        may use, in a worker of a pool its share of them, divided by the jobs; -1: all, -2: all but
-        one.
+        Threads of each network. Default: the number in ``RANDPROP_NUM_THREADS``, or every CPU that
+        the process may use (in a worker of a pool, its share of them), divided by the jobs. -1
+        means all, -2 all but one.
 
     Returns
     -------
@@ -131,8 +131,8 @@ def sweep(
     ValueError
         If the store is of another version, definition or data.
     OSError
-        If a data set by name or the scheduler cannot be had, or the store not be opened or
-        written. It keeps every cell that was finished.
+        If a named data set or the scheduler cannot be reached, or the store cannot be opened or
+        written. The store keeps every finished cell.
 
     Warns
     -----

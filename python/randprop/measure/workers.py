@@ -106,7 +106,7 @@ def on_workers(executor: Executor | str | None) -> Iterator[Executor | None]:
         connect: Any = distributed.Client
         client = connect(executor, set_as_default=False)
     except ValueError as error:
-        raise ValueError(f"executor {executor!r} is no address: {error}") from None
+        raise ValueError(f"executor {executor!r} is not an address: {error}") from None
     with client, client.get_executor() as workers:
         yield workers
 

@@ -59,7 +59,9 @@ def input_code(scaling: FixedScaling, names: Names) -> str | None:
     if type(scaling) is BinaryScaling:
         return _BINARY.format(p=names.lower, level=scaling.level)
     if type(scaling) is not LinearScaling:
-        raise TypeError(f"model.scaling is a {type(scaling).__name__}, which has no form in C")
+        raise TypeError(
+            f"model.scaling is a {type(scaling).__name__}, which cannot be exported to C"
+        )
     tables = _tables(scaling)
     unit = f"{names.lower}model_unit[group] * " if "model_unit" in tables else ""
     function = _LINEAR.format(p=names.lower, n=scaling.n_groups, unit=unit)

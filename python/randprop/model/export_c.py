@@ -48,15 +48,15 @@ def export_c(
     arduino: bool = False,
     units: str = "auto",
 ) -> Path:
-    """Write a model as C for a microcontroller: one folder that compiles by itself.
+    """Write a model as C for a microcontroller: one folder that needs nothing else to compile.
 
-    The folder holds the runtime (C99, no allocation, no floating point; weights from the seed),
-    ``randprop_config.h``, which makes the runtime that of this model alone, ``model.h`` with the
-    tables, ``self_test.h`` with inputs and what they must give, ``example.c``, and a README with
-    the bytes of flash and RAM. Where the model maps features, ``inputs.h`` has a function that maps
-    them on the device: to the same bytes, or to 0 and 1. The device computes the same bits, scores
-    and labels as ``QuantizedReadout`` does here. The same model gives the same bytes on any
-    machine.
+    The folder holds the runtime, which is C99 without allocation and floating point and draws
+    weights from the seed. ``randprop_config.h`` restricts the runtime to what this model needs.
+    ``model.h`` has the tables, ``self_test.h`` has inputs and the results that they must give, and
+    ``example.c`` shows all of it in use. A README tells the bytes of flash and RAM. If the model
+    maps features, ``inputs.h`` maps them on the device, to the same bytes, or to 0 and 1. The
+    device computes the same bits, scores and labels as ``QuantizedReadout`` does here. The same
+    model gives the same files on any machine.
 
     Parameters
     ----------
@@ -66,30 +66,32 @@ def export_c(
         65,535 inputs and outputs each; and a `Centroids`, `RidgeReadout`, `DiscriminantReadout` or
         `QuantizedReadout`.
     path : path-like
-        Folder to write to; made if it is not there. Files of earlier exports are replaced, all or
-        none; a file of the same name that is none of an export is refused.
+        Folder to write to. It is made if it is not there. Files of earlier exports are replaced,
+        all or none. If a file of the same name is not from an export, it is not replaced and an
+        error is raised.
     readout_bits : int or "ternary", optional
-        Bits of a class mean or a coefficient, 1 to 8, whatever the readout. Default: by the kind of
-        readout, as below.
+        Bits of a class mean or a coefficient, 1 to 8, for any readout. Default: the next two
+        arguments.
     centroid_bits : int, default=4
-        Bits of a class mean, 1 to 8, where the readout is `Centroids`.
+        Bits of a class mean, 1 to 8, if the readout is `Centroids`.
     ridge_bits : int or "ternary", default=8
-        Bits of a coefficient, 1 to 8, where the readout is `RidgeReadout` or `DiscriminantReadout`.
+        Bits of a coefficient, 1 to 8, if the readout is `RidgeReadout` or `DiscriminantReadout`.
     self_test : int or ndarray of shape (n, n_features), dtype uint8, default=4
         How many inputs of a fixed pattern to put into the self-test, or the inputs themselves: what
         the network reads, which is 0 and 1 where the model has a `BinaryScaling`.
     name : str, optional
-        What stands in front of all files, types, functions, tables and macros: with ``"digits"``
-        ``digits_model.h``, ``digits_rp_classify``, ``DIGITS_MODEL_N_CLASSES``. Models of different
-        names go into one program. At most 40 letters, digits and single underscores. Default: none.
+        A name in front of all files, types, functions, tables and macros. ``"digits"`` gives
+        ``digits_model.h``, ``digits_rp_classify``, ``DIGITS_MODEL_N_CLASSES``. Models with
+        different names can be in one program. At most 40 letters, digits and single underscores.
+        Default: no name.
     arduino : bool, default=False
         Write a library for Arduino: ``library.properties``, ``src`` and
         ``examples/NAME/NAME.ino``. Needs a `name`, which is the library's.
     units : {"auto", "stored", "seed"}, default="auto"
-        Where inputs, dilations and drawn thresholds of stages with `fan_in` come from:
-        ``"stored"`` puts them into a table, a byte or two each, which is fastest; ``"seed"`` draws
-        them when they are needed. ``"auto"`` stores up to 2,048 bytes. Bits and scores are the
-        same.
+        Where the device gets inputs, dilations and drawn thresholds of stages with `fan_in`.
+        ``"stored"``: from a table, with a byte or two for each; this is fastest. ``"seed"``: it
+        draws them when they are needed. ``"auto"`` stores up to 2,048 bytes. Bits and scores are
+        the same.
 
     Returns
     -------
@@ -99,9 +101,9 @@ def export_c(
     Raises
     ------
     ValueError
-        If the model, its labels or its name have no form in C; nothing is written then.
+        If the model, its labels or its name cannot be written as C. Nothing is written then.
     OSError
-        If the folder cannot be written, or holds a file that would be replaced and is none of an
+        If the folder cannot be written, or holds a file of the same name that is not from an
         export.
 
     Examples
@@ -211,7 +213,7 @@ def _check_replaced(folder: Path, files: dict[str, str]) -> None:
             held = file.read(4096)
         mark = b"# A randprop model" if name == "README.md" else b"randprop"
         if held and mark not in held:
-            raise FileExistsError(f"{path} is there and is no file of an export; move it away")
+            raise FileExistsError(f"{path} exists and is not from an export; move it away")
 
 
 def _self_test_images(

@@ -39,13 +39,13 @@ _MAX_BYTES = 2**31 - 2**20
 def export_onnx(
     model: Model | HasModel, path: str | os.PathLike[str], *, matmul: str = "integer"
 ) -> None:
-    """Write a model as ONNX (opset 17), weights materialised.
+    """Write a model with its weights as ONNX (opset 17).
 
-    Input ``X``: (n, n_features) of uint8 where the model takes integers of [0, 255] as they come,
-    else of float64, features that the graph maps by the model's `scaling`: to bytes by one range or
-    several, or to 1 where X is above a level and else 0. Outputs ``label``
-    (n,), ``scores`` (n, n_classes) of float64, whose largest is the label's, and ``bits``
-    (n, n_bits) of uint8. The model's feature names, if it has any, are metadata: a JSON list under
+    Input ``X`` has shape (n, n_features). It is uint8 if the model takes integers of [0, 255] as
+    they are. Otherwise it is float64, and the graph maps it by the model's `scaling`: to bytes by
+    one range or several, or to 1 if X is above a level and 0 if not. Outputs ``label`` (n,),
+    ``scores`` (n, n_classes) of float64, whose largest is the label's, and ``bits`` (n, n_bits) of
+    uint8. The model's feature names, if it has any, are metadata: a JSON list under
     ``feature_names``.
 
     Bits and labels are those of the library: preactivations are integers in whatever type holds
@@ -87,7 +87,7 @@ def export_onnx(
     scores_of = _linear_scores if fitted.readout.linear else _SCORES.get(fitted.readout.kind)
     if scores_of is None:
         raise TypeError(
-            f"model.readout is a {type(fitted.readout).__name__}, which has no form in ONNX; "
+            f"model.readout cannot be exported to ONNX, got a {type(fitted.readout).__name__}; "
             "use Centroids, RidgeReadout, DiscriminantReadout or QuantizedReadout"
         )
     graph = _Graph()
@@ -177,7 +177,9 @@ def _mapped(graph: _Graph, scaling: FixedScaling, n_features: int) -> str:
         level = graph.constant(scaling.level, np.float64)
         return graph.cast(graph.node("Greater", "X", level), np.uint8)
     if type(scaling) is not LinearScaling:
-        raise TypeError(f"model.scaling is a {type(scaling).__name__}, which has no form in ONNX")
+        raise TypeError(
+            f"model.scaling is a {type(scaling).__name__}, which cannot be exported to ONNX"
+        )
     units, low, scale = (
         numbers[0] if scaling.n_groups == 1 else np.tile(numbers, n_features // scaling.n_groups)
         for numbers in arithmetic_of(scaling.low, scaling.high)
@@ -211,7 +213,7 @@ def _stage(
         z = _product(graph, x, weights, bits, most, integer)
         return _above(graph, z, thresholds, weights.sum(axis=1) if signs else None)
     if not isinstance(stage, (Conv1D, Conv2D)):
-        raise TypeError(f"a {type(stage).__name__} has no form in ONNX")
+        raise TypeError(f"a {type(stage).__name__} cannot be exported to ONNX")
     # Inputs outside are a column of zeros behind the others.
     first = [graph.constant([number], np.int64) for number in (0, 1, 1)]
     zeros = graph.node("Sub", *2 * [graph.node("Slice", x, *first)])
@@ -365,7 +367,9 @@ def _centroid_scores(graph: _Graph, readout: Centroids, bits: str) -> str:
     x = graph.cast(bits, np.float64)
     counts, n = readout.counts_, readout.n_samples_
     if not n.all():
-        raise ValueError(f"class {readout.classes_[n == 0][0]!r} has no vectors and so no mean")
+        raise ValueError(
+            f"class {readout.classes_[n == 0][0]!r} has no training vectors, and so no mean"
+        )
     if readout.metric == "cosine":
         lengths = np.sqrt(np.sum(counts.astype(np.float64) ** 2, axis=1))
         root = graph.node("Sqrt", _squares(graph, x))

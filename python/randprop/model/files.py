@@ -43,23 +43,23 @@ _MAX_LABEL_CHARACTERS = 1 << 26
 def save(model: Model | HasModel, path: str | os.PathLike[str]) -> None:
     """Write a fitted model to a file.
 
-    The weights are a function of the seed and are not stored: a file is the readout and a
+    The weights are a function of the seed and are not stored. A file holds the readout and a
     description, some tens of KB. The same model gives the same bytes.
 
     Parameters
     ----------
     model : Model or StepClassifier
-        Fitted. Also a pipeline of scikit-learn that ends in a `StepClassifier` and has no other
-        steps before it than StandardScaler, MinMaxScaler and MaxAbsScaler: `load` gives the
+        A fitted model. Or a pipeline of scikit-learn that ends in a `StepClassifier`, with only
+        StandardScaler, MinMaxScaler and MaxAbsScaler before it. For a pipeline, `load` returns a
         classifier that does the same.
     path : path-like
-        Written beside it and renamed, so that no reader sees half a file.
+        File to write. It is written under another name and then renamed, so that no reader sees
+        half a file.
 
     Raises
     ------
     ValueError
-        If `load` would not take the file: a model beyond the limits of the format. Nothing is
-        written then.
+        If the model is beyond the limits of the format. Nothing is written then.
     OSError
         If the file cannot be written.
 

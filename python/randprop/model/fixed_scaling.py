@@ -73,7 +73,8 @@ class FixedScaling:
         """Refuse a scaling of other features than a network has."""
         if n_features % self.n_groups:
             raise ValueError(
-                f"scaling has {self.n_groups} ranges, which {n_features} features do not share out"
+                f"scaling has {self.n_groups} ranges, which do not divide {n_features} features "
+                "evenly"
             )
 
     @property
@@ -212,7 +213,7 @@ class LinearScaling(FixedScaling):
 
 
 class BinaryScaling(FixedScaling):
-    """Features to bits: 1 where x > level.
+    """Map features to bits: 1 if x > level, else 0.
 
     Parameters
     ----------

@@ -37,7 +37,8 @@ __all__ = ["HasModel", "Model", "as_model", "check_names", "check_scaling"]
 class Model:
     """Network and fitted readout.
 
-    Threads may share one, and go on fitting its readout: each call sees one state of that.
+    Threads may share a model and go on fitting its readout. Each call sees one state of the
+    readout.
 
     Parameters
     ----------
@@ -47,14 +48,16 @@ class Model:
         Fitted on output bits of `network`, with labels: `Centroids`, `RidgeReadout`,
         `DiscriminantReadout`, `HammingNeighbors` or `QuantizedReadout`.
     input_range : (float, float), optional
-        Low and high of the features, which are mapped to the integers 0 to 255 before they enter
-        the network; those outside become 0 or 255. Default: (0, 255), features that are such
-        integers as they come.
+        Low and high of the features. They are mapped to the integers 0 to 255 before they enter the
+        network, and those outside become 0 or 255. Default: (0, 255), which leaves such integers as
+        they are.
     scaling : Scaling, optional
-        Fitted, in place of `input_range`: ranges by feature, or a level that makes bits of them.
+        A fitted scaling, in place of `input_range`: a range for each feature, or a level that makes
+        bits.
     feature_names : sequence of str, optional
-        What the features are called, each once. A DataFrame of other columns, or of the same in
-        another order, is refused; an array has no names and is taken as it comes.
+        Names of the features, each once. A DataFrame with other columns, or with the same columns
+        in another order, is refused. An array has no names, and its columns are taken in their
+        order.
 
     Attributes
     ----------
@@ -68,8 +71,8 @@ class Model:
     classes_ : ndarray of shape (n_classes,)
         Labels, sorted.
     watch : DataWatch or None
-        What the training data looked like, where the model is that of a fitted estimator: it
-        then warns, once, of features far from them. Not kept in files.
+        For the model of a fitted estimator: what the training data looked like. It warns, once, of
+        features that are far from them. Files do not keep it.
 
     Examples
     --------
@@ -324,7 +327,7 @@ def check_scaling(
     if scaling is None:
         return LinearScaling(*check_range("input_range", input_range))
     if input_range is not None:
-        raise ValueError("scaling is in place of input_range; give one or the other")
+        raise ValueError("scaling and input_range cannot both be given")
     return fixed_scaling(scaling)
 
 
@@ -335,7 +338,9 @@ def check_names(name: str, found: tuple[str, ...] | None, expected: tuple[str, .
     missing, new = _told_names(expected, found), _told_names(found, expected)
     if missing or new:
         parts = [f"lacks {missing}"] * bool(missing) + [f"has {new}"] * bool(new)
-        raise ValueError(f"{name} has other columns than were fitted: it {' and '.join(parts)}")
+        raise ValueError(
+            f"{name} has other columns than the training data: it {' and '.join(parts)}"
+        )
     place = next(
         i for i, names in enumerate(zip(found, expected, strict=True)) if len({*names}) > 1
     )
@@ -361,7 +366,7 @@ def _check_feature_names(names: Sequence[str] | None, n_features: int) -> tuple[
         raise ValueError(f"feature_names must be {n_features} names, got {len(names)}")
     found = names_of(np.ravel(names).tolist() if isinstance(names, np.ndarray) else names)
     if found is None:
-        raise ValueError("feature_names must be strings, each of them once")
+        raise ValueError("feature_names must be different strings")
     try:
         "".join(found).encode()
     except UnicodeEncodeError as error:

@@ -260,7 +260,7 @@ def shape_of(
     side = math.isqrt(n_features)
     if side * side != n_features:
         raise ValueError(
-            f"X has {n_features} features, which is no square: give "
+            f"X has {n_features} features, which is not a square number: give "
             "input_shape=(height, width, channels), or images as (n_samples, height, width)"
         )
     return side, side, 1

@@ -30,25 +30,25 @@ _MOST_TRIMMED = 1024
 
 
 class Scaling:
-    """How features become what a network reads, found from data in one part or many.
+    """How features become what a network reads. It is found from data in one part or many.
 
     Parameters
     ----------
     kind : {"features", "range", "channels", "binary"}, default="features"
-        ``"features"``: each feature by a range of its own, to 0 to 255. ``"range"``: all features
-        by one range; integers of [0, 255], whatever their type, are used as they come.
-        ``"channels"``: a range for each channel of images or series. ``"binary"``: 1 where a
-        feature is above a level.
+        ``"features"``: each feature has its own range, which is mapped to 0 to 255. ``"range"``:
+        all features have one range; if all are integers of [0, 255], of any type, they are used as
+        they are. ``"channels"``: each channel of images or series has its own range. ``"binary"``:
+        the bit is 1 if a feature is above a level.
     trim : float, default=0
-        Share of the values of a feature, of [0, 0.5), that lie beyond its range at either end,
-        rounded up, so that a few wild ones do not move it: at most 1,023 of them.
+        Share of the values of a feature that may lie outside its range at each end, in [0, 0.5). So
+        a few wild values do not stretch the range. At most 1,023 values at each end.
     n_channels : int, optional
-        Of ``"channels"``.
+        For ``"channels"``.
     low, high : array-like of shape (n_ranges,) or float, optional
-        Ranges that are known; no data are needed.
+        Known ranges. Then no data are needed.
     level : float, optional
-        Of ``"binary"``, where it is known. Default: ``low + (high - low) / 4`` of the range of all
-        features.
+        For ``"binary"``, if the level is known. Default: ``low + (high - low) / 4`` of the range of
+        all features.
 
     Attributes
     ----------
@@ -87,7 +87,7 @@ class Scaling:
         )
         self._given: FixedScaling | None = None
         if (low is None) != (high is None):
-            raise ValueError("low and high must be given both or not at all")
+            raise ValueError("low and high must be given together")
         if self.kind == "binary":
             if low is not None:
                 raise ValueError('low and high are not for kind "binary", which takes a level')
@@ -192,7 +192,7 @@ class Scaling:
         n_groups = {"features": n_features, "channels": self.n_channels or 1}.get(self.kind, 1)
         if n_features % n_groups:
             raise ValueError(
-                f"X has {n_features} features, which {n_groups} channels do not share out"
+                f"X has {n_features} features, which {n_groups} channels cannot divide evenly"
             )
         part = self.fresh()
         part._n_features, part._n_values = n_features, n_samples * (n_features // n_groups)
@@ -317,9 +317,10 @@ def to_bytes(X: ArrayLike, input_range: tuple[float, float] | None = None) -> ND
         numbers. Images of shape (n_samples, height, width) or (n_samples, height, width, channels)
         are laid out as rows.
     input_range : (float, float), optional
-        Low and high, which become 0 and 255; those outside become 0 or 255. Default: integers of
-        [0, 255] are used as they come, whatever their type; other features are mapped by the
-        smallest and the largest of `X`. Give it where several arrays are to be mapped alike.
+        Low and high, which become 0 and 255. Features outside become 0 or 255. Default: if all
+        features are integers of [0, 255], of any type, they are used as they are; others are mapped
+        by the smallest and the largest of `X`. Set it if several arrays must be mapped in the same
+        way.
 
     Returns
     -------

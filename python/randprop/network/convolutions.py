@@ -48,7 +48,7 @@ class Conv2D(Stage):
     channels : int
         Output channels.
     kernel : int or (int, int)
-        Sides of a patch in pixels, down and across, as of all that follow.
+        Sides of a patch in pixels, down and across. The other pairs below are down and across too.
     stride : int or (int, int), default=1
         Pixels from one patch to the next.
     padding : int or (int, int), default=0
@@ -56,14 +56,14 @@ class Conv2D(Stage):
     dilation : int or (int, int), default=1
         Pixels from one input of a patch to the next.
     fan_in : int, optional
-        As for `Dense`, of the inputs of a patch; so the three that follow.
+        As for `Dense`, among the inputs of a patch. The next three are as for `Dense` too.
     weight_bits : {1, 2, 4, 8, 24}, optional
     bias : int or float, default=0
     thresholds : array-like of int of shape (channels,), optional
     pool : int or (int, int), optional
-        Windows, down and across, whose set bits are counted: the stage puts out bytes in the order
-        (window y, window x, channel). A window of more than 255 positions has its count scaled to
-        255. Default: the bits.
+        Numbers of windows, down and across, whose set bits are counted. The stage then puts out
+        counts, as bytes in the order (window y, window x, channel). In a window of more than 255
+        positions, the count is scaled to 255. Default: no counts; the stage puts out bits.
 
     Examples
     --------
@@ -177,8 +177,8 @@ def _check_pair(name: str, value: Any, low: int) -> Pair:
 class Conv1D(Stage):
     """Convolution along a series: every stretch of it goes through the same random map.
 
-    Output unit i is channel i, input k is ``d * channels_in + c``; what lies outside the series
-    adds nothing to a sum. Series are rows in the order (time, channel), channel fastest.
+    Output unit i is channel i, input k is ``d * channels_in + c``. What lies outside the series
+    adds nothing to a sum. Series are rows in the order (time, channel), with the channel fastest.
 
     Parameters
     ----------
@@ -194,13 +194,14 @@ class Conv1D(Stage):
         Points from one input of a stretch to the next. ``"log"`` draws a power of 2 for each
         channel, up to the largest that fits the series; it needs ``pool=1`` and no padding.
     fan_in : int, optional
-        As for `Dense`, of the inputs of a stretch; so the three that follow.
+        As for `Dense`, among the inputs of a stretch. The next three are as for `Dense` too.
     weight_bits : {1, 2, 4, 8, 24}, optional
     bias : int or float, default=0
     thresholds : array-like of int of shape (channels,), optional
     pool : int, optional
-        Windows whose set bits are counted: the stage puts out bytes in the order (window, channel).
-        A window of more than 255 positions has its count scaled to 255. Default: the bits.
+        Number of windows whose set bits are counted. The stage then puts out counts, as bytes in
+        the order (window, channel). In a window of more than 255 positions, the count is scaled to
+        255. Default: no counts; the stage puts out bits.
 
     Examples
     --------

@@ -42,8 +42,8 @@ def apply_weights(
     activation : {"step", "sign"}, default="step"
         How bits are read: as 0 and 1, or as -1 and +1. Features are read as they are.
     n_threads : int, optional
-        Default: ``RANDPROP_NUM_THREADS``, else every CPU that the process may use, in a worker of a
-        pool its share of them; -1: all, -2: all but one.
+        Default: the number in ``RANDPROP_NUM_THREADS``, or every CPU that the process may use; in a
+        worker of a pool, its share of them. -1 means all, -2 all but one.
 
     Returns
     -------

@@ -146,15 +146,17 @@ class Dense(Stage):
     units : int
         Output bits.
     fan_in : int, optional
-        Inputs that a unit looks at, in [1, 65536], in place of weights of some bits: the first
-        half, rounded up, with weight +1, the others with -1. Default: all of them.
+        How many inputs a unit looks at, in [1, 65536], in place of `weight_bits`. The first half of
+        them, rounded up, has weight +1, and the others have -1. Default: all inputs, with weights
+        of `weight_bits`.
     weight_bits : {1, 2, 4, 8, 24}, optional
         Bits of a weight. Default: the network's.
     bias : int or float, default=0
-        Thresholds are drawn uniformly from the integers of [-bias, bias]; a float is a share of
-        the largest sum that a unit can have.
+        Thresholds are drawn uniformly from the integers of [-bias, bias]. A float is a share of the
+        largest sum that a unit can have.
     thresholds : array-like of int of shape (units,), optional
-        A unit's bit is set where its sum is above its threshold. Default: those that `bias` draws.
+        A unit's bit is set if its sum is above its threshold. Default: thresholds are drawn by
+        `bias`.
 
     Examples
     --------

@@ -27,35 +27,36 @@ _MAX_STAGES = 100_001
 
 
 class StepNetwork:
-    """Network of fixed random weights and a step: a chain of stages, dense or convolutional.
+    """Network of fixed random weights and steps: a chain of dense or convolutional stages.
 
-    The weight of input k to unit i of matrix m is a pure function of (seed, m, i, k), so networks
-    of equal seed agree in every weight they share, on every machine. Weights are uniform on an
-    odd-integer grid symmetric about 0; more bits refine the same network.
+    The weight of input k to unit i of matrix m is a pure function of (seed, m, i, k). So networks
+    with the same seed have the same weights at the same places, on every machine. Weights are odd
+    integers, uniform and symmetric about 0. More bits refine the same network.
 
     Parameters
     ----------
     n_features : int
         Inputs of the first matrix.
     layers : int, default=0
-        Hidden layers; there are ``layers + 1`` weight matrices.
+        Hidden layers. There are ``layers + 1`` weight matrices.
     stages : sequence of Dense, Conv1D, Conv2D or int, optional
-        The chain, in place of `layers` and `width`; an int is the units of a `Dense`. A `Conv2D`
-        reads the image of the input or of the `Conv2D` before it, a `Conv1D` a series.
+        The chain of stages, in place of `layers` and `width`. An int is a `Dense` with so many
+        units. A `Conv2D` reads the image of the input or of the `Conv2D` before it. A `Conv1D`
+        reads a series in the same way.
     width : int, Dense, Conv2D, or sequence of them, optional
         Outputs of every matrix, or of each of the ``layers + 1``. Default: `n_features`.
     weight_bits : {1, 2, 4, 8, 24}, default=8
-        Bits of a weight of stages that do not say. 24 is, up to a scale, the network with float32
-        weights.
+        Bits of a weight, for stages that have no `weight_bits` of their own. 24 bits are, up to a
+        scale, float32 weights.
     activation : {"step", "sign"}, default="step"
-        How a stage reads the bits of the one before: as 0 or 1, or as -1 or +1. Its own bit is
-        z > t for both, with t the unit's threshold, 0 unless its stage has others.
+        How a stage reads the bits of the stage before: as 0 or 1, or as -1 or +1. With both, its
+        own bit is z > t. The unit's threshold t is 0 unless its stage has others.
     seed : int, default=0
         In [0, 2**64).
     input_shape : (int, int, int) or (int, int), optional
-        Height, width and channels of the input, whose features stand in the order (y, x, channel),
-        where the first stage is a `Conv2D`; length and channels, in the order (time, channel),
-        where it is a `Conv1D`. Ignored otherwise.
+        Height, width and channels of the input if the first stage is a `Conv2D`; features are in
+        the order (y, x, channel). Length and channels if it is a `Conv1D`; features are in the
+        order (time, channel). Ignored otherwise.
 
     References
     ----------
@@ -91,7 +92,7 @@ class StepNetwork:
         name, given = ("width", width) if stages is None else ("stages", stages)
         if stages is not None:
             if width is not None or n_stages != 1:
-                raise ValueError("stages is in place of layers and width; give one or the other")
+                raise ValueError("stages cannot be given together with layers or width")
             if isinstance(stages, (str, bytes, Stage)) or not isinstance(stages, Iterable):
                 raise TypeError(f"stages must be a sequence of stages, got {told(stages)}")
             given = tuple(stages)
@@ -214,8 +215,9 @@ class StepNetwork:
             integers of other numbers. A `Dense` first stage reads a sparse matrix as it is: what
             is zero costs neither time nor memory.
         n_threads : int, optional
-            Default: ``RANDPROP_NUM_THREADS``, else every CPU that the process may use, in a worker
-            of a pool its share of them; -1: all, -2: all but one. Does not change the result.
+            Default: the number in ``RANDPROP_NUM_THREADS``, or every CPU that the process may use;
+            in a worker of a pool, its share of them. -1 means all, -2 all but one. Does not change
+            the result.
 
         Returns
         -------

@@ -295,7 +295,7 @@ class Readout(Reader):
     def quantize(self, bits: int | str = 8) -> QuantizedReadout:
         """Round to integers of few bits, where the readout has such a form."""
         raise TypeError(
-            f"a {type(self).__name__} readout has no form in few bits; "
+            f"a {type(self).__name__} readout cannot be rounded to few bits; "
             "use Centroids, RidgeReadout or DiscriminantReadout"
         )
 

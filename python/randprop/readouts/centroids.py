@@ -21,20 +21,20 @@ DISTANCES = ("euclidean", "cosine", "hamming")
 class Centroids(SummingReadout):
     """Nearest class mean of bits or bytes, exact.
 
-    Only integers are kept, the sums of the training vectors of each class, so fitting on
-    parts and merging gives the same readout as fitting on the whole, in any order, on any machine.
-    Threads may share one: a call sees it as it was before or after what another thread adds, and
+    It only keeps integers: the sums of the training vectors of each class. So you may fit parts of
+    the data in any order, on any machines, and merge the readouts. The result is the same. Threads
+    may share a readout. A call sees it as it was before or after another thread adds samples, and
     additions wait for each other.
 
     Parameters
     ----------
     metric : {"euclidean", "cosine", "hamming"}, default="euclidean"
-        Nearest by what: Euclidean distance to the class mean, the paper's; the angle to it; or
-        Hamming distance to the mean rounded to bits, the majority of the class in each bit (for
-        bits alone).
+        What "nearest" means. ``"euclidean"``: Euclidean distance to the class mean, as in the
+        paper. ``"cosine"``: the angle to it. ``"hamming"``: Hamming distance to the mean rounded to
+        bits, which is the majority of the class in each bit; for bits only.
     n_threads : int, optional
-        Default: ``RANDPROP_NUM_THREADS``, else every CPU that the process may use, in a worker of a
-        pool its share of them; -1: all, -2: all but one.
+        Default: the number in ``RANDPROP_NUM_THREADS``, or every CPU that the process may use; in a
+        worker of a pool, its share of them. -1 means all, -2 all but one.
 
     Attributes
     ----------
@@ -172,7 +172,7 @@ class Centroids(SummingReadout):
             raise ValueError(f"bits must be 1 for metric 'hamming', got {bits}")
         if not self.n_samples_.all():
             empty = self.classes_[self.n_samples_ == 0][0]
-            raise ValueError(f"class {empty!r} has no vectors and so no mean to round")
+            raise ValueError(f"class {empty!r} has no training vectors, and so no mean to round")
         top = 2**bits - 1
         largest = 1 if self.reads_bits else 255
         n = largest * self.n_samples_[:, None]

@@ -26,31 +26,31 @@ _WELL = 1e-3
 class DiscriminantReadout(LinearReadout):
     """Linear discriminant of bits or bytes: Gaussian classes of one covariance, in closed form.
 
-    Not the readout of Itoh (2024), which is `Centroids`, and never a default: it is fitted to the
-    labels. It keeps what `RidgeReadout` keeps, integers that add, and is solved from them: parts
-    fitted anywhere merge into exactly what fitting on the whole gives. Threads may share one.
+    The readout of Itoh (2024) is `Centroids`, and not this one. Like `RidgeReadout` it keeps
+    integers that add, and solves its equations from them. So parts that are fitted anywhere merge
+    into exactly the readout of all data. Threads may share a readout.
 
-    With class means m_c, S the scatter within classes, alpha times its mean diagonal added to its
-    diagonal, divided by the number n of vectors, and m the mean of all, the score of class c is
-    ``(x - m) S^-1 (m_c - m) - 1/2 (m_c - m) S^-1 (m_c - m) + log(n_c / n)``: the logarithm of its
-    probability, but for what all classes share. A class without vectors has a score of -1e296.
+    Let m_c be the class means, m the mean of all and n the number of vectors. S is the scatter
+    within classes, with alpha times its mean diagonal added to its diagonal, divided by n. The
+    score of class c is ``(x - m) S^-1 (m_c - m) - 1/2 (m_c - m) S^-1 (m_c - m) + log(n_c / n)``:
+    the logarithm of its probability, up to a term that all classes share. A class without vectors
+    has a score of -1e296.
 
     Parameters
     ----------
     alpha : float or "auto", default="auto"
-        What is added to the diagonal of the scatter within classes, above 0, in units of its mean
-        (of the scatter of all, where the vectors of a class never differ). ``"auto"`` takes that
-        of 1e-8, 3.2e-8, ..., 1e3 (half decades) whose ridge regression has the least generalised
-        cross-validation error, as `RidgeReadout` does: the discriminant is that regression, with
-        the same weight, and its scores put to scale.
+        What is added to the diagonal of the scatter within classes. It is above 0 and in units of
+        the mean of that diagonal, or of the scatter of all if the vectors of a class never differ.
+        ``"auto"`` chooses it as `RidgeReadout` does: the discriminant is that regression with the
+        same weight, and only its scores have another scale.
     n_threads : int, optional
-        Default: ``RANDPROP_NUM_THREADS``, else every CPU that the process may use, in a worker of a
-        pool its share of them; -1: all, -2: all but one.
+        Default: the number in ``RANDPROP_NUM_THREADS``, or every CPU that the process may use; in a
+        worker of a pool, its share of them. -1 means all, -2 all but one.
 
     Attributes
     ----------
     classes_, gram_, counts_, n_samples_, coef_, intercept_, alpha_
-        As of `RidgeReadout`.
+        As in `RidgeReadout`.
 
     References
     ----------
@@ -123,7 +123,7 @@ class DiscriminantReadout(LinearReadout):
         absent = np.flatnonzero(self.intercept_ <= self.absent)
         if len(absent):
             label = self.classes_.tolist()[absent[0]]
-            raise ValueError(f"class {label!r} has no vectors and so no mean to tell it by")
+            raise ValueError(f"class {label!r} has no training vectors, and so no mean")
 
 
 def _turned_or_solved(

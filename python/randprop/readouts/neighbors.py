@@ -30,18 +30,18 @@ __all__ = ["HammingNeighbors"]
 
 
 class HammingNeighbors(Readout):
-    """Nearest training vectors by Hamming distance, or of bytes by the sum of ``|x - y|``.
+    """Nearest training vectors: bits by Hamming distance, bytes by the sum of ``|x - y|``.
 
-    Threads may share one: a call sees it as it was before or after what another thread adds, and
-    additions wait for each other; their order decides between equally near neighbours.
+    Threads may share a readout. A call sees it as it was before or after another thread adds
+    samples, and additions wait for each other; their order decides between equally near neighbours.
 
     Parameters
     ----------
     n_neighbors : int, default=1
         In [1, 1000].
     n_threads : int, optional
-        Default: ``RANDPROP_NUM_THREADS``, else every CPU that the process may use, in a worker of a
-        pool its share of them; -1: all, -2: all but one.
+        Default: the number in ``RANDPROP_NUM_THREADS``, or every CPU that the process may use; in a
+        worker of a pool, its share of them. -1 means all, -2 all but one.
 
     Attributes
     ----------

@@ -46,8 +46,8 @@ class QuantizedReadout(Readout):
     of_bytes : bool, default=False
         Whether vectors are bytes rather than bits.
     n_threads : int, optional
-        Default: ``RANDPROP_NUM_THREADS``, else every CPU that the process may use, in a worker of a
-        pool its share of them; -1: all, -2: all but one.
+        Default: the number in ``RANDPROP_NUM_THREADS``, or every CPU that the process may use; in a
+        worker of a pool, its share of them. -1 means all, -2 all but one.
 
     Attributes
     ----------

@@ -16,45 +16,44 @@ Floats = NDArray[np.float64]
 
 
 class RidgeReadout(LinearReadout):
-    """Linear readout of bits or bytes by least squares with an L2 term, in closed form.
+    """Ridge regression on the labels, for bits or bytes, in closed form.
 
-    Not the readout of Itoh (2024), which is `Centroids`, and never a default: its coefficients are
-    fitted to the labels. It is here since it reads more out of the same bits at the same cost on a
-    device. Like class means it keeps integers alone, the sums of x_i x_j, and of x_i by class (of
-    bits: how many training vectors have bits i and j both set), so that parts fitted anywhere merge
-    into exactly what fitting on the whole gives. Threads may share one: a call sees it as it was
-    before or after what another thread adds, and additions wait for each other.
+    The readout of Itoh (2024) is `Centroids`, and not this one. Ridge finds more in the same bits,
+    at the same cost on a device. Like class means it only keeps integers: the sums of x_i x_j, and
+    of x_i by class. So parts that are fitted anywhere merge into exactly the readout of all data.
+    Threads may share a readout. A call sees it as it was before or after another thread adds
+    samples, and additions wait for each other.
 
-    For class c the target is 1 for its own vectors and 0 for others; the intercept is not
-    penalised. Its scores are fitted values and no probabilities.
+    For class c, the target is 1 for vectors of the class and 0 for others. The intercept is not
+    penalised. Scores are fitted values, and not probabilities.
 
     Parameters
     ----------
     alpha : float or "auto", default="auto"
         Weight of the L2 term, above 0, in units of the mean diagonal of the centred Gram matrix:
-        the mean over features of the sum of squares about their mean. One so small that rounding
-        would decide the coefficients is refused when they are computed. ``"auto"`` takes that of
-        1e-8, 3.2e-8, ..., 1e3 (half decades) of the least generalised cross-validation error among
-        those whose fit has at most 0.9 degrees of freedom a sample. It follows from the sums alone,
-        and so does not depend on the parts.
+        the mean over features of the sum of squares about their mean. If it is so small that
+        rounding would decide the coefficients, it is refused when they are computed. ``"auto"``
+        tries 1e-8, 3.2e-8, ..., 1e3 (half decades) and takes the value with the least generalised
+        cross-validation error, among those whose fit has at most 0.9 degrees of freedom a sample.
+        It depends on the sums only, and so not on the parts.
     n_threads : int, optional
-        Default: ``RANDPROP_NUM_THREADS``, else every CPU that the process may use, in a worker of a
-        pool its share of them; -1: all, -2: all but one.
+        Default: the number in ``RANDPROP_NUM_THREADS``, or every CPU that the process may use; in a
+        worker of a pool, its share of them. -1 means all, -2 all but one.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
         Labels, sorted.
     gram_ : ndarray of shape (n_bits, n_bits), dtype int64
-        Sums of products: of bits, training vectors with both set. While there are fewer vectors
-        than bits the vectors are kept, and this is computed when asked for.
+        Sums of products. For bits: how many training vectors have both set. While there are fewer
+        vectors than bits, the vectors are kept, and this is computed on request.
     counts_ : ndarray of shape (n_classes, n_bits), dtype int64
         Sum of the class's training vectors.
     n_samples_ : ndarray of shape (n_classes,), dtype int64
         Training vectors of the class.
     coef_ : ndarray of shape (n_classes, n_bits), dtype float64
     intercept_ : ndarray of shape (n_classes,), dtype float64
-        The solution, computed when first asked for.
+        The solution. It is computed at the first request.
     alpha_ : float
         The alpha that was used: the one given, or the one that was chosen.
 

@@ -110,7 +110,7 @@ def _checked(text: Mapping[str, str] | None) -> dict[str, str]:
     for name in usual.keys() - text.keys():
         raise ValueError(f"text lacks a line {name!r}")
     for name in text.keys() - usual.keys():
-        raise ValueError(f"text has a line {name!r} that the page has not")
+        raise ValueError(f"text has a line {name!r} that the page does not have")
     for name, line in text.items():
         if not isinstance(line, str):
             raise TypeError(f"text must hold strings, got {told(line)} for {name!r}")

@@ -93,7 +93,7 @@ def names_of(name: str, given: Any, default: Iterable[Any], n: int) -> list[str]
     if len(found) != n:
         raise ValueError(f"{name} must be {n} names, got {len(found)}")
     if not all(isinstance(label, str) for label in found) or len(set(found)) != n:
-        raise ValueError(f"{name} must be strings, each of them once")
+        raise ValueError(f"{name} must be different strings")
     return [str(label) for label in found]
 
 

@@ -49,7 +49,7 @@ def few_input_kernel(
         np.broadcast_shapes(first.shape, second.shape, both.shape)
     except ValueError:
         shapes = f"{first.shape}, {second.shape} and {both.shape}"
-        raise ValueError(f"a, b and c must have shapes that go together, got {shapes}") from None
+        raise ValueError(f"a, b and c must have shapes that broadcast, got {shapes}") from None
     low, high = np.maximum(first + second - 1.0, 0.0), np.minimum(first, second)
     if ((both < low - 1e-9) | (both > high + 1e-9)).any():
         raise ValueError("c must be an overlap of inputs of activities a and b")

@@ -358,7 +358,7 @@ def half_depth(layers: ArrayLike, accuracy: ArrayLike, level: float = 0.5) -> fl
         raise ValueError("layers must increase")
     if values.shape != depths.shape:
         raise ValueError(
-            f"accuracy must have shape {depths.shape}, one a depth of layers, got {values.shape}"
+            f"accuracy must have shape {depths.shape}, one for each of layers, got {values.shape}"
         )
     below = np.flatnonzero(values < level)
     if not below.size or below[0] == 0:
