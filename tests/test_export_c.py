@@ -416,7 +416,7 @@ def test_a_file_that_is_not_an_exports_is_not_replaced(tmp_path):
         out = tmp_path / name.lower()
         out.mkdir()
         (out / name).write_text(text)
-        with pytest.raises(FileExistsError, match=f"{name} is there and is no file of an export"):
+        with pytest.raises(FileExistsError, match=f"{name} exists and is not from an export"):
             export_c(make_model(), out)
         assert [(file.name, file.read_text()) for file in out.iterdir()] == [(name, text)]
     for options in ({}, {"name": "zoo", "arduino": True}):

@@ -81,7 +81,7 @@ def test_csv_forms(text: str, options: Any, X: Any, y: Any, names: Any, tmp_path
         ("a,b\n", {}, "holds no samples, only names"),
         ("1,2,3\n4,5\n", {}, "line 2 has 2 cells, expected 3"),
         ('a,b,c\n1,2,3\n"4\n",5,x,6\n', {}, "line 4 has 4 cells, expected 3"),
-        ("a,b,y\n1,red,0\n2,blue,1\n", {}, "line 2, column 2 ('b') holds 'red', which is no "
+        ("a,b,y\n1,red,0\n2,blue,1\n", {}, "line 2, column 2 ('b') holds 'red', which is not a "
          "number: encode text as numbers first"),
         ("1,2,0\n1,2_0,0\n", {}, "line 2, column 2 holds '2_0', which is not a number"),
         ("a,b,y\n1,2,0\n3,,0\n", {}, "line 3, column 2 ('b') holds nothing: fill missing values"),
@@ -157,7 +157,7 @@ def test_wrong_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match="has pixels of kind 'I;16'"):
         datasets.load_images(folder)
     wrong.write_bytes(b"no image")
-    with pytest.raises(ValueError, match="z.png is no image that Pillow reads"):
+    with pytest.raises(ValueError, match="z.png is not an image that Pillow can read"):
         datasets.load_images(folder)
     whole = (folder / "dark" / "000.png").read_bytes()
     wrong.write_bytes(whole[: len(whole) // 2])
@@ -214,7 +214,7 @@ def test_npz(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="arrays of objects are not read"):
         read_own(path)
     Path(path).write_bytes(b"PK\x03\x04 no zip")
-    with pytest.raises(ValueError, match=r"is no \.npz file, or is damaged"):
+    with pytest.raises(ValueError, match=r"is not a \.npz file, or is damaged"):
         read_own(path)
     with pytest.raises(FileNotFoundError, match="does not exist"):
         read_own(str(tmp_path / "none.npz"))

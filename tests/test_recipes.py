@@ -230,7 +230,7 @@ def test_bad_stages_scaling_and_thresholds_are_refused(digits):
         ({"scaling": "features", "input_range": (0, 1)}, ValueError, "and input_range cannot both"),
         ({"stages": "images", "input_shape": (8,)}, ValueError, "input_shape must be"),
         ({"stages": "images", "input_shape": (8, 9)}, ValueError, "has 72 features"),
-        ({"scaling": Scaling("features").fit(np.eye(3))}, ValueError, "3 ranges, which 64"),
+        ({"scaling": Scaling("features").fit(np.eye(3))}, ValueError, "3 ranges, which do not"),
     ):
         refuses(lambda options=options: StepClassifier(**options).fit(X, y), error, text)
     refuses(lambda: evaluate(3, stages="table"), ValueError, "stages and layers cannot both")

@@ -168,7 +168,7 @@ def test_bad_scalings_are_refused():
     refuses(lambda: Scaling(trim=0.5), ValueError, r"trim must lie in \[0, 0.5\), got 0.5")
     refuses(lambda: Scaling("channels"), ValueError, "n_channels is for kind")
     refuses(lambda: Scaling("features", n_channels=3), ValueError, "n_channels is for kind")
-    refuses(lambda: Scaling(low=0), ValueError, "low and high must be given both")
+    refuses(lambda: Scaling(low=0), ValueError, "low and high must be given together")
     refuses(lambda: Scaling(low=[0, 5], high=[1, 4]), ValueError, "low must be at most high")
     refuses(lambda: Scaling(low=[0, 5], high=1), ValueError, "of the same length")
     refuses(lambda: Scaling("range", level=3), ValueError, 'level is for kind "binary"')
@@ -176,7 +176,9 @@ def test_bad_scalings_are_refused():
     refuses(lambda: Scaling().transform(X), ValueError, "scaling is not fitted")
     refuses(lambda: Scaling().fit(X).transform(X[:, :5]), ValueError, "X has 5 features, the")
     refuses(lambda: Scaling().fit(X).partial_fit(X[:, :5]), ValueError, "X has 5 features")
-    refuses(lambda: Scaling("channels", n_channels=4).fit(X), ValueError, "4 channels do not share")
+    refuses(
+        lambda: Scaling("channels", n_channels=4).fit(X), ValueError, "4 channels cannot divide"
+    )
     refuses(lambda: Scaling().fit(X).merge(Scaling("range")), ValueError, "the parameters")
     refuses(lambda: Scaling().merge(3), TypeError, "other must be a Scaling")
     readout = Centroids().fit(BitMatrix.from_array(np.eye(5, dtype=int)), np.arange(5))
