@@ -154,12 +154,16 @@ def link_extension(session: nox.Session, preset: str, target: str) -> None:
     this Python must have each.
     """
     folder = BUILD / preset / "extension"
-    ask = "import pybind11, sysconfig; print(sysconfig.get_path('include'), pybind11.get_include())"
-    python, pybind11 = str(session.run("python", "-c", ask, silent=True)).split()
+    ask = (
+        "import pybind11, sys, sysconfig\n"
+        "for line in (sysconfig.get_path('include'), pybind11.get_include(), *sys.version_info[:2]):\n"
+        "    print(line)"
+    )
+    python, pybind11, *release = str(session.run("python", "-c", ask, silent=True)).splitlines()
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(python, folder / "include")
     shutil.copy("tests/cpp/other_python/pyconfig.h", folder / "include")
-    cxx = ("python", "-m", "ziglang", "c++", "-target", target, "-O1")
+    cxx = ("python", "-m", "ziglang", "c++", "-target", target, "-O2")
     includes = (f"-I{folder}/include", f"-I{pybind11}", "-Icpp/include", "-Icpp/src")
     defines = ('-DRANDPROP_VERSION="0"', '-DRANDPROP_COMPILER="Zig"')
     objects = []
@@ -167,12 +171,13 @@ def link_extension(session: nox.Session, preset: str, target: str) -> None:
         objects.append(folder / f"{source.stem}.o")
         flags = ("-std=c++17", "-fvisibility=hidden", "-c", source, "-o", objects[-1])
         session.run(*cxx, *includes, *defines, *flags)
-    library = next((BUILD / preset).glob("*randprop.*"))
+    library = BUILD / preset / "librandprop.a"
     if "macos" in target:
         module, python_names = "_core.so", ["-Wl,-undefined,dynamic_lookup"]
     else:
         names = imported(session, objects)
-        (folder / "python3.def").write_text("LIBRARY python3x.dll\nEXPORTS\n" + "\n".join(names))
+        dll = f"LIBRARY python{''.join(release)}.dll\nEXPORTS\n"
+        (folder / "python3.def").write_text(dll + "\n".join(names))
         made = ("-d", folder / "python3.def", "-l", folder / "python3.lib", "-m", "i386:x86-64")
         session.run("python", "-m", "ziglang", "dlltool", *made)
         module, python_names = "_core.pyd", [str(folder / "python3.lib")]

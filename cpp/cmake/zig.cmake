@@ -19,6 +19,8 @@ else()
   set(CMAKE_SYSTEM_NAME Windows)
 endif()
 set(CMAKE_CXX_COMPILER ${RANDPROP_ZIG} c++ -target ${RANDPROP_ZIG_TARGET})
+# Also where CMake asks what compiler this is: one C++ library is compiled, not that of debug builds too.
+set(CMAKE_CXX_FLAGS_INIT -O3)
 # Zig's archiver is a command of two words, which CMAKE_AR cannot hold.
 set(CMAKE_CXX_ARCHIVE_CREATE "${RANDPROP_ZIG} ar qc <TARGET> <OBJECTS>")
 set(CMAKE_CXX_ARCHIVE_APPEND "${RANDPROP_ZIG} ar q <TARGET> <OBJECTS>")
