@@ -154,11 +154,9 @@ def link_extension(session: nox.Session, preset: str, target: str) -> None:
     this Python must have each.
     """
     folder = BUILD / preset / "extension"
-    ask = (
-        "import pybind11, sys, sysconfig\n"
-        "for line in (sysconfig.get_path('include'), pybind11.get_include(), *sys.version_info[:2]):\n"
-        "    print(line)"
-    )
+    version = "*sys.version_info[:2]"
+    ask = f"sysconfig.get_path('include'), pybind11.get_include(), {version}, sep='\\n'"
+    ask = f"import pybind11, sys, sysconfig; print({ask})"
     python, pybind11, *release = str(session.run("python", "-c", ask, silent=True)).splitlines()
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(python, folder / "include")
