@@ -19,7 +19,10 @@ BLOCK = re.compile(r"^```(\S*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 # Run elsewhere: nox -s cpp_package configures, builds and installs the C++ library, and builds
 # examples/cpp, whose CMakeLists.txt holds the lines of the page.
 ELSEWHERE = {"cmake -S", "cmake --build"}
-EXAMPLE = (ROOT / "examples" / "cpp" / "CMakeLists.txt").read_text()
+PROJECTS = "".join(  # that a session of nox builds
+    (ROOT / folder / "CMakeLists.txt").read_text()
+    for folder in ("examples/cpp", "tests/cpp/fetched")
+)
 
 
 def blocks(name: str, language: str) -> list[str]:
@@ -57,7 +60,7 @@ def test_blocks(name, tmp_path, monkeypatch):
 def test_cmake_blocks(name):
     for body in blocks(name, "cmake"):
         for line in body.splitlines():
-            assert line in EXAMPLE.splitlines()
+            assert line in PROJECTS.splitlines()
 
 
 def test_c_blocks(tmp_path):
