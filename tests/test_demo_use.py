@@ -271,6 +271,29 @@ def test_a_run_is_of_what_was_set_at_its_start(served, browser):
     assert "1 hidden layers on 9000" in element(browser, "#status").text
 
 
+def test_each_curve_has_a_look_of_its_own(served, browser):
+    served("#paper?layers=0&width=98&readouts=centroids,ridge,neighbors")
+    for place in (0, 1):
+        choose(browser, "bits", place)
+        element(browser, "#start").click()
+        wait(browser, IDLE)
+    looks = browser.execute_script(
+        "return [...document.querySelectorAll('#chart .legend svg')].map(key => key.innerHTML)"
+    )
+    assert len(looks) == 7  # and the theory
+    assert len(set(looks)) == 7
+
+
+def test_what_goes_wrong_is_said(served, browser):
+    served()
+    browser.execute_script(
+        "const file = document.getElementById('download'); file.disabled = false; file.click()"
+    )
+    wait(browser, "!document.getElementById('notice').hidden", 10)
+    assert element(browser, "#notice").text.startswith("Something went wrong.")
+    browser.get_log("browser")  # has it too
+
+
 def test_inputs_leave_no_bits_to_choose(served, browser):
     served("#paper?layers=0&width=98&inputs=4&bits=1")
     assert not element(browser, "#bits").is_enabled()

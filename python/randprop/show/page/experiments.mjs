@@ -1,5 +1,5 @@
 // The sections that compute: the paper's figure, the ladder of changes, the device.
-import { drawChart } from "./chart.mjs";
+import { drawChart, STYLES } from "./chart.mjs";
 import {
   BITS, byId, FACTS, INPUTS, ITOH, loadAll, loadBeside, offer, page, READOUTS, say, settings, slider,
   Stopped, WIDTHS, writeAddress,
@@ -239,15 +239,15 @@ function draw() {
   if (data in baseline) {
     lines.push({ name: say("paper.pixels"), value: baseline[data] });
   }
-  // Styles tell readouts apart, and curves of one readout by the order they came in.
-  const taken = new Set();
+  // Styles tell readouts apart, and curves of one readout by the order they came in. Where all are
+  // taken, marks are hollow.
+  const taken = Array(STYLES).fill(0);
   const styled = all.map((one) => {
     let { style } = one;
-    while (taken.has(style) && taken.size < 4) {
-      style = (style + 1) % 4;
+    while (taken[style] > Math.min(...taken)) {
+      style = (style + 1) % STYLES;
     }
-    taken.add(style);
-    return { ...one, style };
+    return { ...one, style, isHollow: taken[style]++ % 2 === 1 };
   });
   drawChart(byId("chart"), {
     title: say("paper.chart"), x: say("paper.chart.x"), y: say("paper.chart.y"), depths,
