@@ -153,18 +153,20 @@ def choose_picture(browser, path):
     element(browser, "#picture").send_keys(str(path))
 
 
-@pytest.mark.parametrize("kind", PICTURES)
-def test_own_picture(served, browser, mnist, tmp_path, kind):
+def test_own_picture(served, browser, mnist, tmp_path):
     from PIL import Image
 
-    served("#draw?example=1")
+    served()
     ink = np.pad(np.kron(mnist.X_test[0].reshape(28, 28) / 255, np.ones((8, 8))), 40)
-    Image.fromarray(PICTURES[kind](ink).astype(np.uint8)).save(tmp_path / "seven.png")
-    looked_after(browser, lambda: choose_picture(browser, tmp_path / "seven.png"))
-    is_inverted = kind in ("dark on light", "dark on gray", "huge", "tiny")
-    note = "Dark ink on light paper: inverted." if is_inverted else ""
-    wait(browser, f"document.getElementById('drawn').textContent === '{note}'", 10)
-    wait(browser, "document.getElementById('useful-says').textContent === '7'", 10)
+    for kind, picture in PICTURES.items():
+        Image.fromarray(picture(ink).astype(np.uint8)).save(tmp_path / "seven.png")
+        looked_after(browser, element(browser, "#clear").click)
+        assert element(browser, "#useful-says").text == english()["draw.nothing"]
+        looked_after(browser, lambda: choose_picture(browser, tmp_path / "seven.png"))
+        is_inverted = kind in ("dark on light", "dark on gray", "huge", "tiny")
+        note = "Dark ink on light paper: inverted." if is_inverted else ""
+        assert (element(browser, "#drawn").text, kind) == (note, kind)
+        assert (element(browser, "#useful-says").text, kind) == ("7", kind)
 
 
 def test_pictures_without_a_digit(served, browser, tmp_path):
@@ -175,7 +177,8 @@ def test_pictures_without_a_digit(served, browser, tmp_path):
     Image.fromarray(paper).save(tmp_path / "paper.png")
     choose_picture(browser, tmp_path / "paper.png")
     wait(browser, "document.getElementById('drawn').textContent.startsWith('No ink')", 10)
-    wait(browser, "document.getElementById('useful-says').textContent === '\u2013'", 10)
+    nothing = english()["draw.nothing"]
+    wait(browser, f"document.getElementById('useful-says').textContent === '{nothing}'", 10)
     (tmp_path / "none.png").write_text("no picture")
     choose_picture(browser, tmp_path / "none.png")
     wait(browser, "document.getElementById('drawn').textContent.startsWith('This file is no')", 10)
