@@ -62,10 +62,12 @@ def _browser() -> Any:
 def _measure(bench: Bench, browser: Any, page: Path) -> None:
     from selenium.webdriver import ActionChains
     from selenium.webdriver.common.by import By
+    from selenium.webdriver.support.wait import WebDriverWait
 
     def wait(condition: str) -> None:
-        while not browser.execute_script(f"return {condition}"):
-            time.sleep(0.01)
+        WebDriverWait(browser, 300, poll_frequency=0.01).until(
+            lambda _: browser.execute_script(f"return {condition}")
+        )
 
     def times(name: str) -> list[float]:
         said: list[float] = browser.execute_script(

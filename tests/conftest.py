@@ -15,6 +15,7 @@ os.environ.setdefault("SCIPY_ARRAY_API", "1")
 import pytest
 
 from browsing import browser  # noqa: F401
+from demo_page import demo_address, demo_folder, mnist, opened, served  # noqa: F401
 from randprop import _core, datasets
 
 ALL_LEVELS = ("scalar", "avx2", "avx512", "amx", "neon")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sys
 from contextlib import redirect_stdout
 from io import StringIO
@@ -35,6 +36,7 @@ def sum_of(*arrays: Any) -> str:
 def told(*arguments: str) -> str:
     """Return what the command prints: a table, whose times are left out."""
     out = StringIO()
+    os.environ["COLUMNS"] = "200"  # of whatever terminal
     with redirect_stdout(out):
         assert main(arguments) == 0
     lines = [line for line in out.getvalue().splitlines() if "second" not in line]

@@ -7,51 +7,21 @@ import os
 import re
 import subprocess
 import time
-from functools import partial
-from http.server import SimpleHTTPRequestHandler
-from itertools import pairwise
 
 import numpy as np
 import pytest
 
 import randprop
-from browsing import emulate, severe
-from helpers import serving
-from randprop import Conv2D, StepNetwork, cli, datasets
+from demo_page import IDLE, N_TEST, N_TRAIN, element, looked_after, wait
+from randprop import Conv2D, Dense, StepNetwork, cli
 from randprop.demo import DATA_FILE, demo
 from randprop.show.browser import english, packed_sets, page
-
-N_TRAIN = 8000
-SECTIONS = ("draw", "paper", "useful", "device")
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("demo")
-    demo(folder / "demo.html", data=True)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def mnist():
-    return datasets.load_mnist()
-
-
-@pytest.fixture(scope="module")
-def address(folder):
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, *args):
-            pass
-
-    with serving(partial(Quiet, directory=folder)) as root:
-        yield f"{root}demo.html"
-
 
 # --- the file ---
 
 
-def test_file_stands_alone(folder):
-    text = (folder / "demo.html").read_text()
+def test_file_stands_alone(demo_folder):
+    text = (demo_folder / "demo.html").read_text()
     assert len(text.encode()) <= 2_500_000
     assert re.findall(r'(?:href|src)="([^"#]+)"', text) == ["data:,"]
     assert not re.search(r"\[\[|\]\]\B|\{\{|\}\}", text.split("<script")[0])
@@ -59,16 +29,14 @@ def test_file_stands_alone(folder):
     assert len(ids) == len(set(ids))
 
 
-def test_every_line_of_text_is_used(folder):
-    shipped = randprop.show.browser
-    sources = "".join(
-        shipped._read(name)
-        for name in ("page.html", "common.mjs", "draw.mjs", "experiments.mjs", "page.mjs")
-    )
+def test_every_line_of_text_is_used():
+    scripts = ("common.mjs", "draw.mjs", "experiments.mjs", "page.mjs")
+    sources = "".join(randprop.show.browser._read(name) for name in ("page.html", *scripts))
     for name in english():
-        # paper.${kind}, useful.step.${i}, device.${unit} are spelled where they are used.
-        family = re.sub(r"\.(centroids|ridge|neighbors|\d|cycles|instructions)$", ".", name)
-        assert name in sources or f"{family}${{" in sources, name
+        # Of families such as paper.${kind} the source has the beginning.
+        family = name.rpartition(".")[0]
+        spellings = (f"{{{{{name}}}}}", f'"{name}"', f"`{family}.${{")
+        assert any(spelling in sources for spelling in spellings), name
 
 
 def small_page(**options):
@@ -83,6 +51,7 @@ def test_translation():
     assert '<html lang="de">' in made
     assert "<h1>Ein Netz &amp; &lt;kein&gt; Lernen</h1>" in made
     assert "</script><b>" not in made
+    assert "<h1>See [[style]]</h1>" in small_page(text=text | {"title": "See [[style]]"})
 
 
 @pytest.mark.parametrize(
@@ -90,6 +59,7 @@ def test_translation():
     [
         ({"title": None}, "text lacks a line 'title'"),
         ({"more": "x"}, "text has a line 'more' that the page does not have"),
+        ({"lang": "de_DE"}, "text must name a language such as 'de' in 'lang', got 'de_DE'"),
         ({"title": 3}, "text must hold strings, got int 3 for 'title'"),
         ({"draw.label": "It is {number}."}, "text must have the names of .* in 'draw.label'"),
     ],
@@ -103,6 +73,8 @@ def test_translation_is_checked(change, message):
 def test_translation_from_a_file(tmp_path):
     path = tmp_path / "text.json"
     path.write_text(json.dumps(english() | {"title": "Jedno"}))
+    assert "<h1>Jedno</h1>" in demo(tmp_path / "page.html", text=path).read_text()
+    path.write_text(path.read_text(), encoding="utf-8-sig")  # as editors of Windows do
     assert "<h1>Jedno</h1>" in demo(tmp_path / "page.html", text=path).read_text()
     path.write_text("{")
     with pytest.raises(ValueError, match=r"text must be a JSON file, .*text\.json is not one"):
@@ -132,89 +104,9 @@ def test_command(tmp_path, capsys):
 # --- in the browser ---
 
 
-def wait(browser, condition, seconds=120):
-    end = time.monotonic() + seconds
-    while not (found := browser.execute_script(f"return {condition}")):
-        assert time.monotonic() < end, condition
-        time.sleep(0.02)
-    return found
-
-
-def element(browser, selector):
-    from selenium.webdriver.common.by import By
-
-    return browser.find_element(By.CSS_SELECTOR, selector)
-
-
-def looks(browser):
-    return int(browser.execute_script("return document.documentElement.dataset.looked || 0"))
-
-
-def looked_after(browser, act):
-    """Act, and wait until the page has looked at what came of it."""
-    before = looks(browser)
-    act()
-    wait(browser, f"document.documentElement.dataset.looked > {before}")
-
-
-@pytest.fixture(params=["file", "server"])
-def opened(request, browser, folder, address):
-    """Give a function that opens the page, from both places."""
-
-    def open_page(state=""):
-        emulate(browser, 1280, "light")
-        browser.get("about:blank")
-        severe(browser)
-        root = (folder / "demo.html").as_uri() if request.param == "file" else address
-        browser.get(root + state)
-        wait(browser, "document.documentElement.dataset.ready")
-        wait(browser, "document.documentElement.dataset.looked")
-
-    open_page.is_file = request.param == "file"
-    yield open_page
-    assert severe(browser) == []
-
-
-@pytest.fixture
-def served(browser, address):
-    def open_page(state=""):
-        emulate(browser, 1280, "light")
-        browser.get("about:blank")
-        severe(browser)
-        browser.get(address + state)
-        wait(browser, "document.documentElement.dataset.ready")
-        wait(browser, "document.documentElement.dataset.looked")
-
-    yield open_page
-    assert severe(browser) == []
-
-
-# Corners of the strokes, in pixels of the canvas of 280.
-STROKES = {
-    2: [(80, 90), (100, 60), (150, 45), (195, 70), (195, 115), (150, 165), (80, 230), (210, 230)],
-    5: [(200, 50), (105, 50), (95, 125), (150, 112), (200, 145), (195, 205), (140, 235), (85, 215)],
-    7: [(70, 60), (205, 60), (170, 120), (130, 240)],
-}
-
-
-def test_drawing(opened, browser):
-    from selenium.webdriver import ActionChains
-
-    opened()
-    ink = element(browser, "#ink")
-    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", ink)
-    scale = ink.size["width"] / 280
-    for digit, corners in STROKES.items():
-        looked_after(browser, element(browser, "#clear").click)
-        assert element(browser, "#paper-says").text == english()["draw.nothing"]
-        at = [(round((x - 140) * scale), round((y - 140) * scale)) for x, y in corners]
-        actions = ActionChains(browser, duration=20)
-        actions.move_to_element_with_offset(ink, *at[0]).click_and_hold()
-        for (x0, y0), (x1, y1) in pairwise(at):
-            actions.move_by_offset(x1 - x0, y1 - y0)
-        looked_after(browser, actions.release().perform)
-        wait(browser, f"document.getElementById('paper-says').textContent === '{digit}'", 10)
-        wait(browser, f"document.getElementById('useful-says').textContent === '{digit}'", 10)
+def images_inside(mnist):
+    return (mnist.X_train[:N_TRAIN], mnist.y_train[:N_TRAIN], mnist.X_test[:N_TEST],
+            mnist.y_test[:N_TEST])  # fmt: skip
 
 
 def shown(browser, selector):
@@ -275,63 +167,35 @@ def accuracies():
     return [f"{result.accuracy:.4f}" for result in results]
 
 
-def test_accuracy_on_all_of_mnist(opened, browser, folder, accuracies):
-    opened("#paper?data=all&layers=15")
+def test_accuracy_on_all_of_mnist(opened, browser, demo_folder, accuracies):
+    layers = 3 if opened.is_file else 15  # the same data and code once they are there
+    opened(f"#paper?data=all&layers={layers}")
     if opened.is_file:
         element(browser, "#start").click()
         wait(browser, "!document.getElementById('choose').hidden")
-        element(browser, "#file").send_keys(str(folder / DATA_FILE))
+        element(browser, "#file").send_keys(str(demo_folder / DATA_FILE))
         wait(browser, "document.getElementById('choose').hidden")
     element(browser, "#start").click()
-    wait(browser, "document.documentElement.dataset.busy === '0'")
+    wait(browser, IDLE)
     assert "on 70000 images" in element(browser, "#status").text
     table = browser.execute_script(
         "return [...document.querySelectorAll('#numbers tr')].map(r => r.cells[1].textContent)"
     )
-    assert table[1:] == accuracies
-    assert (table[1], table[2], table[4], table[16]) == ("0.8141", "0.7990", "0.6450", "0.1024")
-
-
-def test_wrong_file(browser, folder, tmp_path):
-    browser.get("about:blank")
-    browser.get((folder / "demo.html").as_uri() + "#paper?data=all")
-    wait(browser, "document.documentElement.dataset.ready")
-    element(browser, "#start").click()
-    wait(browser, "!document.getElementById('choose').hidden")
-    other = tmp_path / "other.gz"
-    other.write_bytes(b"no gzip")
-    element(browser, "#file").send_keys(str(other))
-    wait(browser, "document.getElementById('status').textContent.startsWith('This file is not')")
-    assert element(browser, "#start").is_enabled()
-
-
-def test_stop(served, browser):
-    served("#paper?data=all&layers=15&width=1568")
-    element(browser, "#start").click()
-    wait(browser, "document.getElementById('progress').value > 0.01")
-    begun = time.monotonic()
-    element(browser, "#stop").click()
-    wait(browser, "document.documentElement.dataset.busy === '0'")
-    assert time.monotonic() - begun < 10
-    assert element(browser, "#status").text == "Stopped."
-    # What comes next is not stopped.
-    served("#paper?layers=0")
-    element(browser, "#start").click()
-    wait(browser, "document.documentElement.dataset.busy === '0'")
-    assert "0 hidden layers on 9000 images" in element(browser, "#status").text
+    assert table[1:] == accuracies[: layers + 1]
+    assert (table[1], table[2], table[4]) == ("0.8141", "0.7990", "0.6450")
+    assert table[-1] == ("0.6450" if opened.is_file else "0.1024")
 
 
 def test_other_readouts_and_settings(served, browser, mnist):
     state = "layers=2&width=196&bits=2&activation=sign&seed=7&readouts=centroids,ridge,neighbors"
     served(f"#paper?{state}")
     element(browser, "#start").click()
-    wait(browser, "document.documentElement.dataset.busy === '0'")
+    wait(browser, IDLE)
     rows = browser.execute_script(
         "return [...document.querySelectorAll('#numbers tr')].map(r =>"
         " [...r.cells].slice(1).map(c => c.textContent))"
     )
-    inside = (mnist.X_train[:N_TRAIN], mnist.y_train[:N_TRAIN], mnist.X_test[:1000],
-              mnist.y_test[:1000])  # fmt: skip
+    inside = images_inside(mnist)
     for column, readout in enumerate(("centroid", randprop.RidgeReadout(alpha=0.01), "knn")):
         results = randprop.evaluate(
             range(3), dataset=inside, width=196, weight_bits=2, activation="sign", seed=7,
@@ -344,84 +208,15 @@ def test_other_readouts_and_settings(served, browser, mnist):
         )
 
 
-def test_address_brings_settings_back(opened, browser):
-    state = (
-        "#paper?layers=4&width=392&bits=4&inputs=8&activation=sign&seed=12&readouts=ridge,neighbors"
-        "&depth=1&example=17&channels=64&units=64&theme=dark"
-    )
-    opened(state)
-
-    def value(selector):
-        return element(browser, selector).get_attribute("value")
-
-    def output(name):
-        return element(browser, f'output[for="{name}"]').text
-
-    shown = [output(name) for name in ("layers", "width", "bits", "inputs", "depth", "channels")]
-    assert shown == ["4", "392", "4", "8", "1", "64"]
-    assert output("units") == "64"
-    assert [value(f"#{name}") for name in ("activation", "seed", "example", "theme")] == [
-        "sign", "12", "17", "dark",
-    ]  # fmt: skip
-    boxes = browser.execute_script(
-        "return [...document.querySelectorAll('[name=readout]')].filter(b => b.checked)"
-        ".map(b => b.value)"
-    )
-    assert boxes == ["ridge", "neighbors"]
-    assert browser.execute_script("return location.hash") == state
-    element(browser, "#reset").click()
-    assert browser.execute_script("return location.hash") == (
-        "#paper?depth=1&example=17&channels=64&units=64&theme=dark"
-    )
-
-
-def test_nonsense_in_the_address(served, browser):
-    served("#nowhere?layers=99&width=x&seed=-1&readouts=magic&depth=&example=5000&more=1")
-    assert element(browser, 'output[for="layers"]').text == "15"
-    assert element(browser, "#seed").get_attribute("value") == "0"
-    assert element(browser, "#example").get_attribute("value") == "0"
-
-
-def test_keyboard_alone(served, browser):
-    from selenium.webdriver import ActionChains
-    from selenium.webdriver.common.keys import Keys
-
-    served()
-    reached = []
-    for _ in range(80):
-        ActionChains(browser).send_keys(Keys.TAB).perform()
-        reached.append(browser.switch_to.active_element.get_attribute("id"))
-    controls = browser.execute_script(
-        "return [...document.querySelectorAll('button:enabled, input, select, canvas[tabindex]')]"
-        ".filter(e => e.offsetParent !== null && !['radio', 'checkbox'].includes(e.type))"
-        ".map(e => e.id)"
-    )
-    assert set(controls) <= set(reached)
-    ink = element(browser, "#ink")
-    ink.send_keys(Keys.DELETE)
-    # A one: down the middle.
-    looked_after(
-        browser,
-        lambda: ink.send_keys(
-            *[Keys.ARROW_UP] * 9, Keys.SPACE, *[Keys.ARROW_DOWN] * 18, Keys.SPACE
-        ),
-    )
-    wait(browser, "document.getElementById('useful-says').textContent === '1'", 10)
-    element(browser, "#layers").send_keys(Keys.HOME)
-    element(browser, "#start").send_keys(Keys.ENTER)
-    wait(browser, "document.getElementById('status').textContent.includes('9000 images')")
-
-
 def test_ladder(served, browser, mnist):
     served("#useful?channels=64")
     element(browser, "#climb").click()
-    wait(browser, "document.documentElement.dataset.busy === '0'")
+    wait(browser, IDLE)
     found = browser.execute_script(
         "return [...document.querySelectorAll('#ladder tbody tr')].map(r =>"
         " [r.cells[1].textContent, r.querySelector('.share').textContent])"
     )
-    inside = (mnist.X_train[:N_TRAIN], mnist.y_train[:N_TRAIN], mnist.X_test[:1000],
-              mnist.y_test[:1000])  # fmt: skip
+    inside = images_inside(mnist)
     counts = Conv2D(64, 7, fan_in=4, pool=2)
     steps = [
         (784, {"layers": 0}),
@@ -462,8 +257,23 @@ def test_file_of_class_means_is_that_of_python(served, browser, mnist, tmp_path)
     path = next(download)
     classifier = randprop.StepClassifier(layers=2, width=196, weight_bits=4, random_state=3)
     classifier.fit(mnist.X_train[:N_TRAIN], mnist.y_train[:N_TRAIN])
-    randprop.save(classifier, tmp_path / "own.safetensors")
+    randprop.save(classifier.model_, tmp_path / "own.safetensors")
     assert path.read_bytes() == (tmp_path / "own.safetensors").read_bytes()
+
+
+def test_file_of_few_inputs(served, browser, mnist):
+    served("#device?depth=1&width=98&bits=1&inputs=4&seed=3")
+    download = downloaded(browser, "paper.safetensors")
+    next(download)
+    element(browser, "#means-file").click()
+    model = randprop.load(next(download))
+    own = StepNetwork(784, stages=[Dense(98, fan_in=4)] * 2, seed=3)
+    assert model.network == own
+    classifier = randprop.StepClassifier(stages=[Dense(98, fan_in=4)] * 2, random_state=3)
+    classifier.fit(mnist.X_train[:N_TRAIN], mnist.y_train[:N_TRAIN])
+    np.testing.assert_array_equal(
+        model.predict(mnist.X_test[:N_TEST]), classifier.predict(mnist.X_test[:N_TEST])
+    )
 
 
 def test_file_of_discriminant(served, browser, mnist, tmp_path):
@@ -519,35 +329,3 @@ def test_file_of_discriminant(served, browser, mnist, tmp_path):
     readout = own.model_.readout
     np.testing.assert_array_equal(counts.reshape(10, 128), readout.counts_)
     np.testing.assert_array_equal(gram.reshape(128, 128), readout.gram_)
-
-
-def test_own_picture(served, browser, mnist, tmp_path):
-    from PIL import Image
-
-    served()
-    dark = 255 - np.kron(mnist.X_test[0].reshape(28, 28), np.ones((8, 8), np.uint8))
-    Image.fromarray(np.pad(dark, 40, constant_values=255)).save(tmp_path / "seven.png")
-    looked_after(
-        browser, lambda: element(browser, "#picture").send_keys(str(tmp_path / "seven.png"))
-    )
-    assert element(browser, "#drawn").text == "Dark ink on light paper: inverted."
-    wait(browser, "document.getElementById('useful-says').textContent === '7'", 10)
-    (tmp_path / "none.png").write_text("no picture")
-    element(browser, "#picture").send_keys(str(tmp_path / "none.png"))
-    wait(browser, "document.getElementById('drawn').textContent.startsWith('This file is no')")
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1280, 3840])
-def test_accessible_and_never_wider_than_the_window(served, browser, width, scheme):
-    from axe_core_python.selenium import Axe
-
-    served()
-    emulate(browser, width, scheme)
-    browser.execute_script("document.querySelectorAll('details').forEach(d => d.open = true)")
-    overflow = browser.execute_script(
-        "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
-    )
-    assert overflow <= 0
-    found = Axe().run(browser)
-    assert [(v["id"], v["nodes"][0]["html"]) for v in found["violations"]] == []

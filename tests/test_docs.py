@@ -19,7 +19,10 @@ BLOCK = re.compile(r"^```(\S*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 # Run elsewhere: nox -s package installs with pip; nox -s cpp_package configures, builds and
 # installs the C++ library, and builds examples/cpp, whose CMakeLists.txt has the lines of the page.
 ELSEWHERE = {"cmake -S", "cmake --build", "pip install", "pip wheel"}
-EXAMPLE = (ROOT / "examples" / "cpp" / "CMakeLists.txt").read_text()
+PROJECTS = "".join(  # that a session of nox builds
+    (ROOT / folder / "CMakeLists.txt").read_text()
+    for folder in ("examples/cpp", "tests/cpp/fetched")
+)
 
 
 def blocks(name: str, language: str) -> list[str]:
@@ -120,7 +123,7 @@ def test_figures_of_when_stand_where_they_come_from():
 def test_cmake_blocks(name):
     for body in blocks(name, "cmake"):
         for line in body.splitlines():
-            assert line in EXAMPLE.splitlines()
+            assert line in PROJECTS.splitlines()
 
 
 def test_c_blocks(tmp_path):

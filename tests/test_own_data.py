@@ -175,7 +175,7 @@ def test_wrong_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(FileNotFoundError):
         datasets.load_images(tmp_path / "nothing")
     folder = folder_of_images(tmp_path / "more")
-    monkeypatch.setitem(sys.modules, "PIL", None)
+    monkeypatch.setitem(sys.modules, "PIL.Image", None)
     with pytest.raises(ImportError, match=r"pip install 'randprop\[images\]'"):
         datasets.load_images(folder)
 

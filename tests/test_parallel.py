@@ -351,7 +351,7 @@ def test_prepared_networks_with_a_worker_killed(tmp_path, cluster, stages):
         made.network_, parts(), scaling=made.scaling_, readout=expected.readout_,
         executor=cluster.get_executor(),
     )  # fmt: skip
-    assert file_of(model, tmp_path) == file_of(expected, tmp_path)
+    assert file_of(model, tmp_path) == file_of(expected.model_, tmp_path)
 
 
 TOUCH_LATER = """

@@ -1,10 +1,8 @@
 // What the topic files of the binding share: array types, options, and the GIL.
 #pragma once
 
-#include <pthread.h>
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
-#include <unistd.h>
 
 #include <cstdint>
 #include <limits>

@@ -1,12 +1,14 @@
 // Chooses the SIMD level once, from what the CPU has, what the operating system saves on a
 // context switch, and RANDPROP_SIMD. Compiled for the baseline.
 #include <atomic>
+#include <cstring>
 #include <mutex>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "bits/environment.hpp"
+#include "bits/windows.hpp"
 #include "kernels.hpp"
 #include "randprop/simd.hpp"
 
@@ -39,6 +41,19 @@ bool may_use_tiles() {
   constexpr long request_permission = 0x1023;  // ARCH_REQ_XCOMP_PERM
   constexpr long tile_data = 18;               // XFEATURE_XTILEDATA
   return syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
+#elif defined(_WIN32)
+  // Systems older than Windows 11 and Server 2022 have no such function, nor do they save tiles.
+  using Enable = BOOL(WINAPI*)(DWORD64);
+  const FARPROC found =
+      GetProcAddress(GetModuleHandleA("kernel32.dll"), "EnableProcessOptionalXStateFeatures");
+  if (found == nullptr) {
+    return false;
+  }
+  constexpr DWORD64 tile_data = DWORD64{1} << 18;  // XSTATE_MASK_AMX_TILE_DATA
+  Enable enable = nullptr;
+  static_assert(sizeof(enable) == sizeof(found), "both point to functions");
+  std::memcpy(&enable, &found, sizeof(enable));
+  return enable(tile_data) != 0;
 #else
   return false;
 #endif
@@ -76,7 +91,7 @@ CpuFeatures detect() {
   cpu.avx512 = cpu.avx2 && os_avx512 && bit(b7, 16) && bit(b7, 17) && bit(b7, 30) &&
                bit(b7, 31) &&                             // F, DQ, BW, VL
                bit(c7, 1) && bit(c7, 11) && bit(c7, 14);  // VBMI, VNNI, VPOPCNTDQ
-  // The tiles' state is 8 KB a thread, which Linux saves only for a process that asked for it.
+  // The tiles' state is 8 KB a thread, which systems save only for a process that asked for it.
   const bool os_tiles = (xcr0_low & 0x60000U) == 0x60000U;
   cpu.amx = cpu.avx512 && os_tiles && bit(d7, 24) && bit(d7, 25) && may_use_tiles();
 #elif defined(__aarch64__)

@@ -14,6 +14,7 @@ __all__ = ["is_there", "missing", "need"]
 
 # Packages by the name of their import -> the extra that installs them.
 _EXTRAS = {
+    "PIL": "images",
     "joblib": "parallel",
     "matplotlib": "plot",
     "numba": "reference",
@@ -22,7 +23,7 @@ _EXTRAS = {
     "sklearn": "learn",
 }
 # What an index calls those that it does not call by the name of their import.
-_NAMES = {"sklearn": "scikit-learn"}
+_NAMES = {"PIL": "pillow", "sklearn": "scikit-learn"}
 
 
 def is_there(package: str) -> bool:

@@ -45,7 +45,7 @@ def demo(
     Parameters
     ----------
     path : path-like
-        The file, 2.4 MB with 8,000 training and 1,000 test images of MNIST inside.
+        The file, 2.2 MB with 8,000 training and 1,000 test images of MNIST inside.
     data : bool, default=False
         Also write ``mnist.bin.gz`` beside it, 11 MB: all of MNIST, which the page loads where it
         is asked to. From a web server it finds the file; opened as a file, it asks for it.
@@ -80,7 +80,7 @@ def demo(
 
 def _table(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8-sig"))
     except ValueError as error:
         raise ValueError(f"text must be a JSON file, {path} is not one: {error}") from None
 

@@ -2,10 +2,12 @@
 
 #include <cmath>
 #include <cstdint>
+#include <cstdlib>
 #include <random>
 #include <stdexcept>
 #include <vector>
 
+#include "bits/uint128.hpp"
 #include "oracle.hpp"
 #include "randprop/centroids.hpp"
 
@@ -13,24 +15,22 @@ using namespace randprop;
 
 namespace {
 
-__extension__ using i128 = __int128;
-
 // A double's distance from top / bottom is not larger than that of its neighbours: compared in
 // integers, as |found * 2^k * bottom - top * 2^k|, with numbers that leave room for it.
-bool is_nearest(double found, i128 top, i128 bottom) {
-  if (top < (i128{1} << 53) && bottom < (i128{1} << 53)) {
-    return found == static_cast<double>(static_cast<std::int64_t>(top)) /
-                        static_cast<double>(static_cast<std::int64_t>(bottom));
+bool is_nearest(double found, u128 top, u128 bottom) {
+  if (top < (u128{1} << 53) && bottom < (u128{1} << 53)) {
+    return found == static_cast<double>(static_cast<std::uint64_t>(top)) /
+                        static_cast<double>(static_cast<std::uint64_t>(bottom));
   }
   int exponent = 0;
-  const auto digits = static_cast<std::int64_t>(std::ldexp(std::frexp(found, &exponent), 53));
+  const auto digits = static_cast<std::uint64_t>(std::ldexp(std::frexp(found, &exponent), 53));
   exponent -= 53;  // found = digits * 2^exponent
   // |digits * 2^exponent - top / bottom| <= 2^exponent / 2, a tie only with even digits.
-  const i128 unit = exponent < 0 ? bottom : bottom << exponent;
-  const i128 scaled = exponent < 0 ? top << -exponent : top;
-  const i128 twice = 2 * (scaled - digits * unit);
-  const i128 size = twice < 0 ? -twice : twice;
-  return size < unit || (size == unit && digits % 2 == 0);
+  const u128 unit = exponent < 0 ? bottom : bottom << exponent;
+  const u128 scaled = exponent < 0 ? top << -exponent : top;
+  const u128 rounded = digits * unit;
+  const u128 twice = 2 * (scaled < rounded ? rounded - scaled : scaled - rounded);
+  return twice < unit || (twice == unit && digits % 2 == 0);
 }
 
 template <typename View>
@@ -43,13 +43,13 @@ void check_distances(const View& x, std::size_t n_features, const std::vector<st
   for (std::size_t s = 0; s < x.n_samples; ++s) {
     for (std::size_t c = 0; c < n_classes; ++c) {
       const double found = distances[s * n_classes + c];
-      i128 numerator = 0;
+      u128 numerator = 0;
       for (std::size_t i = 0; i < n_features; ++i) {
-        const i128 d = i128{oracle::value_at(x, s, i)} * n[c] - counts[c * n_features + i];
-        numerator += d * d;
+        const std::int64_t d = oracle::value_at(x, s, i) * n[c] - counts[c * n_features + i];
+        numerator += u128_of(std::abs(d)) * u128_of(std::abs(d));
       }
       wrong += n[c] == 0 ? !(std::isinf(found) && found > 0)
-                         : !is_nearest(found, numerator, i128{n[c]} * n[c]);
+                         : !is_nearest(found, numerator, u128_of(n[c]) * u128_of(n[c]));
     }
   }
   CHECK(wrong == 0);

@@ -1,10 +1,11 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <stdexcept>
 #include <string>
 
+#include "bits/environment.hpp"
+#include "environment_variables.hpp"
 #include "kernels/kernels.hpp"
 #include "randprop/network.hpp"
 #include "randprop/simd.hpp"
@@ -35,16 +36,28 @@ TEST_CASE("levels") {
 TEST_CASE("the environment is read once") {
   read_environment();
   const std::string level = simd_level(), kernel = kernel_choice(8, Features::bits, 784, 10000);
-  setenv("RANDPROP_SIMD", "none such", 1);
-  setenv("RANDPROP_KERNEL", "none such", 1);
-  setenv("RANDPROP_MEASURE", "none such", 1);
+  set_variable("RANDPROP_SIMD", "none such");
+  set_variable("RANDPROP_KERNEL", "none such");
+  set_variable("RANDPROP_MEASURE", "none such");
   read_environment();
   CHECK(simd_level() == level);
   CHECK(kernel_choice(8, Features::bits, 784, 10000) == kernel);
   CHECK(measuring());
-  unsetenv("RANDPROP_SIMD");
-  unsetenv("RANDPROP_KERNEL");
-  unsetenv("RANDPROP_MEASURE");
+  unset_variable("RANDPROP_SIMD");
+  unset_variable("RANDPROP_KERNEL");
+  unset_variable("RANDPROP_MEASURE");
+}
+
+TEST_CASE("a variable is the one that the process has") {
+  constexpr const char* name = "RANDPROP_TESTED_VARIABLE";
+  for (const std::size_t length : {1U, 62U, 63U, 64U, 1000U}) {
+    CAPTURE(length);
+    const std::string value(length, 'x');
+    set_variable(name, value.c_str());
+    CHECK(environment_variable(name) == value);
+  }
+  unset_variable(name);
+  CHECK(environment_variable(name).empty());
 }
 
 TEST_CASE("a kernel is used where it is named") {

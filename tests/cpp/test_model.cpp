@@ -1,20 +1,26 @@
 // Model files that Python wrote: every readout gives Python's labels; damage is found.
 #include <doctest/doctest.h>
+
+#if !defined(_WIN32)
 #include <sys/stat.h>
-#include <unistd.h>
+#endif
 
 #include <array>
 #include <cmath>
 #include <cstdint>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <limits>
+#include <random>
 #include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "bits/windows.hpp"
 #include "model/model_file.hpp"
+#include "model/regular_file.hpp"
 #include "randprop/model.hpp"
 
 using randprop::ByteView;
@@ -178,7 +184,12 @@ TEST_CASE("other files") {
   CHECK_THROWS_AS(Model::load(path_of("nothing")), std::ios_base::failure);
   CHECK_THROWS_AS(Model::load(path_of("labels.txt")), ModelError);
   CHECK_THROWS_AS(Model::load(path_of("")), ModelError);  // a folder
-  CHECK_THROWS_WITH_AS(Model::load("/dev/zero"), "/dev/zero: no regular file", ModelError);
+#if defined(_WIN32)
+  const std::string device = "NUL";
+#else
+  const std::string device = "/dev/zero";
+#endif
+  CHECK_THROWS_WITH_AS(Model::load(device), (device + ": no regular file").c_str(), ModelError);
   const std::string empty_header{"\x02\0\0\0\0\0\0\0{}", 10};
   CHECK_THROWS_WITH_AS(Model::parse(empty_header.data(), empty_header.size(), "m"),
                        "m: a safetensors file, but it holds no randprop model", ModelError);
@@ -198,47 +209,55 @@ namespace {
 class Scratch {
  public:
   Scratch() {
-    REQUIRE(::mkdtemp(folder_.data()) != nullptr);
-    path = folder_ + "/model";
+    REQUIRE(std::filesystem::create_directory(folder_));
+    path = (folder_ / std::filesystem::u8path("mod\u00e8le")).u8string();
   }
-  ~Scratch() {
-    ::unlink(path.c_str());
-    ::rmdir(folder_.c_str());
-  }
+  ~Scratch() { std::filesystem::remove_all(folder_); }
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
   void write(const std::string& bytes) const {
-    std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
+    std::ofstream(std::filesystem::u8path(path), std::ios::binary | std::ios::trunc) << bytes;
   }
   // By a last byte; truncate of Emscripten knows 32 bits.
-  void grow(off_t size) const {
-    std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
+  void grow(std::streamoff size) const {
+    std::fstream file(std::filesystem::u8path(path),
+                      std::ios::binary | std::ios::in | std::ios::out);
     file.seekp(size - 1).put('\0');
     REQUIRE(file.flush());
   }
 
-  std::string path;
+  std::string path;  // UTF-8
 
  private:
-  std::string folder_ = "/tmp/randprop-XXXXXX";
+  std::filesystem::path folder_ = std::filesystem::temp_directory_path() /
+                                  ("randprop-" + std::to_string(std::random_device{}()));
 };
 
 }  // namespace
 
 TEST_CASE("a FIFO is not waited for") {
+#if defined(_WIN32)
+  const std::string name = "\\\\.\\pipe\\randprop-" + std::to_string(GetCurrentProcessId());
+  const HANDLE pipe =
+      CreateNamedPipeA(name.c_str(), PIPE_ACCESS_OUTBOUND, PIPE_TYPE_BYTE, 1, 0, 0, 0, nullptr);
+  REQUIRE(pipe != INVALID_HANDLE_VALUE);
+  CHECK_THROWS_WITH(Model::load(name), doctest::Contains("no regular file"));
+  CloseHandle(pipe);
+#else
   const Scratch scratch;
   REQUIRE(::mkfifo(scratch.path.c_str(), 0600) == 0);
   CHECK_THROWS_AS(Model::load(scratch.path), ModelError);
+#endif
 }
 
 TEST_CASE("no memory is taken for what the header does not account for") {
   const Scratch scratch;
   scratch.write(bytes_of(path_of("centroids.safetensors")));
-  scratch.grow((off_t{1} << 40) - 1);
+  scratch.grow((std::streamoff{1} << 40) - 1);
   const bool wide = sizeof(std::size_t) > 4;
   CHECK_THROWS_WITH(Model::load(scratch.path),
                     doctest::Contains(wide ? "no array's" : "more bytes than this machine"));
-  scratch.grow((off_t{1} << 40) + 1);
+  scratch.grow((std::streamoff{1} << 40) + 1);
   CHECK_THROWS_WITH(Model::load(scratch.path), doctest::Contains("more than 2^40 bytes"));
 }
 

@@ -32,7 +32,7 @@ constexpr unsigned model_format_version = 1;
 class Model {
  public:
   // Throws ModelError, also where path is no regular file; std::ios_base::failure when the file
-  // cannot be read.
+  // cannot be read. On Windows the path is UTF-8.
   static Model load(const std::string& path);
   // The same for the bytes of a file. `name` stands for it in messages.
   static Model parse(const void* data, std::size_t size, const std::string& name = "model");

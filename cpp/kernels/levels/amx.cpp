@@ -8,11 +8,14 @@
 
 #if defined(RANDPROP_EMULATE_AMX)
 #include "amx_emulation.hpp"
-#elif defined(__AMX_INT8__) && defined(__AMX_TILE__)
+#define RANDPROP_HAS_TILES
+#elif defined(__AMX_INT8__) && defined(__AMX_TILE__) && !(defined(_WIN32) && !defined(__clang__))
+// GCC's own intrinsics make a stride a long, which has 32 bits on Windows: no address takes one.
 #include <immintrin.h>
+#define RANDPROP_HAS_TILES
 #endif
 
-#if defined(RANDPROP_EMULATE_AMX) || (defined(__AMX_INT8__) && defined(__AMX_TILE__))
+#if defined(RANDPROP_HAS_TILES)
 
 namespace randprop {
 namespace kernels {

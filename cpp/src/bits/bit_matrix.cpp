@@ -7,6 +7,8 @@
 
 #if defined(__linux__)
 #include <sys/mman.h>
+#elif defined(_WIN32)
+#include <malloc.h>
 #endif
 
 #include "bits/require.hpp"
@@ -28,7 +30,19 @@ void* allocate(std::size_t alignment, std::size_t bytes) {
     return pointer;
   }
 #endif
+#if defined(_WIN32)
+  return _aligned_malloc(bytes, alignment);
+#else
   return std::aligned_alloc(alignment, bytes);
+#endif
+}
+
+void release(void* pointer) {
+#if defined(_WIN32)
+  _aligned_free(pointer);
+#else
+  std::free(pointer);
+#endif
 }
 
 }  // namespace
@@ -59,7 +73,7 @@ void AlignedArray<T>::fill_zero() noexcept {
 
 template <typename T>
 void AlignedArray<T>::Free::operator()(T* pointer) const noexcept {
-  std::free(pointer);
+  release(pointer);
 }
 
 template class AlignedArray<std::uint8_t>;

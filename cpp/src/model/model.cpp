@@ -14,6 +14,7 @@
 #include "model/model_file.hpp"
 #include "model/model_readouts.hpp"
 #include "model/model_scaling.hpp"
+#include "model/regular_file.hpp"
 
 namespace randprop {
 namespace {

@@ -1,20 +1,14 @@
 #include "model/model_file.hpp"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cmath>
 #include <cstring>
-#include <ios>
 #include <limits>
-#include <system_error>
 #include <utility>
 
 #include "bits/sizes.hpp"
+#include "model/regular_file.hpp"
 #include "randprop/model.hpp"
 
 namespace randprop {
@@ -23,8 +17,6 @@ namespace {
 using Kind = json::Value::Kind;
 
 constexpr std::size_t max_header = 100'000'000;
-constexpr std::uint64_t max_file = std::uint64_t{1} << 40;
-constexpr std::size_t max_read = std::size_t{1} << 30;
 
 std::uint64_t little(const std::uint8_t* bytes, std::size_t n) noexcept {
   std::uint64_t value = 0;
@@ -252,69 +244,6 @@ ModelFile ModelHeader::with_body(const std::uint8_t* body) && {
     throw ModelError("its sum is not the one that was stored");
   }
   return std::move(file_);
-}
-
-namespace {
-
-[[noreturn]] void fail_to_read(const std::string& path) {
-  throw std::ios_base::failure(path, std::error_code(errno, std::generic_category()));
-}
-
-}  // namespace
-
-RegularFile::RegularFile(const std::string& path) : path_(path) {
-  // Without O_NONBLOCK the opening of a FIFO waits for one who writes.
-  descriptor_ = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);  // NOLINT(*-vararg)
-  if (descriptor_ < 0) {
-    fail_to_read(path_);
-  }
-  struct stat state = {};
-  if (::fstat(descriptor_, &state) != 0) {
-    ::close(descriptor_);
-    fail_to_read(path_);
-  }
-  const bool regular = S_ISREG(state.st_mode);
-  if (!regular || static_cast<std::uint64_t>(state.st_size) > max_file) {
-    ::close(descriptor_);
-    throw ModelError(regular ? "a file of more than 2^40 bytes" : "no regular file");
-  }
-  size_ = static_cast<std::size_t>(state.st_size);
-  if (static_cast<std::uint64_t>(state.st_size) != size_) {
-    ::close(descriptor_);
-    throw ModelError("a file of more bytes than this machine can address");
-  }
-}
-
-RegularFile::~RegularFile() { ::close(descriptor_); }
-
-std::size_t RegularFile::read_some(std::uint8_t* out, std::size_t n) {
-  while (true) {
-    const auto got = ::read(descriptor_, out, std::min(n, max_read));
-    if (got >= 0) {
-      return static_cast<std::size_t>(got);
-    }
-    if (errno != EINTR) {
-      fail_to_read(path_);
-    }
-  }
-}
-
-void RegularFile::read(std::uint8_t* out, std::size_t n) {
-  while (n != 0) {
-    const std::size_t got = read_some(out, n);
-    if (got == 0) {
-      throw ModelError("cut short, or no safetensors file");
-    }
-    out += got;
-    n -= got;
-  }
-}
-
-void RegularFile::expect_end() {
-  std::uint8_t more = 0;
-  if (read_some(&more, 1) != 0) {
-    throw ModelError("it grew while it was read");
-  }
 }
 
 }  // namespace randprop

@@ -9,14 +9,13 @@
 #include <vector>
 
 #include "bits/require.hpp"
+#include "bits/uint128.hpp"
 #include "bits/views.hpp"
 #include "kernels/kernels.hpp"
 #include "readouts/integer_planes.hpp"
 
 namespace randprop {
 namespace {
-
-__extension__ using u128 = unsigned __int128;
 
 constexpr std::size_t fit_rows = 8192;
 
@@ -191,10 +190,10 @@ void distances_any(View x, const std::int64_t* counts, const std::int64_t* given
                                     "] must lie in [0, " + std::to_string(most * n) + "], got " +
                                     std::to_string(count));
       }
-      sum += static_cast<u128>(count);
-      squares[c] += static_cast<u128>(count) * static_cast<u128>(count);
+      sum += u128_of(count);
+      squares[c] += u128_of(count) * u128_of(count);
     }
-    is_wide = is_wide || sum * most >> 63 != 0;
+    is_wide = is_wide || ((sum * most) >> 63) != 0;
   }
   const kernels::Kernels& k = kernels::active();
   const IntegerPlanes planes = is_wide ? IntegerPlanes(split(counts, n_classes * n_features).data(),
@@ -203,10 +202,10 @@ void distances_any(View x, const std::int64_t* counts, const std::int64_t* given
   planes.for_each_row(x, options, [&](std::size_t row, const std::int64_t* sums) {
     const u128 x_squares = squares_of_row(x, row, k);
     for (std::size_t c = 0; c < n_classes; ++c) {
-      const auto n = static_cast<u128>(n_samples[c]);
-      auto inner = static_cast<u128>(sums[c]);
+      const u128 n = u128_of(n_samples[c]);
+      u128 inner = u128_of(sums[c]);
       if (is_wide) {
-        inner += static_cast<u128>(sums[n_classes + c]) << low_bits;
+        inner += u128_of(sums[n_classes + c]) << low_bits;
       }
       // Not negative as a whole: sum over i of (n x_i - counts_i)^2.
       const u128 numerator = n * n * x_squares + squares[c] - 2 * n * inner;

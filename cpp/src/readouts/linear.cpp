@@ -6,14 +6,13 @@
 #include <vector>
 
 #include "bits/require.hpp"
+#include "bits/uint128.hpp"
 #include "bits/views.hpp"
 #include "kernels/kernels.hpp"
 #include "readouts/integer_planes.hpp"
 
 namespace randprop {
 namespace {
-
-__extension__ using u128 = unsigned __int128;
 
 // Safe for the smallest number too.
 std::uint64_t magnitude(std::int64_t value) {
@@ -37,7 +36,7 @@ void scores_any(View x, const std::int64_t* coef, const std::int64_t* bias, std:
       sum += magnitude(c);
     }
     require(sum * (bits ? 1 : 255) + magnitude(bias[o]) <=
-                static_cast<u128>(std::numeric_limits<std::int64_t>::max()),
+                u128_of(std::numeric_limits<std::int64_t>::max()),
             "coef and bias are too large: scores of output " + std::to_string(o) +
                 " could leave 64 bits");
   }

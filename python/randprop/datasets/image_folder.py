@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from randprop._extras import need
 from randprop._validation import check_int, check_ints, check_path
 from randprop.datasets.splitting import Dataset, split_by_class
 
@@ -112,18 +113,13 @@ def images_in(folder: Path) -> list[Path]:
 
 def read_images(files: list[Path], size: tuple[int, ...] | None = None) -> NDArray[np.uint8]:
     """Return images of one size: grey where all are grey, else of three colours."""
-    try:
-        from PIL import Image, UnidentifiedImageError
-    except ImportError:
-        raise ImportError(
-            "images are read by Pillow, which is not installed: pip install 'randprop[images]'"
-        ) from None
+    Image = need("PIL.Image", "a folder of images")
     arrays: list[NDArray[np.uint8]] = []
     for file in files:
         try:
             with Image.open(file) as image:
                 arrays.append(_pixels(file, image, size))
-        except (UnidentifiedImageError, SyntaxError, EOFError, Image.DecompressionBombError):
+        except (Image.UnidentifiedImageError, SyntaxError, EOFError, Image.DecompressionBombError):
             raise ValueError(
                 f"{file} is not an image that Pillow can read, or is damaged"
             ) from None

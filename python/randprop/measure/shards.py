@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from randprop._extras import need
+
 __all__ = ["Shard"]
 
 _IMAGES = ("png", "jpg", "jpeg", "ppm", "pgm", "webp")
@@ -96,11 +98,6 @@ def _kind(ending: str) -> str:
 
 
 def _image(data: bytes) -> Any:
-    try:
-        from PIL import Image
-    except ImportError:
-        raise ImportError(
-            "images in a tar file need Pillow; install it: pip install pillow"
-        ) from None
+    Image = need("PIL.Image", "a tar file of images")
     with Image.open(io.BytesIO(data)) as image:
         return np.asarray(image if image.mode in ("L", "RGB") else image.convert("RGB"))

@@ -31,8 +31,9 @@ _WORKER = ("core", "model_file", "networks", "worker")
 _SCRIPT = ("common", "digit", "pictures", "chart", "draw", "experiments", "page")
 _IMPORT = re.compile(r"^import [^;]*;\n", re.MULTILINE)
 _EXPORT = re.compile(r"^export ", re.MULTILINE)
-_KEY = re.compile(r"\{\{([a-z0-9_.]+)\}\}")
-_PART = re.compile(r"\[\[([a-z]+)\]\]")
+# A line of the table of text, or a part of the page.
+_BLANK = re.compile(r"\{\{([a-z0-9_.]+)\}\}|\[\[([a-z]+)\]\]")
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _NAMES = re.compile(r"\{(\w+)\}")
 
 
@@ -58,7 +59,8 @@ def page(facts: Mapping[str, Any], sets: bytes, text: Mapping[str, str] | None =
     Raises
     ------
     ValueError
-        If the table lacks a line, has one more, or one without the ``{names}`` of the English.
+        If the table lacks a line, has one more, one without the ``{names}`` of the English, or a
+        ``lang`` that is none.
     """
     table = _checked(text)
     script = _module(_SCRIPT)
@@ -69,7 +71,7 @@ def page(facts: Mapping[str, Any], sets: bytes, text: Mapping[str, str] | None =
             f"script-src {_sum(script)} 'wasm-unsafe-eval'",
             f"style-src {_sum(style)}",
             "worker-src blob:",
-            "img-src data: blob:",
+            "img-src data:",
             "connect-src 'self'",
             "base-uri 'none'",
             "form-action 'none'",
@@ -86,8 +88,10 @@ def page(facts: Mapping[str, Any], sets: bytes, text: Mapping[str, str] | None =
         "digits": base64.b64encode(sets).decode(),
         "work": _module(_WORKER),
     }
-    filled = _KEY.sub(lambda key: html.escape(table[key[1]]), _read("page.html"))
-    return _PART.sub(lambda part: parts[part[1]], filled)
+    return _BLANK.sub(
+        lambda blank: html.escape(table[blank[1]]) if blank[1] else parts[blank[2]],
+        _read("page.html"),
+    )
 
 
 def packed_sets(train: tuple[Images, Images], test: tuple[Images, Images]) -> bytes:
@@ -118,6 +122,8 @@ def _checked(text: Mapping[str, str] | None) -> dict[str, str]:
             raise ValueError(
                 f"text must have the names of {usual[name]!r} in {name!r}, got {line!r}"
             )
+    if not _LANGUAGE.fullmatch(text["lang"]):  # a browser would refuse to write numbers in it
+        raise ValueError(f"text must name a language such as 'de' in 'lang', got {text['lang']!r}")
     return dict(text)
 
 

@@ -2,6 +2,7 @@
 
 const NAMESPACE = "http://www.w3.org/2000/svg";
 const MARKS = ["circle", "square", "diamond", "triangle"];
+export const STYLES = MARKS.length;
 
 function node(name, attributes, text) {
   const made = document.createElementNS(NAMESPACE, name);
@@ -25,7 +26,7 @@ function mark(kind, x, y) {
   return shapes[kind]();
 }
 
-// curves: [{name, values, style}], style a number of the page's colours. lines: [{name, value}].
+// curves: [{name, values, style, isHollow}], style a number below STYLES. lines: [{name, value}].
 // theory: values or nothing.
 export function drawChart(place, { title, x, y, depths, curves, lines, theory, theoryName }) {
   const width = Math.max(place.clientWidth, 280);
@@ -58,10 +59,13 @@ export function drawChart(place, { title, x, y, depths, curves, lines, theory, t
   if (theory) {
     svg.append(node("path", { class: "theory", d: path(theory.slice(0, depths + 1)) }));
   }
-  curves.forEach(({ values, style }) => {
-    const group = node("g", { class: `curve style-${style % 4}` });
+  const groupOf = ({ style, isHollow }) =>
+    node("g", { class: `curve style-${style}${isHollow ? " hollow" : ""}` });
+  curves.forEach((curve) => {
+    const { values, style } = curve;
+    const group = groupOf(curve);
     group.append(node("path", { class: "line", d: path(values) }));
-    values.forEach((value, m) => group.append(mark(MARKS[style % 4], atX(m), atY(value))));
+    values.forEach((value, m) => group.append(mark(MARKS[style], atX(m), atY(value))));
     svg.append(group);
   });
   const legend = document.createElement("ul");
@@ -73,10 +77,10 @@ export function drawChart(place, { title, x, y, depths, curves, lines, theory, t
     item.append(key, name);
     legend.append(item);
   };
-  curves.forEach(({ name, style }) =>
-    entry(name, (key) => {
-      const group = node("g", { class: `curve style-${style % 4}` });
-      group.append(node("path", { class: "line", d: "M1 7H33" }), mark(MARKS[style % 4], 17, 7));
+  curves.forEach((curve) =>
+    entry(curve.name, (key) => {
+      const group = groupOf(curve);
+      group.append(node("path", { class: "line", d: "M1 7H33" }), mark(MARKS[curve.style], 17, 7));
       key.append(group);
     }));
   if (theory) {

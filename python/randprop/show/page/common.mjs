@@ -21,7 +21,7 @@ const ALLOWED = {
   data: ["inside", "all"], depth: range(0, 5), channels: FACTS.channels, units: FACTS.costs.map((c) => c.channels),
   theme: ["auto", "light", "dark"], example: range(0, FACTS.n_test - 1),
 };
-const READOUTS = ["centroids", "ridge", "neighbors"];
+export const READOUTS = ["centroids", "ridge", "neighbors"];
 export const settings = { ...USUAL };
 
 function range(first, last) {
@@ -121,12 +121,14 @@ class Work {
     });
   }
 
+  // Ends what computes for one of the jobs so far.
   stop() {
     this.worker.postMessage({ what: "stop", job: this.#next - 1 });
   }
 }
 
-// One worker looks, while another may compute for long.
+// One worker looks, while another may compute for long. sets: images inside the page, of all of
+// MNIST, which the worker has, only the numbers.
 export const page = { sets: {} };
 
 export async function startWorkers() {
@@ -137,29 +139,39 @@ export async function startWorkers() {
   page.look = new Work(source, wasm);
   page.compute = new Work(source, wasm);
   await Promise.all([page.look.ready, page.compute.ready]);
-  await addSet("inside", setsOf(digits));
+  const inside = setsOf(digits);
+  await Promise.all([page.look, page.compute].map((work) => work.ask("data", { name: "inside", ...inside })));
+  page.sets.inside = inside;
 }
 
-async function addSet(name, sets) {
-  page.sets[name] = sets;
-  const who = name === "inside" ? [page.look, page.compute] : [page.compute];
-  await Promise.all(who.map((work) => work.ask("data", { name, ...sets })));
+// All of MNIST, from the file beside the page; who asks meanwhile waits for the same.
+let loading;
+export function loadBeside() {
+  loading ??= beside().then(loadAll).finally(() => {
+    loading = undefined;
+  });
+  return loading;
 }
 
-// All of MNIST, from the file beside the page or the one given.
-export async function loadAll(blob) {
-  if (!blob) {
-    const answer = await fetch("mnist.bin.gz");
-    if (!answer.ok) {
-      throw new Error(answer.statusText);
-    }
-    blob = await answer.blob();
+async function beside() {
+  if (location.protocol === "file:") { // where a browser lets a page read nothing by itself
+    throw new Error("opened as a file");
   }
+  const answer = await fetch("mnist.bin.gz");
+  if (!answer.ok) {
+    throw new Error(answer.statusText);
+  }
+  return answer.blob();
+}
+
+// All of MNIST, from its file.
+export async function loadAll(blob) {
   const sets = setsOf(await inflated(blob));
   if (sets.train.n !== 60000 || sets.test.n !== 10000) {
     throw new Error("of another number of images");
   }
-  await addSet("all", sets);
+  await page.compute.ask("data", { name: "all", ...sets });
+  page.sets.all = { train: { n: sets.train.n }, test: { n: sets.test.n } };
 }
 
 // A slider over a list of values, bound to a setting.

@@ -3,6 +3,7 @@
 export const SIDE = 28;
 const BOX = 20;
 const FAINT = 16; // of 255: less is no ink
+const CONTRAST = 32; // of 255: ink stands out so far from its background, noise does not
 
 // gray: width x height values of 0 to 255, ink bright. Returns 28 x 28 bytes, all 0 without ink.
 export function digitOf(gray, width, height) {
@@ -61,25 +62,39 @@ function mean(gray, width, x0, x1, y0, y1) {
   return sum / area;
 }
 
-// RGBA of a picture as ink: gray, bright on dark whatever it was, and without its background.
+// RGBA of a picture as ink: bright on dark whatever it was, without its background, all 0 where
+// nothing stands out.
 export function inkOf(rgba, width, height) {
   const gray = new Float64Array(width * height);
+  const alpha = new Float64Array(width * height);
   for (let i = 0; i < gray.length; ++i) {
-    const [r, g, b, alpha] = rgba.subarray(4 * i, 4 * i + 4);
-    gray[i] = 255 - (255 - (0.299 * r + 0.587 * g + 0.114 * b)) * (alpha / 255);
+    const [r, g, b, a] = rgba.subarray(4 * i, 4 * i + 4);
+    gray[i] = 255 - (255 - (0.299 * r + 0.587 * g + 0.114 * b)) * (a / 255);
+    alpha[i] = a;
   }
+  // What is drawn on nothing is ink, of whatever colour.
+  const isOnNothing = groundOf(alpha, width, height) < 128;
+  const ground = isOnNothing ? 0 : groundOf(gray, width, height);
+  const values = isOnNothing ? alpha : gray;
+  const [least, largest] = values.reduce(([a, b], v) => [Math.min(a, v), Math.max(b, v)], [255, 0]);
+  const inverted = ground - least > largest - ground; // of whatever stands out more
+  const away = values.map((value) => Math.max(inverted ? ground - value : value - ground, 0));
+  const most = away.reduce((a, b) => Math.max(a, b), 0);
+  // Shadows and paper go: what is below a third of the darkest ink.
+  const ink = most < CONTRAST
+    ? new Float64Array(away.length)
+    : away.map((value) => (value < most / 3 ? 0 : Math.min(255, (255 * value) / most)));
+  return { ink, inverted };
+}
+
+// The median of the values along the border.
+function groundOf(values, width, height) {
   const border = [];
   for (let y = 0; y < height; ++y) {
     for (let x = 0; x < width; x += y === 0 || y === height - 1 ? 1 : Math.max(width - 1, 1)) {
-      border.push(gray[y * width + x]);
+      border.push(values[y * width + x]);
     }
   }
   border.sort((a, b) => a - b);
-  const ground = border[border.length >> 1];
-  const inverted = ground > 127;
-  const away = gray.map((value) => Math.max(inverted ? ground - value : value - ground, 0));
-  const most = away.reduce((a, b) => Math.max(a, b), 1);
-  // Shadows and paper go: what is below a third of the darkest ink.
-  const ink = away.map((value) => (value < most / 3 ? 0 : Math.min(255, (255 * value) / most)));
-  return { ink, inverted };
+  return border[border.length >> 1];
 }

@@ -10,7 +10,6 @@ const USEFUL = 64; // units of the useful network here
 let palette;
 let digit = new Uint8Array(784);
 const flipped = new Set();
-let label; // of a test image that was not drawn on
 let cursor = { x: SIZE / 2, y: SIZE / 2, down: false };
 let pixel = 14 * 28 + 14;
 
@@ -61,6 +60,9 @@ function listen() {
     };
   };
   ink.addEventListener("pointerdown", (event) => {
+    if (!event.isPrimary || event.button !== 0) { // a second finger, another button
+      return;
+    }
     ink.setPointerCapture(event.pointerId);
     Object.assign(cursor, placeOf(event, ink));
     stroke(cursor, cursor);
@@ -99,9 +101,10 @@ function listen() {
   ["focus", "blur"].forEach((name) => ink.addEventListener(name, showInk));
   byId("clear").addEventListener("click", clear);
 
-  grid.addEventListener("pointerdown", (event) => {
+  grid.addEventListener("click", (event) => { // no touch that only scrolls
     const { x, y } = placeOf(event, grid);
-    pixel = Math.floor((y * 28) / SIZE) * 28 + Math.floor((x * 28) / SIZE);
+    const cell = (v) => Math.min(Math.max(Math.floor((v * 28) / SIZE), 0), 27);
+    pixel = cell(y) * 28 + cell(x);
     flip();
   });
   grid.addEventListener("keydown", (event) => {
@@ -146,7 +149,6 @@ function stroke(from, to) {
   pen.moveTo(from.x, from.y);
   pen.lineTo(to.x, to.y);
   pen.stroke();
-  label = undefined;
   byId("drawn").textContent = "";
   flipped.clear();
   showInk();
@@ -156,7 +158,6 @@ function stroke(from, to) {
 function clear() {
   pen.clearRect(0, 0, SIZE, SIZE);
   cursor.down = false;
-  label = undefined;
   byId("drawn").textContent = "";
   digit = new Uint8Array(784);
   flipped.clear();
@@ -188,24 +189,37 @@ async function readPicture(file) {
   const height = Math.max(1, Math.round(bitmap.height * scale));
   const canvas = Object.assign(document.createElement("canvas"), { width, height });
   const context = canvas.getContext("2d");
+  context.imageSmoothingQuality = "high"; // thin strokes of a large picture
   context.drawImage(bitmap, 0, 0, width, height);
+  bitmap.close();
   const { ink: gray, inverted } = inkOf(context.getImageData(0, 0, width, height).data, width, height);
   showGray(gray, width, height);
   digit = digitOf(gray, width, height);
-  label = undefined;
   flipped.clear();
-  drawn.textContent = inverted ? say("draw.inverted") : "";
+  const note = digit.every((value) => value === 0) ? "draw.blank" : inverted ? "draw.inverted" : "";
+  drawn.textContent = note && say(note);
   look();
 }
 
+// The image of the settings, unless something was drawn before there were images.
+export function showFirst() {
+  if (digit.every((value) => value === 0)) {
+    showExample();
+  } else {
+    look();
+  }
+}
+
 export function showExample() {
+  if (!page.sets.inside) {
+    return;
+  }
   const { x, y } = page.sets.inside.test;
   const at = settings.example;
   digit = x.slice(784 * at, 784 * (at + 1));
-  label = y[at];
   flipped.clear();
   showGray(digit, 28, 28);
-  byId("drawn").textContent = say("draw.label", { digit: label });
+  byId("drawn").textContent = say("draw.label", { digit: y[at] });
   look();
 }
 
@@ -293,24 +307,31 @@ export async function look() {
     return;
   }
   looking = true;
-  do {
-    again = false;
-    const begun = performance.now();
-    const images = flipped.size ? [image(), digit] : [image()];
-    const common = { images, data: "inside" };
-    const paper = { kind: "paper", layers: settings.depth, width: 784, bits: 8, activation: "step", seed: 0, inputs: 0 };
-    const counted = { kind: "patches", channels: USEFUL, few: true, counts: true, seed: 0 };
-    const [a, b, maps] = await Promise.all([
-      page.look.ask("look", { ...common, settings: paper, kind: "centroids" }),
-      page.look.ask("look", { ...common, settings: counted, kind: "discriminant" }),
-      page.look.ask("maps", { images: images.slice(0, 1), settings: { ...counted, counts: false } }),
-    ]);
-    show(a.images, b.images, maps.row);
-    performance.clearMeasures("look");
-    performance.measure("look", { start: begun, end: performance.now() });
-  } while (again);
-  looking = false;
+  try {
+    do {
+      again = false;
+      await lookOnce();
+    } while (again);
+  } finally {
+    looking = false;
+  }
   document.documentElement.dataset.looked = String(Number(document.documentElement.dataset.looked ?? 0) + 1);
+}
+
+async function lookOnce() {
+  const begun = performance.now();
+  const images = flipped.size ? [image(), digit] : [image()];
+  const common = { images, data: "inside" };
+  const paper = { kind: "paper", layers: settings.depth, width: 784, bits: 8, activation: "step", seed: 0, inputs: 0 };
+  const counted = { kind: "patches", channels: USEFUL, few: true, counts: true, seed: 0 };
+  const [a, b, maps] = await Promise.all([
+    page.look.ask("look", { ...common, settings: paper, kind: "centroids" }),
+    page.look.ask("look", { ...common, settings: counted, kind: "discriminant" }),
+    page.look.ask("maps", { images: images.slice(0, 1), settings: { ...counted, counts: false } }),
+  ]);
+  show(a.images, b.images, maps.row);
+  performance.clearMeasures("look");
+  performance.measure("look", { start: begun, end: performance.now() });
 }
 
 function show(paper, useful, maps) {
@@ -353,7 +374,7 @@ function showStages(images) {
     let item = list.children[m];
     if (!item) {
       item = document.createElement("li");
-      item.innerHTML = '<figure><canvas role="img"></canvas><figcaption></figcaption></figure>';
+      item.innerHTML = '<figure><canvas role="img"></canvas><figcaption><strong></strong><br><span></span></figcaption></figure>';
       list.append(item);
     }
     const other = before?.stages[m].row;
@@ -363,12 +384,16 @@ function showStages(images) {
     const canvas = item.querySelector("canvas");
     paintBits(canvas, row, width, other, palette);
     canvas.setAttribute("aria-label", `${name}: ${told}`);
-    item.querySelector("figcaption").innerHTML = `<strong>${name}</strong><br>${told}`;
+    item.querySelector("strong").textContent = name;
+    item.querySelector("span").textContent = told;
   });
 }
 
 let means;
 export async function showMeans() {
+  if (!page.sets.inside) {
+    return;
+  }
   means ??= (await page.look.ask("means", { data: "inside" })).means;
   [...byId("means").children].forEach((item, c) => {
     const canvas = item.querySelector("canvas");

@@ -1,13 +1,14 @@
 // The sections that compute: the paper's figure, the ladder of changes, the device.
-import { drawChart } from "./chart.mjs";
+import { drawChart, STYLES } from "./chart.mjs";
 import {
-  BITS, byId, FACTS, INPUTS, ITOH, loadAll, offer, page, say, settings, slider, Stopped, WIDTHS,
-  writeAddress,
+  BITS, byId, FACTS, INPUTS, ITOH, loadAll, loadBeside, offer, page, READOUTS, say, settings, slider,
+  Stopped, WIDTHS, writeAddress,
 } from "./common.mjs";
 
-// Curves in the figure: {name, key, values, style}; `values` by hidden layers.
-const curves = [];
-let baseline = {}; // data -> accuracy of class means of pixels
+// Curves in the figure: {name, values, style}; `values` by hidden layers, style a number of colours.
+let curves = [];
+let running; // the curve that is computed now
+const baseline = {}; // data -> accuracy of class means of pixels
 
 const percent = (share) => Math.round(100 * share);
 
@@ -16,14 +17,22 @@ export function startPaper() {
     slider("layers", "layers", Array.from({ length: 16 }, (_, i) => i), String, draw),
     slider("width", "width", WIDTHS, String, draw),
     slider("bits", "bits", BITS, String, draw),
-    slider("inputs", "inputs", INPUTS, (n) => (n === 0 ? say("paper.inputs.all") : String(n)), draw),
+    slider("inputs", "inputs", INPUTS, (n) => (n === 0 ? say("paper.inputs.all") : String(n)), () => {
+      showInputs();
+      draw();
+    }),
   ];
+  // A unit of few inputs has weights of 1 and -1.
+  const showInputs = () => {
+    byId("bits").disabled = settings.inputs !== 0;
+  };
   const form = byId("settings");
   const boxes = [...form.querySelectorAll('[name="readout"]')];
   const radios = [...form.querySelectorAll('[name="data"]')];
   byId("inside").textContent = say("paper.inside", { train: FACTS.n_train, test: FACTS.n_test });
   const show = () => {
     shows.forEach((one) => one());
+    showInputs();
     byId("activation").value = settings.activation;
     byId("seed").value = settings.seed;
     boxes.forEach((box) => {
@@ -59,9 +68,13 @@ export function startPaper() {
     radio.addEventListener("change", () => {
       settings.data = radio.value;
       writeAddress();
-      needData().then(() => draw(), () => {});
+      needData(settings.data).then(draw, () => {}); // what is to be done stands there now
+      draw();
     }));
   byId("file").addEventListener("change", async ({ target }) => {
+    if (target.files.length === 0) {
+      return;
+    }
     byId("status").textContent = say("paper.loading");
     try {
       await loadAll(target.files[0]);
@@ -70,50 +83,51 @@ export function startPaper() {
     } catch {
       byId("status").textContent = say("paper.wrong");
     }
+    target.value = ""; // so that the same may be chosen again
     draw();
   });
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     run();
   });
-  byId("stop").addEventListener("click", () => page.compute.stop());
+  byId("stop").addEventListener("click", halt);
   byId("reset").addEventListener("click", () => {
     Object.assign(settings, ITOH);
     writeAddress();
     show();
   });
   byId("erase").addEventListener("click", () => {
-    curves.length = 0;
+    curves = [];
     draw();
   });
-  new ResizeObserver(() => draw()).observe(byId("chart").parentElement);
+  new ResizeObserver(draw).observe(byId("chart").parentElement);
   return show;
 }
 
-// The data that are chosen, loaded; an error where the reader must choose the file.
-async function needData() {
-  if (settings.data === "inside" || page.sets.all) {
-    byId("choose").hidden = true;
+// Loads the data that are chosen; an error where the reader must choose the file.
+async function needData(data) {
+  const choose = byId("choose");
+  choose.hidden = true;
+  if (page.sets[data]) {
     return;
   }
   const status = byId("status");
   status.textContent = say("paper.loading");
   try {
-    if (location.protocol === "file:") { // where a browser lets a page read nothing by itself
-      throw new Error(say("paper.choose"));
+    await loadBeside();
+  } catch {
+    choose.hidden = false;
+    throw new Error(say("paper.missing"));
+  } finally {
+    if (status.textContent === say("paper.loading")) { // a run may have written there
+      status.textContent = "";
     }
-    await loadAll();
-    status.textContent = "";
-  } catch (error) {
-    byId("choose").hidden = false;
-    status.textContent = "";
-    throw error;
   }
 }
 
 // While one section computes, the others wait.
-function busy(is, stop) {
-  ["start", "climb", "fit"].forEach((id) => {
+export function busy(is, stop) {
+  ["start", "climb", "fit", "means-file"].forEach((id) => {
     byId(id).disabled = is;
   });
   ["stop", "halt"].forEach((id) => {
@@ -122,111 +136,133 @@ function busy(is, stop) {
   document.documentElement.dataset.busy = is ? "1" : "0";
 }
 
-async function run() {
-  const status = byId("status");
-  const bar = byId("progress");
-  busy(true, "stop");
+let halted = false; // Stop was pressed in the section that computes
+
+function halt() {
+  halted = true;
+  page.compute.stop();
+}
+
+// An answer of the worker that computes; once Stop was pressed, nothing new is begun.
+async function compute(what, message, part) {
+  if (halted) {
+    throw new Stopped();
+  }
+  return page.compute.ask(what, message, part);
+}
+
+// What a section does, and in `status` why it ended early. stop: its button for that.
+async function section(status, stop, work) {
+  halted = false;
+  busy(true, stop);
   try {
-    await needData();
-    await pixels();
-    const { layers, width, bits, inputs, activation, seed, data } = settings;
-    for (const kind of settings.readouts.split(",")) {
-      const readout = say(`paper.${kind}`);
-      const curve = { name: nameOf(kind), kind, width, inputs, values: [], style: ["centroids", "ridge", "neighbors"].indexOf(kind), data, seed };
-      const { right, n, seconds } = await page.compute.ask("accuracy", {
-        settings: { kind: "paper", layers, width, bits, activation, seed, inputs }, kind, data, all: true,
-      }, ({ share, right: so_far, n: done }) => {
-        bar.value = share;
-        status.textContent = say("paper.running", { readout, percent: percent(share) });
-        if (so_far) {
-          curve.values = so_far.map((r) => r / done);
-          draw(curve);
-        }
-      });
-      curve.values = right.map((r) => r / n);
-      curve.right = right;
-      curve.n = n;
-      const same = curves.findIndex((one) => one.name === curve.name);
-      curves.splice(same < 0 ? curves.length : same, same < 0 ? 0 : 1, curve);
-      bar.value = 1;
-      status.textContent = say("paper.done", {
-        readout, layers, n: n + page.sets[data].train.n, seconds: seconds.toFixed(2),
-      });
-      draw();
-    }
+    await work();
   } catch (error) {
-    bar.value = 0;
-    if (error instanceof Stopped) {
-      status.textContent = say("paper.stopped");
-    } else if (byId("choose").hidden) {
-      status.textContent = error.message;
-    }
-    draw();
+    status.textContent = error instanceof Stopped ? say("paper.stopped") : error.message;
   }
   busy(false);
 }
 
-// What distinguishes a curve, in few words.
-function nameOf(kind) {
-  const { width, bits, inputs, activation, seed, data } = settings;
-  const parts = [say(`paper.${kind}`), width, `${bits} bit`];
-  if (inputs) {
-    parts.push(`${inputs} inputs`);
+async function run() {
+  const status = byId("status");
+  const bar = byId("progress");
+  const chosen = { ...settings }; // which the reader may change meanwhile
+  bar.value = 0;
+  status.textContent = "";
+  await section(status, "stop", async () => {
+    await needData(chosen.data);
+    await pixels(chosen.data);
+    for (const kind of chosen.readouts.split(",")) {
+      await runOne(kind, chosen, status, bar);
+    }
+  });
+  if (running) {
+    bar.value = 0;
+    running = undefined;
   }
-  parts.push(activation);
-  if (seed) {
-    parts.push(`seed ${seed}`);
-  }
-  if (data === "all") {
-    parts.push("MNIST");
-  }
-  return parts.join(", ");
+  draw();
 }
 
-async function pixels() {
-  const { data } = settings;
+async function runOne(kind, chosen, status, bar) {
+  const { layers, width, bits, inputs, activation, seed, data } = chosen;
+  const readout = say(`paper.${kind}`);
+  running = { name: nameOf(kind, chosen), values: [], style: READOUTS.indexOf(kind) };
+  const { right, n, seconds } = await compute("accuracy", {
+    settings: { kind: "paper", layers, width, bits, activation, seed, inputs }, kind, data, all: true,
+  }, ({ share, right: soFar, n: done }) => {
+    bar.value = share;
+    status.textContent = say("paper.running", { readout, percent: percent(share) });
+    if (soFar) {
+      running.values = soFar.map((r) => r / done);
+      draw();
+    }
+  });
+  curves = joined(curves, { ...running, values: right.map((r) => r / n) });
+  running = undefined;
+  bar.value = 1;
+  status.textContent = say("paper.done", {
+    readout, layers, n: n + page.sets[data].train.n, seconds: seconds.toFixed(2),
+  });
+  draw();
+}
+
+// Curves with one more, or with it in place of the one of its name.
+function joined(list, curve) {
+  const at = list.findIndex((one) => one.name === curve.name);
+  return at < 0 ? [...list, curve] : list.with(at, curve);
+}
+
+// What distinguishes a curve, in few words.
+function nameOf(kind, { width, bits, inputs, activation, seed, data }) {
+  return [
+    say(`paper.${kind}`),
+    width,
+    inputs ? say("paper.short.inputs", { n: inputs }) : say("paper.short.bits", { n: bits }),
+    say(`paper.short.${activation}`),
+    ...(seed ? [say("paper.short.seed", { n: seed })] : []),
+    ...(data === "all" ? ["MNIST"] : []),
+  ].join(", ");
+}
+
+async function pixels(data) {
   if (!(data in baseline)) {
-    const { right, n } = await page.compute.ask("pixels", { data });
+    const { right, n } = await compute("pixels", { data });
     baseline[data] = right / n;
   }
 }
 
-export function draw(running) {
+function draw() {
   const { width, activation, inputs, data } = settings;
-  const isCurve = running?.values !== undefined;
-  const all = isCurve ? [...curves.filter((one) => one.name !== running.name), running] : curves;
+  const all = running?.values.length ? joined(curves, running) : curves;
   const depths = Math.max(settings.layers, ...all.map((one) => one.values.length - 1), 1);
   const lines = [{ name: say("paper.chance"), value: 0.1 }];
   if (data in baseline) {
     lines.push({ name: say("paper.pixels"), value: baseline[data] });
   }
-  // Styles tell readouts apart, and curves of one readout by the order they came in.
-  const taken = new Set();
+  // Styles tell readouts apart, and curves of one readout by the order they came in. Where all are
+  // taken, marks are hollow.
+  const taken = Array(STYLES).fill(0);
   const styled = all.map((one) => {
     let { style } = one;
-    while (taken.has(style) && taken.size < 4) {
-      style = (style + 1) % 4;
+    while (taken[style] > Math.min(...taken)) {
+      style = (style + 1) % STYLES;
     }
-    taken.add(style);
-    return { ...one, style };
+    return { ...one, style, isHollow: taken[style]++ % 2 === 1 };
   });
   drawChart(byId("chart"), {
     title: say("paper.chart"), x: say("paper.chart.x"), y: say("paper.chart.y"), depths,
     curves: styled, lines, theory: inputs === 0 ? FACTS.theory[activation][width] : undefined,
-    theoryName: `${say("paper.theory")}, ${width}, ${activation}`,
+    theoryName: `${say("paper.theory")}, ${width}, ${say(`paper.short.${activation}`)}`,
   });
-  if (!isCurve) {
-    showNumbers();
-  }
+  showNumbers();
 }
 
 function row(cells, kind = "td") {
   const line = document.createElement("tr");
   cells.forEach((text, i) => {
     const cell = document.createElement(i === 0 || kind === "th" ? "th" : kind);
-    cell.scope = kind === "th" ? "col" : "row";
-    if (cell.tagName === "TD") {
-      cell.removeAttribute("scope");
+    if (cell.tagName === "TH") {
+      cell.scope = kind === "th" ? "col" : "row";
     }
     cell.textContent = text;
     line.append(cell);
@@ -266,14 +302,15 @@ export function startUseful() {
   });
   const show = slider("channels", "channels", FACTS.channels);
   byId("climb").addEventListener("click", climb);
-  byId("halt").addEventListener("click", () => page.compute.stop());
+  byId("halt").addEventListener("click", halt);
   return show;
 }
 
 async function climb() {
   const lines = [...byId("ladder").querySelector("tbody").rows];
   const status = byId("climbing");
-  busy(true, "halt");
+  const { data } = settings;
+  const networks = steps();
   status.textContent = "";
   lines.forEach((line) => {
     line.querySelector(".bar > span").style.width = "0";
@@ -281,12 +318,11 @@ async function climb() {
       cell.textContent = "";
     });
   });
-  try {
-    const { data } = settings;
-    await needData();
-    for (const [i, [network, kind]] of steps().entries()) {
+  await section(status, "halt", async () => {
+    await needData(data);
+    for (const [i, [network, kind]] of networks.entries()) {
       const line = lines[i];
-      const { right, n, seconds, outputs } = await page.compute.ask("accuracy",
+      const { right, n, seconds, outputs } = await compute("accuracy",
         { settings: network, kind, data, all: false },
         ({ share }) => {
           status.textContent = `${percent(share)} %`;
@@ -299,52 +335,47 @@ async function climb() {
       line.cells[3].textContent = seconds.toFixed(2);
     }
     status.textContent = "";
-  } catch (error) {
-    status.textContent = error instanceof Stopped ? say("paper.stopped") : error.message;
-  }
-  busy(false);
+  });
 }
 
+let fitted; // the network of which there is a file: its units, and what is said of it
+
 export function startDevice() {
-  const show = slider("units", "units", FACTS.costs.map((one) => one.channels), String, () => {
+  const status = byId("fitted");
+  // The costs of the units that are chosen, and the file where it is of as many.
+  const showUnits = () => {
     showCosts();
-    byId("download").disabled = true;
-    byId("fitted").textContent = "";
-  });
-  byId("fit").addEventListener("click", async () => {
-    busy(true);
-    try {
-      const { right, n } = await page.compute.ask("accuracy", {
-        settings: { kind: "patches", channels: settings.units, few: true, counts: true, seed: 0 },
+    const isThis = fitted?.units === settings.units;
+    byId("download").disabled = !isThis;
+    status.textContent = isThis ? fitted.told : "";
+  };
+  const show = slider("units", "units", FACTS.costs.map((one) => one.channels), String, showUnits);
+  const give = async (name, file) => offer((await page.compute.ask("file", { name })).file, file);
+  byId("fit").addEventListener("click", () => {
+    const { units } = settings;
+    section(status, "", async () => {
+      const { right, n } = await compute("accuracy", {
+        settings: { kind: "patches", channels: units, few: true, counts: true, seed: 0 },
         kind: "discriminant", data: "inside", all: false, keep: "device",
       });
-      byId("fitted").textContent = say("device.fitted", { train: FACTS.n_train, right: right.at(-1), n });
-      byId("download").disabled = false;
-    } catch (error) {
-      byId("fitted").textContent = error.message;
-    }
-    busy(false);
+      fitted = { units, told: say("device.fitted", { train: FACTS.n_train, right: right.at(-1), n }) };
+      showUnits();
+    });
   });
-  byId("download").addEventListener("click", async () => {
-    offer((await page.compute.ask("file", { name: "device" })).file, "digits.safetensors");
-  });
-  byId("means-file").addEventListener("click", async () => {
-    const { width, bits, activation, seed, inputs } = settings;
-    busy(true);
-    try {
-      await page.compute.ask("accuracy", {
-        settings: { kind: "paper", layers: settings.depth, width, bits, activation, seed, inputs },
+  byId("download").addEventListener("click", () => give("device", "digits.safetensors"));
+  byId("means-file").addEventListener("click", () => {
+    const { depth, width, bits, activation, seed, inputs } = settings;
+    section(status, "", async () => {
+      await compute("accuracy", {
+        settings: { kind: "paper", layers: depth, width, bits, activation, seed, inputs },
         kind: "centroids", data: "inside", all: false, keep: "paper",
       });
-      offer((await page.compute.ask("file", { name: "paper" })).file, "paper.safetensors");
-    } catch (error) {
-      byId("fitted").textContent = error.message;
-    }
-    busy(false);
+      await give("paper", "paper.safetensors");
+    });
   });
   return () => {
     show();
-    showCosts();
+    showUnits();
   };
 }
 

@@ -16,10 +16,9 @@ export class Net {
     this.settings = settings;
     const seed = BigInt(settings.seed ?? 0);
     if (settings.kind === "paper") {
-      const { layers, width, bits, activation, inputs } = settings;
-      this.stages = Array.from({ length: layers + 1 }, (_, m) => ({
-        map: "dense", units: width, weight_bits: inputs ? 8 : bits,
-        fan_in: Math.min(inputs, m === 0 ? PIXELS : width),
+      const { layers, width, activation, inputs } = settings;
+      this.stages = Array.from({ length: layers + 1 }, () => ({
+        map: "dense", units: width, weight_bits: this.weightBits(), fan_in: inputs,
       }));
       this.pointer = core.network({
         features: PIXELS, stages: this.stages, sign: activation === "sign", seed,
@@ -34,6 +33,12 @@ export class Net {
         features: PIXELS, stages: this.stages, seed, image: [SIDE, SIDE, 1],
       });
     }
+  }
+
+  // Those of a unit of few inputs are 1 and -1, whatever was chosen.
+  weightBits() {
+    const { kind, inputs, bits } = this.settings;
+    return kind === "paper" && inputs === 0 ? bits : 8;
   }
 
   free() {
@@ -68,7 +73,7 @@ export class Net {
       matrices: this.stages.map(described),
       n_features: PIXELS,
       seed: String(settings.seed ?? 0),
-      weight_bits: isPaper ? settings.bits : 8,
+      weight_bits: this.weightBits(),
     };
     const width = this.outputs();
     const description = {

@@ -1,7 +1,7 @@
 // The page: starts all parts.
 import { byId, FACTS, readAddress, say, settings, startWorkers, writeAddress } from "./common.mjs";
-import { repaint, showExample, showMeans, startDrawing } from "./draw.mjs";
-import { draw, startDevice, startPaper, startUseful } from "./experiments.mjs";
+import { repaint, showExample, showFirst, showMeans, startDrawing } from "./draw.mjs";
+import { busy, startDevice, startPaper, startUseful } from "./experiments.mjs";
 
 const shows = [startDrawing(), startPaper(), startUseful(), startDevice()];
 
@@ -28,7 +28,6 @@ byId("theme").addEventListener("change", ({ target }) => {
   writeAddress();
   applyTheme();
   repaint();
-  draw();
 });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
 document.querySelectorAll("nav a").forEach((link) =>
@@ -41,20 +40,27 @@ document.querySelectorAll("nav a").forEach((link) =>
     section.querySelector("h2").focus({ preventScroll: true });
   }));
 addEventListener("hashchange", () => {
+  const { example } = settings;
   follow();
-  showExample();
+  if (settings.example !== example) { // else what was drawn stays
+    showExample();
+  }
 });
+const notify = (key, { message }) => {
+  byId("notice").hidden = false;
+  byId("notice").textContent = say(key, { reason: message });
+};
+addEventListener("unhandledrejection", ({ reason }) => notify("broken", reason));
 byId("version").textContent = say("foot.version", { version: FACTS.version });
 
 follow();
 startWorkers().then(
   () => {
     byId("notice").hidden = true;
+    busy(false);
     showMeans();
-    showExample();
+    showFirst();
     document.documentElement.dataset.ready = "1";
   },
-  (error) => {
-    byId("notice").textContent = say("failed") + error.message;
-  },
+  (error) => notify("failed", error),
 );

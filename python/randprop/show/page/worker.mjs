@@ -8,14 +8,14 @@ const CHUNK = 1000;
 let core;
 const sets = {}; // name -> {train, test}, each {x, y, n}
 let stopped = 0; // jobs up to this one are to end
-let seen = {}; // settings -> network and readout that `look` uses
+const seen = {}; // settings -> network and readout that `look` uses: one a depth, and the useful
 const kept = {}; // name -> network and readout of which a file may be asked
 
 class Stopped extends Error {}
 
-// Lets messages in.
-const pause = () =>
-  new Promise((resolve) => {
+// Lets messages in, one of which may stop the job.
+async function breath(job) {
+  await new Promise((resolve) => {
     const { port1, port2 } = new MessageChannel();
     port1.onmessage = () => {
       port1.close();
@@ -23,16 +23,17 @@ const pause = () =>
     };
     port2.postMessage(0);
   });
+  if (job <= stopped) {
+    throw new Stopped();
+  }
+}
 
 // use(part of x, part of y, images in it) for chunks of a set.
 async function chunks(job, set, use) {
   for (let start = 0; start < set.n; start += CHUNK) {
+    await breath(job);
     const n = Math.min(CHUNK, set.n - start);
     use(set.x.subarray(start * PIXELS, (start + n) * PIXELS), set.y.subarray(start, start + n), n);
-    await pause();
-    if (job <= stopped) {
-      throw new Stopped();
-    }
   }
 }
 
@@ -62,7 +63,10 @@ class Fit {
       done += n;
       tell(done);
     });
-    this.readouts.forEach((readout) => readout && core.solve(readout, ALPHA));
+    for (const readout of this.readouts.filter(Boolean)) {
+      await breath(job); // wide ones take seconds each
+      core.solve(readout, ALPHA);
+    }
   }
 
   // right[m]: images of the set that the readout of stage m gets right; told(right, images so far).
@@ -139,13 +143,16 @@ const jobs = {
         use(features, y, n);
         core.c.rp_features_free(features);
       });
-    await through(train, (features, y) => core.add(readout, features, y));
-    await through(test, (features, y, n) => {
-      core.predict(readout, features, n).forEach((c, s) => {
-        right += c === y[s] ? 1 : 0;
+    try {
+      await through(train, (features, y) => core.add(readout, features, y));
+      await through(test, (features, y, n) => {
+        core.predict(readout, features, n).forEach((c, s) => {
+          right += c === y[s] ? 1 : 0;
+        });
       });
-    });
-    core.c.rp_readout_free(readout);
+    } finally {
+      core.c.rp_readout_free(readout ?? 0);
+    }
     return { right, n: test.n };
   },
 
@@ -170,11 +177,6 @@ const jobs = {
   async look({ images, settings, kind, data }) {
     const key = JSON.stringify([settings, kind, data]);
     if (!(key in seen)) {
-      const old = Object.values(seen);
-      if (old.length >= 8) {
-        old.forEach((fit) => fit.free());
-        seen = {};
-      }
       const fit = new Fit(settings, kind);
       await fit.train(Infinity, sets[data].train, false);
       seen[key] = fit;
@@ -224,7 +226,7 @@ const jobs = {
   },
 };
 
-// Jobs are done one after the other; a stop passes them.
+// Jobs are done one after the other. A stop passes them, and ends those that compute.
 let line = Promise.resolve();
 onmessage = ({ data: message }) => {
   if (message.what === "stop") {
@@ -233,9 +235,6 @@ onmessage = ({ data: message }) => {
   }
   line = line.then(async () => {
     try {
-      if (message.job <= stopped) {
-        throw new Stopped();
-      }
       postMessage({ job: message.job, done: (await jobs[message.what](message)) ?? {} });
     } catch (error) {
       const isStop = error instanceof Stopped;
