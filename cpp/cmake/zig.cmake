@@ -15,6 +15,7 @@ string(REGEX MATCH "^[^-]+" CMAKE_SYSTEM_PROCESSOR ${RANDPROP_ZIG_TARGET})
 if(RANDPROP_ZIG_TARGET MATCHES "macos")
   set(CMAKE_SYSTEM_NAME Darwin)
   set(CMAKE_OSX_SYSROOT "") # Zig has its own
+  set(CMAKE_INSTALL_NAME_TOOL none) # CMake asks for it, and nothing that is installed needs it
 else()
   set(CMAKE_SYSTEM_NAME Windows)
 endif()
