@@ -200,13 +200,13 @@ def test_a_class_without_vectors_is_never_predicted(tmp_path):
     proba = readout.predict_proba(bits)
     assert not proba[:, [0, 4]].any()
     np.testing.assert_allclose(proba.sum(axis=1), 1)
-    with pytest.raises(ValueError, match="class 0 has no vectors"):
+    with pytest.raises(ValueError, match="class 0 has no training vectors"):
         readout.quantize(4)
     network = randprop.StepNetwork(5, width=20)
     randprop.save(Model(network, readout), tmp_path / "m")
     loaded = randprop.load(tmp_path / "m").readout
     np.testing.assert_array_equal(loaded.predict(bits), readout.predict(bits))
-    with pytest.raises(ValueError, match="class 0 has no vectors"):
+    with pytest.raises(ValueError, match="class 0 has no training vectors"):
         loaded.quantize(8)
 
 

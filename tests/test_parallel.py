@@ -439,7 +439,7 @@ def test_refuses(whole):
     refuse(
         lambda: evaluate_parallel(model, X_TEST, Y_TEST + 1),
         ValueError,
-        "labels that the model has",
+        "labels that the model does not have",
     )
     refuse(lambda: Centroids().fit([1]), TypeError, r"part 0 of bits must be \(BitMatrix, labels\)")
     refuse(

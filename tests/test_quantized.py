@@ -87,7 +87,7 @@ def test_bad_input():
         Centroids().quantize(4)
     bits = BitMatrix.from_array(random_bits(1, 4, 5))
     readout = Centroids().partial_fit(bits, [0, 0, 1, 1], classes=[0, 1, 2])
-    with pytest.raises(ValueError, match="class .*2.* has no vectors"):
+    with pytest.raises(ValueError, match="class .*2.* has no training vectors"):
         readout.quantize(4)
     with pytest.raises(ValueError, match=r"bits must lie in \[1, 8\], got 9"):
         Centroids().fit(bits, [0, 0, 1, 1]).quantize(9)

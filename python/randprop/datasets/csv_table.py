@@ -84,11 +84,12 @@ def load_csv(
     Examples
     --------
     >>> import os, tempfile
+    >>> import numpy as np
     >>> import randprop
+    >>> rows = [("length", "width", "kind"), (5.1, 3.5, "setosa"), (7.0, 3.2, "versicolor")]
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = os.path.join(folder, "iris.csv")
-    ...     with open(path, "w") as file:
-    ...         _ = file.write("length,width,kind\n5.1,3.5,setosa\n7.0,3.2,versicolor\n")
+    ...     np.savetxt(path, rows, fmt="%s", delimiter=",")
     ...     X, y, names = randprop.datasets.load_csv(path)
     >>> X
     array([[5.1, 3.5],
