@@ -91,7 +91,8 @@ __extension__ using u128 = unsigned __int128;
 using u128 = Uint128;
 #endif
 
-// Of a number that is not negative.
-constexpr u128 u128_of(std::int64_t number) { return static_cast<std::uint64_t>(number); }
+// Of a number that is not negative. Of each file by itself: its name does not tell which u128 it
+// is.
+static constexpr u128 u128_of(std::int64_t number) { return static_cast<std::uint64_t>(number); }
 
 }  // namespace randprop
