@@ -101,6 +101,8 @@ def alone(data: Any) -> Any:
     """Return a collection of dask without what other blocks need of its graph."""
     if not hasattr(data, "dask"):
         return data
+    if not hasattr(data, "chunks"):  # of a frame, dask.optimize takes the first partition
+        return data.optimize()
     (found,) = sys.modules["dask"].optimize(data)
     return found
 
