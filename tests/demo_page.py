@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from functools import partial
 from http.server import SimpleHTTPRequestHandler
 
 import pytest
 
 from browsing import emulate, severe
-from helpers import serving
+from helpers import serving, wait_until
 from randprop import datasets
 from randprop.demo import demo
 
@@ -40,12 +39,8 @@ def demo_address(demo_folder):
         yield f"{root}demo.html"
 
 
-def wait(browser, condition, seconds=120):
-    end = time.monotonic() + seconds
-    while not (found := browser.execute_script(f"return {condition}")):
-        assert time.monotonic() < end, condition
-        time.sleep(0.02)
-    return found
+def wait(browser, condition):
+    wait_until(lambda: browser.execute_script(f"return {condition}"))
 
 
 def element(browser, selector):

@@ -14,6 +14,7 @@ from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 
@@ -36,8 +37,8 @@ def sum_of(*arrays: Any) -> str:
 def told(*arguments: str) -> str:
     """Return what the command prints: a table, whose times are left out."""
     out = StringIO()
-    os.environ["COLUMNS"] = "200"  # of whatever terminal
-    with redirect_stdout(out):
+    # As wide as whatever terminal, so that no line is cut in one process and whole in another.
+    with mock.patch.dict(os.environ, COLUMNS="200"), redirect_stdout(out):
         assert main(arguments) == 0
     lines = [line for line in out.getvalue().splitlines() if "second" not in line]
     return "\n".join(line for line in lines if "time" not in line)

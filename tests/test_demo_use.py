@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from itertools import pairwise
 
 import numpy as np
@@ -36,8 +35,8 @@ def test_drawing(opened, browser):
         for (x0, y0), (x1, y1) in pairwise(at):
             actions.move_by_offset(x1 - x0, y1 - y0)
         looked_after(browser, actions.release().perform)
-        wait(browser, f"document.getElementById('paper-says').textContent === '{digit}'", 10)
-        wait(browser, f"document.getElementById('useful-says').textContent === '{digit}'", 10)
+        wait(browser, f"document.getElementById('paper-says').textContent === '{digit}'")
+        wait(browser, f"document.getElementById('useful-says').textContent === '{digit}'")
 
 
 def test_wrong_file(browser, demo_folder, tmp_path):
@@ -57,10 +56,8 @@ def test_stop(served, browser):
     served("#paper?data=all&layers=15&width=1568")
     element(browser, "#start").click()
     wait(browser, "document.getElementById('progress').value > 0.01")
-    begun = time.monotonic()
     element(browser, "#stop").click()
     wait(browser, IDLE)
-    assert time.monotonic() - begun < 10
     assert element(browser, "#status").text == "Stopped."
     # What comes next is not stopped.
     served("#paper?layers=0")
@@ -131,7 +128,7 @@ def test_keyboard_alone(served, browser):
             *[Keys.ARROW_UP] * 9, Keys.SPACE, *[Keys.ARROW_DOWN] * 18, Keys.SPACE
         ),
     )
-    wait(browser, "document.getElementById('useful-says').textContent === '1'", 10)
+    wait(browser, "document.getElementById('useful-says').textContent === '1'")
     element(browser, "#layers").send_keys(Keys.HOME)
     element(browser, "#start").send_keys(Keys.ENTER)
     wait(browser, "document.getElementById('status').textContent.includes('9000 images')")
@@ -176,12 +173,12 @@ def test_pictures_without_a_digit(served, browser, tmp_path):
     paper = np.random.default_rng(0).integers(230, 251, (300, 200)).astype(np.uint8)
     Image.fromarray(paper).save(tmp_path / "paper.png")
     choose_picture(browser, tmp_path / "paper.png")
-    wait(browser, "document.getElementById('drawn').textContent.startsWith('No ink')", 10)
+    wait(browser, "document.getElementById('drawn').textContent.startsWith('No ink')")
     nothing = english()["draw.nothing"]
-    wait(browser, f"document.getElementById('useful-says').textContent === '{nothing}'", 10)
+    wait(browser, f"document.getElementById('useful-says').textContent === '{nothing}'")
     (tmp_path / "none.png").write_text("no picture")
     choose_picture(browser, tmp_path / "none.png")
-    wait(browser, "document.getElementById('drawn').textContent.startsWith('This file is no')", 10)
+    wait(browser, "document.getElementById('drawn').textContent.startsWith('This file is no')")
 
 
 def draw_a_line(browser):
@@ -292,7 +289,7 @@ def test_what_goes_wrong_is_said(served, browser):
     browser.execute_script(
         "const file = document.getElementById('download'); file.disabled = false; file.click()"
     )
-    wait(browser, "!document.getElementById('notice').hidden", 10)
+    wait(browser, "!document.getElementById('notice').hidden")
     assert element(browser, "#notice").text.startswith("Something went wrong.")
     browser.get_log("browser")  # has it too
 
@@ -312,9 +309,8 @@ def test_data_chosen_during_a_run_outlive_its_stop(served, browser):
     served("#paper?layers=15&width=1568")
     element(browser, "#start").click()
     element(browser, "[value=all]").click()
-    # Loaded, and on its way to the worker, which is at work.
-    wait(browser, "performance.getEntriesByName(new URL('mnist.bin.gz', location).href).length")
-    time.sleep(0.5)
+    # On their way to the worker, which is at work.
+    wait(browser, "document.documentElement.dataset.sent === 'all'")
     element(browser, "#stop").click()
     wait(browser, IDLE)
     choose(browser, "layers", 0)

@@ -13,6 +13,7 @@ import pytest
 
 import sources
 from randprop import StepNetwork, evaluate_parallel, fit_parallel, save
+from randprop.features import computed
 from randprop.measure.chunks import Data
 from randprop.measure.travel import packed
 from sources import X_TEST, Y_TEST, X, Y
@@ -233,3 +234,17 @@ def test_evaluates_what_is_read_elsewhere(tmp_path, processes):
     array = sources.mapped(tmp_path, X_TEST)
     found = evaluate_parallel(model, array, Y_TEST, chunk_size=50, executor=processes)
     assert found.accuracy == model.score(X_TEST, Y_TEST)
+
+
+@pytest.mark.filterwarnings("ignore")  # of dask and pandas
+def test_blocks_of_a_dask_frame_are_each_its_own():
+    import dask.dataframe as dask_frame
+    import pandas
+
+    frame = pandas.DataFrame(X).add_prefix("pixel ")
+    parts = dask_frame.from_pandas(frame, npartitions=3)
+    labels = dask_frame.from_pandas(pandas.Series(Y), npartitions=3)
+    blocks = [block for chunk in Data(parts, labels, 64, 500) for block in chunk.blocks()]
+    assert len(blocks) == 3
+    for found, right in zip(zip(*blocks, strict=True), (X, Y), strict=True):
+        np.testing.assert_array_equal(np.concatenate([computed(part) for part in found]), right)

@@ -70,17 +70,17 @@ def read_parts(
 ) -> tuple[Samples, Samples | None]:
     """Read samples to train, and those to test where there are any: in `test`, or in the file."""
     place = _existing(path)
-    train = _labelled(path, read_samples(path, label=label))
+    arrays = _read_npz(place) if place.is_file() and place.suffix.lower() == ".npz" else None
+    read = _of_arrays(arrays) if arrays is not None else read_samples(path, label=label)
+    train = _labelled(path, read)
     other = None
     if test is not None:
         other = _labelled(test, read_samples(test, label=label, wanted=train.feature_names))
     elif place.is_dir() and is_parted(place):
         files, y = labelled(place / "test")
         other = Samples(read_images(files), y)
-    elif place.suffix.lower() == ".npz":
-        arrays = _read_npz(place)
-        if "x_test" in arrays and "x" not in arrays:
-            other = Samples(arrays["x_test"], arrays["y_test"])
+    elif arrays is not None and "x_test" in arrays and "x" not in arrays:
+        other = Samples(arrays["x_test"], arrays["y_test"])
     if other is not None and other.X.ndim != train.X.ndim:
         raise ValueError(
             f"test samples must have the shape of training samples, {train.X.shape[1:]}, got "
@@ -107,16 +107,19 @@ def read_samples(
         return _read_folder(place, with_labels=label is not None)
     ending = place.suffix.lower()
     if ending == ".npz":
-        arrays = _read_npz(place)
-        test = label is None and "x_test" in arrays
-        X = arrays.get("x", arrays.get("x_test" if test else "x_train"))
-        y = arrays.get("y", arrays.get("y_test" if test else "y_train"))
-        return Samples(X, None if label is None else y)
+        return _of_arrays(_read_npz(place), with_labels=label is not None)
     if ending not in _TABLES:
         raise ValueError(f"{path} must be {KINDS}")
     delimiter = "\t" if ending == ".tsv" else None
     table = read_columns(place, label=label, wanted=wanted, delimiter=delimiter)
     return Samples(table.X, table.y, table.feature_names)
+
+
+def _of_arrays(arrays: dict[str, NDArray[Any]], *, with_labels: bool = True) -> Samples:
+    """Return all samples, else those to train; without labels those to test."""
+    part = "test" if not with_labels and "x_test" in arrays else "train"
+    X, y = (arrays.get(name, arrays.get(f"{name}_{part}")) for name in "xy")
+    return Samples(X, y if with_labels else None)
 
 
 def _existing(path: str) -> Path:

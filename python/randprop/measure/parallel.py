@@ -182,9 +182,8 @@ def fit_parallel(
     with (
         sums,
         on_workers(executor) as workers,
-        track("samples", data.n_samples, show=progress) as advance,
+        track("samples", data.n_samples, done=sums.n_samples, show=progress) as advance,
     ):
-        advance(sums.n_samples)
         for number, n_samples, found in run_tasks(tasks, executor=workers, n_jobs=n_jobs):
             # Chunks come in any order; sums do not depend on it, but kept vectors do.
             waiting[number] = found

@@ -16,12 +16,15 @@ _EVERY = {"terminal": 0.3, "notebook": 0.5, "log": 60.0}
 
 
 @contextmanager
-def track(what: str, total: int | None, *, show: bool = True) -> Iterator[Callable[[int], None]]:
+def track(
+    what: str, total: int | None, *, done: int = 0, show: bool = True
+) -> Iterator[Callable[[int], None]]:
     """Show how much is done, with rate and time left, and give the function that moves it on.
 
     On a terminal it is one line that changes, a bar of rich where that is installed; in a notebook
     one output; elsewhere, as in the log of a batch job, a line a minute. It goes to standard error.
-    What is over at once shows nothing. `total` None is not known; 0 is nothing to do.
+    What is over at once shows nothing. `total` None is not known; 0 is nothing to do. What an
+    earlier run has `done` counts, but not for the rate.
     """
     if not show or total == 0:
         yield lambda _: None
@@ -30,9 +33,9 @@ def track(what: str, total: int | None, *, show: bool = True) -> Iterator[Callab
     bar = _rich_bar() if where == "terminal" else None
     if bar is not None:
         with bar:
-            yield _moving(bar, what, total)
+            yield _moving(bar, what, total, done)
         return
-    shown = _Shown(what, total, where)
+    shown = _Shown(what, total, done, where)
     try:
         yield shown.advance
     finally:
@@ -56,8 +59,8 @@ def _rich_bar() -> Any:
     )
 
 
-def _moving(bar: Any, what: str, total: int | None) -> Callable[[int], None]:
-    task = bar.add_task(what, total=total, rate="")
+def _moving(bar: Any, what: str, total: int | None, done: int) -> Callable[[int], None]:
+    task = bar.add_task(what, total=total, completed=done, rate="")
 
     def advance(count: int) -> None:
         bar.advance(task, count)
@@ -68,9 +71,9 @@ def _moving(bar: Any, what: str, total: int | None) -> Callable[[int], None]:
 
 
 class _Shown:
-    def __init__(self, what: str, total: int | None, where: str) -> None:
+    def __init__(self, what: str, total: int | None, done: int, where: str) -> None:
         self._what, self._total = what, total
-        self._done = self._before = 0
+        self._done = self._before = done
         self._length = 0  # of the line on the terminal
         self._started = monotonic()
         self._handle: Any = None  # of the output in a notebook
@@ -79,8 +82,6 @@ class _Shown:
 
     def advance(self, count: int) -> None:
         now = monotonic()
-        if not self._done and now - self._started < 0.01:
-            self._before += count  # done by an earlier run: not at this rate
         self._done += count
         if now - self._said >= _EVERY[self._where]:
             self._said = now

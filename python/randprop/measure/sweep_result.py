@@ -233,12 +233,12 @@ class SweepResult:
         Returns
         -------
         str
+            Of one seed there is no deviation and no interval: a dash stands there.
 
         Raises
         ------
         TypeError, ValueError
             If `columns` is no positive integer.
-            Of one seed there is no deviation and no interval, which is told by a dash.
         """
         columns = check_columns(columns)
         if not self.rows:

@@ -39,7 +39,7 @@ class Factor:
         lower, lapack = self.lower, _lapack()
         if lapack is not None:
             found, _ = lapack.dtrtri(lower, lower=1)
-            return np.asarray(np.tril(found))
+            return np.asarray(found)  # 0 above the diagonal, as the factor is
         inverse = np.zeros_like(lower)
         for start, stop in self._blocks():
             right = np.zeros((stop - start, stop))
