@@ -10,6 +10,7 @@ import types
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 
+import cloudpickle
 import joblib
 import numpy as np
 import pytest
@@ -191,6 +192,21 @@ def test_the_address_of_a_scheduler_is_an_executor(tmp_path, whole, cluster):
     arguments += ["--seeds", "2", "--scheduler", address, "--csv", str(out)]
     assert cli.main(arguments) == 0
     assert len(out.read_text().splitlines()) == 1 + len(expected)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_data_of_a_sweep_go_to_dask_once(monkeypatch, cluster):
+    sizes, submit = [], cluster.submit
+
+    def spy(function, *arguments, **options):
+        sizes.append(len(cloudpickle.dumps(arguments)))
+        return submit(function, *arguments, **options)
+
+    monkeypatch.setattr(cluster, "submit", spy)
+    grid = {"dataset": "digits", "width": [20, 30], "seeds": 2}
+    found = sweep([0, 2], **grid, executor=cluster.get_executor())
+    assert [row["accuracy"] for row in found] == [row["accuracy"] for row in sweep([0, 2], **grid)]
+    assert len(sizes) == 4 and max(sizes) < 10_000 < X_TRAIN.nbytes
 
 
 def test_addresses_that_are_none():

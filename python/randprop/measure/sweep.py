@@ -28,7 +28,7 @@ from randprop.measure.progress import track
 from randprop.measure.split import Split, load_split, name_of
 from randprop.measure.store import METRICS, PARAMETERS, CellStore
 from randprop.measure.sweep_result import Cell, SweepResult
-from randprop.measure.workers import check_workers, on_workers, run_tasks, side_by_side
+from randprop.measure.workers import check_workers, on_workers, run_tasks, sent_once, side_by_side
 from randprop.model.recipes import input_dims_of
 from randprop.network.activations import ACTIVATIONS, smooth
 from randprop.network.chain import Chain, chain, make_network
@@ -202,7 +202,7 @@ def sweep(
         tasks = _open_chains(cells, kept, given, readouts, data, threads)
         n_cells = sum(len(task.cells) for task in tasks)
         with on_workers(executor) as workers, track("cells", n_cells, show=progress) as advance:
-            for done in _run(tasks, workers, n_jobs):
+            for done in _run(tasks, data, workers, n_jobs):
                 kept.add(done)
                 advance(len(done))
         result = SweepResult([{**cell, **(kept.find(cell) or {})} for cell in cells])
@@ -261,7 +261,7 @@ def _open_chains(
     for found in chains.values():
         loaded = data[found[0]["dataset"]]
         network = _network(found, widths[found[0]["width"]], loaded)
-        tasks.append(_Chain(found, network, readouts, loaded, threads))
+        tasks.append(_Chain(found, network, readouts, threads))
     return tasks
 
 
@@ -272,15 +272,19 @@ class _Chain:
     cells: list[Cell]
     network: Chain
     readouts: dict[str, Readout]
-    data: _Loaded
     threads: int
 
-    def whole(self) -> list[Cell]:
-        return list(itertools.chain.from_iterable(self.run()))
+    @property
+    def dataset(self) -> str:
+        name: str = self.cells[0]["dataset"]
+        return name
 
-    def run(self) -> Iterator[list[Cell]]:
+    def whole(self, data: _Loaded) -> list[Cell]:
+        return list(itertools.chain.from_iterable(self.run(data)))
+
+    def run(self, data: _Loaded) -> Iterator[list[Cell]]:
         """Measure, and give the cells of a depth when they are finished."""
-        split, first = self.data.split, self.cells[0]
+        split, first = data.split, self.cells[0]
         by_depth: dict[int, list[Cell]] = {}
         for cell in self.cells:
             by_depth.setdefault(cell["layers"], []).append(cell)
@@ -293,7 +297,7 @@ class _Chain:
             if wanted := by_depth.get(m, []):
                 readouts = [self.readouts[cell["readout"]] for cell in wanted]
                 found = metrics(readouts, train, test, split, scale=scale, n_threads=self.threads)
-                shared = {"baseline_accuracy": self.data.baseline, "seconds": seconds}
+                shared = {"baseline_accuracy": data.baseline, "seconds": seconds}
                 shared |= {n: getattr(found, n) for n in METRICS if n.startswith("variance")}
                 yield [
                     {**cell, **shared, "accuracy": scored.accuracy}
@@ -303,15 +307,21 @@ class _Chain:
 
 
 def _run(
-    chains: list[_Chain], executor: Executor | None, n_jobs: int | None
+    chains: list[_Chain],
+    data: dict[str, _Loaded],
+    executor: Executor | None,
+    n_jobs: int | None,
 ) -> Iterator[list[Cell]]:
     """Finished cells, in lots that were finished together."""
     if executor is None and (side_by_side(None, n_jobs) == 1 or len(chains) < 2):
         for task in chains:
-            yield from task.run()
+            yield from task.run(data[task.dataset])
         return
+    sent = {name: sent_once(executor, data[name]) for name in {task.dataset for task in chains}}
     yield from run_tasks(
-        ((_Chain.whole, (task,)) for task in chains), executor=executor, n_jobs=n_jobs
+        ((_Chain.whole, (task, sent[task.dataset])) for task in chains),
+        executor=executor,
+        n_jobs=n_jobs,
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from randprop._extras import need
 from randprop._validation import check_jobs, told
 
-__all__ = ["check_workers", "on_workers", "run_tasks", "side_by_side"]
+__all__ = ["check_workers", "on_workers", "run_tasks", "sent_once", "side_by_side"]
 
 _DASK = "distributed.cfexecutor"
 _ASK_EVERY = 2.0  # seconds
@@ -109,6 +109,19 @@ def on_workers(executor: Executor | str | None) -> Iterator[Executor | None]:
         raise ValueError(f"executor {executor!r} is not an address: {error}") from None
     with client, client.get_executor() as workers:
         yield workers
+
+
+def sent_once(executor: Executor | None, value: Any) -> Any:
+    """Return what to pass to tasks in place of a large object that many of them share.
+
+    A dask cluster gets the object now. The workers then hand it on to each other, and no task
+    carries it through the scheduler. joblib maps large arrays, and other executors have no such
+    place: they take the object itself.
+    """
+    if executor is None or type(executor).__module__ != _DASK:
+        return value
+    client: Any = executor._client  # type: ignore[attr-defined]
+    return client.scatter([value], broadcast=True)[0]
 
 
 def _run_executor(
