@@ -77,3 +77,21 @@ def test_the_policy_names_every_extra() -> None:
     text = (ROOT / "docs/policy.md").read_text()
     for extra in {*_extras._EXTRAS.values(), "progress", "all"}:
         assert f"| `{extra}` |" in text
+
+
+def test_every_session_is_run_where_its_page_says() -> None:
+    sessions = set(re.findall(r"@nox\.session.*\ndef (\w+)\(", (ROOT / "noxfile.py").read_text()))
+    gate = (ROOT / ".ci/run").read_text()
+    ran = set(" ".join(re.findall(r"^  sessions (.*)", gate, re.MULTILINE)).split()) & sessions
+    timed = "\n".join(
+        (ROOT / f".github/workflows/{n}.yml").read_text() for n in ("nightly", "audit")
+    )
+    later = set(" ".join(re.findall(r"nox -s (.*)", timed)).split()) & sessions
+    # The README's commands are the tests; the other two measure, and change the pins.
+    assert ran | later | {"tests", "tests_slow", "bench", "pin"} == sessions
+    page = (ROOT / "CONTRIBUTING.md").read_text()
+    rows = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \| (.*)$", page, re.MULTILINE)
+    nightly = {
+        name for names, what in rows if "nightly" in what for name in re.findall(r"\w+", names)
+    }
+    assert nightly == later - ran - {"audit"}
