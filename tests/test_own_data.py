@@ -220,6 +220,17 @@ def test_npz(tmp_path: Path) -> None:
         read_own(str(tmp_path / "none.npz"))
 
 
+def test_targets_of_a_regression_are_no_classes(tmp_path: Path) -> None:
+    path = str(tmp_path / "d.npz")
+    np.savez(path, X=VALUES, y=np.arange(60) + 0.5)
+    message = r"must have classes as labels, got 60 different .* such as 0\.5; .*StepRegressor"
+    with pytest.raises(ValueError, match=message):
+        read_own(path)
+    for y in (np.arange(60) % 3 + 0.5, np.arange(60) // 2 * 1.0):  # grades, and whole numbers
+        np.savez(path, X=VALUES, y=y)
+        assert read_parts(path)[0].y.tolist() == y.tolist()
+
+
 def test_own_data_have_the_name_of_their_file(trees: Path) -> None:
     data = read_own(str(trees))
     result = randprop.evaluate(0, dataset=data, width=32)

@@ -92,7 +92,22 @@ def read_parts(
 def _labelled(path: str, samples: Samples) -> Samples:
     if samples.y is None:
         raise ValueError(f"{path} holds no labels")
+    _refuse_targets(path, samples.y)
     return samples
+
+
+def _refuse_targets(path: str, y: NDArray[Any]) -> None:
+    """Refuse the targets of a regression: fractions, most of which occur only once."""
+    if y.dtype.kind != "f" or (y == np.rint(y)).all():
+        return
+    values = np.unique(y)
+    if 2 * len(values) > len(y):
+        fraction = y[y != np.rint(y)][0]
+        raise ValueError(
+            f"{path} must have classes as labels, got {len(values):,} different numbers for "
+            f"{len(y):,} samples, such as {float(fraction)!r}; such targets are for "
+            "randprop.StepRegressor, in Python"
+        )
 
 
 def read_samples(
