@@ -29,6 +29,12 @@ __all__ = [
 ]  # fmt: skip
 
 _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY)
+# Some systems lack some of them. Windows alone has the last: without it, it changes the ends of
+# lines in what is written.
+_NO_WAIT, _NO_TERMINAL, _NO_LINK, _FOLDER, _BINARY = (
+    getattr(os, f"O_{name}", 0)
+    for name in ("NONBLOCK", "NOCTTY", "NOFOLLOW", "DIRECTORY", "BINARY")
+)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -115,7 +121,7 @@ class Draft:
                 return
             try:
                 # Refused here where the caller may not write to it, as everywhere else.
-                self._old = os.open(self._target, os.O_WRONLY | os.O_NOCTTY)
+                self._open_old()
             except FileNotFoundError:
                 self._open_beside(0o666)
                 return
@@ -130,11 +136,14 @@ class Draft:
                 return
             _make_alike(self._new, self._target, found)
 
+    def _open_old(self) -> None:
+        self._old = os.open(self._target, os.O_WRONLY | _NO_TERMINAL | _BINARY)
+
     def _open_beside(self, mode: int) -> None:
         # The name is short whatever the target's, and nobody can know it and put a link there.
         name = f".{os.urandom(8).hex()}.tmp"
         beside = os.path.join(os.path.dirname(self._target), name)
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | _NO_LINK | _BINARY
         self._new = os.open(beside, flags, mode)
         self._beside = beside
 
@@ -158,13 +167,16 @@ class Draft:
             if not self._beside:
                 self._write_through()
                 return
+            replaces = self._old >= 0
+            self._close()  # on Windows an open file keeps its name
             try:
                 os.replace(self._beside, self._target)
             except OSError as error:
                 # Such as a file that was mounted by itself, which no other can replace.
-                if error.errno not in _REFUSED or self._old < 0:
+                if error.errno not in _REFUSED or not replaces:
                     raise
                 self._kept = [Path(self._beside).read_bytes()]
+                self._open_old()
                 self._write_through()
                 return
             self._beside = ""
@@ -185,13 +197,16 @@ class Draft:
 
     def drop(self) -> None:
         """Close, and leave nothing beside the target."""
+        self._close()
+        if self._beside:
+            with suppress(OSError):
+                os.unlink(self._beside)
+
+    def _close(self) -> None:
         for file in (self._new, self._old):
             if file >= 0:
                 os.close(file)
         self._new = self._old = -1
-        if self._beside:
-            with suppress(OSError):
-                os.unlink(self._beside)
 
     @contextmanager
     def _naming(self) -> Iterator[None]:
@@ -224,18 +239,21 @@ def _behind_links(path: Path) -> tuple[str, int | None]:
 
 def _make_alike(file: int, target: str, found: os.stat_result) -> None:
     """Give a new file the owner, the extended attributes and the mode of the one it replaces."""
+    chown = getattr(os, "fchown", None)
+    if chown is None:  # a new file on Windows has the rights of its folder
+        return
     try:
-        os.fchown(file, found.st_uid, found.st_gid)
+        chown(file, found.st_uid, found.st_gid)
     except OSError:
         with suppress(OSError):
-            os.fchown(file, -1, found.st_gid)
+            chown(file, -1, found.st_gid)
     if sys.platform == "linux":  # access control lists are among them
         with suppress(OSError):
             for name in os.listxattr(target):
                 with suppress(OSError):
                     os.setxattr(file, name, os.getxattr(target, name))
     with suppress(OSError):
-        os.fchmod(file, found.st_mode & 0o777)
+        os.chmod(file, found.st_mode & 0o777)
 
 
 def _write_whole(file: int, data: bytes) -> None:
@@ -247,7 +265,7 @@ def _write_whole(file: int, data: bytes) -> None:
 def _sync_folder(folder: str) -> None:
     """Bring a new name to the disk, where the system can do that with folders."""
     with suppress(OSError):
-        file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        file = os.open(folder, os.O_RDONLY | _FOLDER)
         try:
             os.fsync(file)
         finally:
@@ -271,7 +289,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def _open_at_once(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
+    return os.open(path, flags | _NO_WAIT | _NO_TERMINAL)
 
 
 def source_folder(in_sources: str, installed: str, holds: str) -> Path:

@@ -88,7 +88,7 @@ def _table(path: Path) -> Any:
 @cache
 def _facts() -> dict[str, Any]:
     """Return what the page shows and cannot compute."""
-    theory = json.loads(files("randprop.show").joinpath("page", "theory.json").read_text())
+    theory = json.loads(files("randprop.show").joinpath("page", "theory.json").read_text("utf-8"))
     return {
         "version": _core.__version__,
         "n_train": _N_TRAIN,

@@ -28,5 +28,5 @@ class Source:
 
 SOURCES = {
     name: Source(name, **found)
-    for name, found in json.loads(Path(__file__).with_suffix(".json").read_text()).items()
+    for name, found in json.loads(Path(__file__).with_suffix(".json").read_text("utf-8")).items()
 }
