@@ -39,48 +39,51 @@ QUICK, SLOW = 5.0, 30.0
 
 ABOUT = {
     "images": (
-        "Seconds from the 60,000 training images, bytes in memory, to the labels of the 10,000 "
-        "test images; making floats of bytes counts, imports do not. Each run has another seed, "
-        "0, 1, ..., and the medians are shown: of 7 runs of what takes up to 5 s, of 3 up to "
-        f"30 s, else of one; a run of more than {LIMIT:.0f} s is ended. Contestants take turns, "
-        "each library in a process of its own, with a pause before each run. What is not "
-        "named is as its library has it by default. Classifiers of scikit-learn see pixels of 0 "
-        "to 1, trees see bytes. The CNN has two convolutions of stride 2, 16 and 32 channels of "
-        "5 x 5, and a dense layer, trained by Adam at a rate of .002 on batches of 64. Its later "
-        "epochs are of the runs that had not yet reached "
-        f"{GOALS[-1]}."
+        "The time begins with the 60,000 training images as bytes in memory. It ends with the "
+        "labels of the 10,000 test images. It includes the conversion of bytes to floats, and "
+        "not the imports. Each run has another seed: 0, 1, ... The table shows medians: of 7 "
+        "runs if a run takes up to 5 s, of 3 runs up to 30 s, and otherwise of one run. A run "
+        f"of more than {LIMIT:.0f} s is ended. The contestants take turns, each library in a "
+        "process of its own, with a pause before each run. Options that are not named here are "
+        "the defaults of each library. The classifiers of scikit-learn read pixels from 0 to 1, "
+        "and the trees read bytes. The CNN has two convolutions of stride 2, with 16 and 32 "
+        "channels of 5 x 5, and a dense layer. Adam trains it at a rate of .002 on batches of "
+        f"64. A run of the CNN ends when it has reached {GOALS[-1]}, so the later epochs have "
+        "fewer runs."
     ),
     "goals": (
-        "Epochs, and seconds with one prediction of the test images, until the CNN has reached "
-        "an accuracy on them for the first time. It is stopped by test images, which favours it."
+        "How many epochs and seconds the CNN takes until it first reaches an accuracy on the test "
+        "images. The time includes one prediction of the test images. Here the test images decide "
+        "when training stops, which favours the CNN."
     ),
     "series": (
-        "The series are made: 6 classes, each a wave and a bump in noise. `features` are "
-        "seconds to make them, with what they learn of the data, which of randprop are scaling and "
-        "`thresholds`; `readout` fits ridge to them, "
-        "which for MiniRocket is what its classifier in aeon has, `StandardScaler` and "
-        "`RidgeClassifierCV`. `both` is, of randprop, `StepClassifier.fit` by itself, of "
-        "MiniRocket the sum of the parts. Medians as above; compiled before."
+        "The series are made by a formula: 6 classes, each with a wave and a bump in noise. "
+        "`features` is the time to make the features. It includes what they learn from the data: "
+        "for randprop scaling and `thresholds`. `readout` is the time to fit ridge to the "
+        "features. For MiniRocket this is what its classifier in aeon uses, `StandardScaler` and "
+        "`RidgeClassifierCV`. `both` is the time of one `StepClassifier.fit` for randprop, and "
+        "the sum of the parts for MiniRocket. Medians as above. Everything is compiled before."
     ),
     "costs": (
-        "Seconds of `StepClassifier.fit`, solved, where one number is changed and the others "
-        "stay as they are. The slope is that of the line through the logarithms of sizes and "
-        "seconds: 1 where twice as much takes twice as long; the last slope is that of the two "
-        "largest sizes, where what does not grow counts less."
+        "Seconds of `StepClassifier.fit`, with the equations solved. In each row one number "
+        "changes, and the others stay as they are. The slope is that of a line through the "
+        "logarithms of sizes and seconds. If twice the size takes twice the time, the slope is 1. "
+        "The last slope is between the two largest sizes: there, constant costs matter less."
     ),
     "layer": (
-        "Dense layers of 784 units with 8-bit weights, at the SIMD level in use: units that look "
-        "at all inputs, and at 4 of them."
+        "Dense layers of 784 units with 8-bit weights, at the SIMD level in use. In the first, "
+        "units look at all inputs. In the second, they look at 4 of them."
     ),
     "sparse": (
-        "Random rows with as many entries as a text has, made as TF-IDF has them, as a CSR matrix "
-        "and as an array of float32: `StepClassifier(width=1024).fit`, with the same labels "
-        "predicted. The entries' values are random; what is timed depends on where they are alone."
+        "Random rows with as many entries as a text has, in the form of TF-IDF. They are given "
+        "as a CSR matrix and as an array of float32 to `StepClassifier(width=1024).fit`. Both "
+        "predict the same labels. The values of the entries are random. Only their places change "
+        "the time."
     ),
     "memory": (
-        "What the largest size of a process in memory grows by in "
-        '`StepClassifier(stages="images", width=1024).fit`, above its size with the data loaded '
-        "and a small fit done."
+        "How much the peak memory of a process grows during "
+        '`StepClassifier(stages="images", width=1024).fit`. The process has loaded the data and '
+        "done a small fit before."
     ),
 }
 
@@ -151,7 +154,8 @@ def _images(bench: Bench, running: dict[str, Process]) -> None:
         picture = draw(bench.plot, rows, title), "Accuracy against seconds, of every contestant"
     bench.table(f"{title}, {_threads()}", rows, ABOUT["images"], picture=picture)
     if "CNN" in runs:
-        bench.table("The CNN until it is as good", _until(runs["CNN"], bench.quick), ABOUT["goals"])
+        reached = _until(runs["CNN"], bench.quick)
+        bench.table("The CNN until it reaches an accuracy", reached, ABOUT["goals"])
 
 
 def _threads() -> str:
@@ -292,7 +296,7 @@ def _costs(bench: Bench) -> None:
             row["last slope"] = f"{slope(sizes[-2:], seconds[-2:]):.2f}"
         rows.append(row)
     title = (
-        f"What our fit takes: {n:,} images of MNIST, Conv2D({n_channels}, kernel=7, fan_in=4, "
+        f"Time of a fit by size: {n:,} images of MNIST, Conv2D({n_channels}, kernel=7, fan_in=4, "
         f"pool=2), discriminant, {_threads()}; {100 if bench.quick else 500} series"
     )
     bench.table(title, rows, ABOUT["costs"])

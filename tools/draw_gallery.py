@@ -59,8 +59,9 @@ def page() -> str:
     """Return the gallery: of each notebook its title, its beginning, and what it draws."""
     parts = [
         "# Lessons",
-        "Notebooks for a class or a seminar, in `examples/notebooks` of the sources. Each asks a\n"
-        "question before every experiment, and tells what to expect. Here is what they draw.",
+        "These notebooks are for a class or a seminar. They are in `examples/notebooks` of the\n"
+        "sources. Before every experiment they ask a question, and afterwards they say what to\n"
+        "expect. This page shows the beginning of each notebook and its pictures.",
     ]
     for path in NOTEBOOKS:
         section, number = "", 0

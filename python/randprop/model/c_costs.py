@@ -86,7 +86,7 @@ def costs_of(layout: CLayout) -> list[Cost]:
 def told_costs(layout: CLayout) -> str:
     """Return a table of code, stack and time by processor, in Markdown."""
     lines = [
-        "About what is added to this, at -Os:",
+        "The program needs about this in addition, at -Os:",
         "",
         "| processor | code, bytes | stack, bytes | a sample |",
         "|---|---:|---:|---:|",

@@ -34,7 +34,7 @@ _BINARY = """static inline uint8_t {p}model_input(double x, uint16_t index) {{
 
 _USE = """
 
-`{src}{p}inputs.h` does that, to the same byte as the desktop, where a `double` has 64 bits:
+`{src}{p}inputs.h` does this. It gives the same bytes as the desktop if a `double` has 64 bits:
 
 ```c
 #include "{p}inputs.h"
@@ -48,8 +48,9 @@ static uint8_t read_input(void* context, uint16_t index) {{
 With it `{p}rp_classify(&{p}model, read_input, features, ...)` takes an array of features. Its
 tables take {size:,} bytes of flash.{integers}"""
 
-_INTEGERS = """ Integers of a sensor, up to 32 bits, become the same bytes by
-`{p}model_input_integer(x, index)`, without a `double`: also on AVR, whose own is too short."""
+_INTEGERS = """ For integers of a sensor,
+up to 32 bits, `{p}model_input_integer(x, index)` gives the same bytes without a `double`. Use it on
+AVR, where a `double` has only 32 bits."""
 
 
 def input_code(scaling: FixedScaling, names: Names) -> str | None:
@@ -71,20 +72,21 @@ def input_code(scaling: FixedScaling, names: Names) -> str | None:
 def told_inputs(scaling: FixedScaling, names: Names, src: str) -> str:
     """Tell what the inputs of a model are, and how to make them of features."""
     if scaling == AS_BYTES:
-        return "The inputs are the features as they come: integers from 0 to 255."
+        return "The inputs are the features without a change: integers from 0 to 255."
     if type(scaling) is BinaryScaling:
-        told = f"The inputs are 1 where a feature is above {scaling.level!r}, and else 0."
+        told = f"An input is 1 if the feature is above {scaling.level!r}, and otherwise 0."
     elif scaling.input_range is not None:
         low, high = scaling.input_range
         told = (
             "The inputs are features mapped to bytes: x becomes the integer\nnearest to "
-            f"255 (x - ({low!r})) / ({high!r} - ({low!r})), those outside become 0 or 255."
+            f"255 (x - ({low!r})) / ({high!r} - ({low!r})).\n"
+            "Features outside the range become 0 or 255."
         )
     else:
         told = (
             "The inputs are features mapped to bytes, each by a range of its own or of its channel:"
-            "\nx becomes the integer nearest to 255 (x - low) / (high - low), those outside become "
-            "0 or 255."
+            "\nx becomes the integer nearest to 255 (x - low) / (high - low). Features outside\n"
+            "the range become 0 or 255."
         )
     size = sum(table.nbytes for table in _tables(scaling).values())
     integers = _INTEGERS.format(p=names.lower) if integer_code(scaling, names) else ""

@@ -275,21 +275,21 @@ def _written(
 
 def _said(names: Names, library: str | None) -> dict[str, str]:
     """Return what depends on names and on where the files go, for the README."""
-    example = "`example.c`: all of it in use; compiles as it stands."
+    example = "`example.c`: shows how to use all of it. It compiles as it is."
     if library is not None:
         example = (
-            f"`examples/{library}/{library}.ino`: all of it in use. This folder is a library for "
-            "Arduino: put it\n  into the sketchbook's folder `libraries`, then choose "
-            f"File > Examples > {library}."
+            f"`examples/{library}/{library}.ino`: shows how to use all of it. This folder is a "
+            "library for Arduino.\n  Move it to the folder `libraries` of the sketchbook, then "
+            f"choose File > Examples > {library}."
         )
     several = (
-        "For several models in one program export each with a name of its own, which then stands\n"
+        "If a program has several models, export each one with a name of its own. The name is put\n"
         "in front of all its files, types, functions, tables and macros."
     )
     if names.lower:
         several = (
-            f"All names begin with `{names.lower}` or `{names.upper}`, so that models of other\n"
-            "names go into the same program, each with its runtime."
+            f"All names begin with `{names.lower}` or `{names.upper}`. So models with other names\n"
+            "fit into the same program, each with its own runtime."
         )
     return {"name": library or "", "example": example, "several": several}
 
@@ -415,12 +415,12 @@ def _streaming(layout: CLayout, names: Names) -> str:
     if not layout.holds_inputs:
         return ""
     n, size = layout.pushes
-    p, what = names.lower, "row" if layout.stages[0].height != 1 else "moment of all channels"
+    p, what = names.lower, "row" if layout.stages[0].height != 1 else "reading of all channels"
     return (
         f"\nA sample may also come piece by piece: `{p}rp_start(&stream, &{p}model, hop, buffer,\n"
         f"sizeof buffer)`, then `{p}rp_push(&stream, values, scores, &label)` for every {what},\n"
-        f"{size} bytes. A window is {n} of them, and every `hop` of them give a label; between, it "
-        f"is\n`{names.upper}RP_NO_LABEL`.\n"
+        f"{size} bytes. A window is {n} of them. After every `hop` of them there is a label, and\n"
+        f"otherwise `{names.upper}RP_NO_LABEL`.\n"
     )
 
 
