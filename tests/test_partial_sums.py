@@ -162,9 +162,11 @@ def test_a_fit_killed_twenty_times_gives_the_same_bytes(tmp_path, n_jobs):
         sums.unlink()
         return found
 
-    started = time.monotonic()
+    def save():
+        """Return what differs from one file of sums to the next."""
+        return (sums.stat().st_ino, sums.stat().st_mtime_ns) if sums.exists() else None
+
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    took = time.monotonic() - started
     expected = finish()
     moments = random.Random(0)
     killed, kept = 0, []
@@ -173,8 +175,14 @@ def test_a_fit_killed_twenty_times_gives_the_same_bytes(tmp_path, n_jobs):
             command, stdout=subprocess.PIPE, start_new_session=True, text=True
         ) as running:
             assert running.stdout.readline() == "started\n"
+            # Killed some moments after so many saves, however fast the machine is.
+            left, last = moments.randrange(4), save()
+            while left and running.poll() is None:
+                if save() != last:
+                    left, last = left - 1, save()
+                time.sleep(0.001)
             try:
-                running.wait(moments.uniform(0.0, took / 2))
+                running.wait(moments.uniform(0.0, 0.1))
             except subprocess.TimeoutExpired:
                 os.killpg(running.pid, signal.SIGKILL)
                 killed += 1
