@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -218,6 +219,19 @@ def test_npz(tmp_path: Path) -> None:
         read_own(path)
     with pytest.raises(FileNotFoundError, match="does not exist"):
         read_own(str(tmp_path / "none.npz"))
+
+
+def test_a_csv_file_is_not_held_as_text(tmp_path: Path) -> None:
+    path = tmp_path / "wide.csv"
+    row = ",".join(f"{i / 997:.12f}" for i in range(200))
+    path.write_text(f"{row},a\n{row},b\n" * 400, "utf-8")
+    tracemalloc.start()
+    try:
+        X, _, _ = datasets.load_csv(path)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 1.5 * X.nbytes < path.stat().st_size
 
 
 def test_targets_of_a_regression_are_no_classes(tmp_path: Path) -> None:

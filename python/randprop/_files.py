@@ -22,10 +22,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 __all__ = [
-    "check_ordinary", "check_writable", "check_writable_folder", "read_bytes", "replacing",
-    "source_folder", "write_bytes", "write_text", "write_texts",
+    "check_ordinary", "check_writable", "check_writable_folder", "open_ordinary", "read_bytes",
+    "replacing", "source_folder", "write_bytes", "write_text", "write_texts",
 ]  # fmt: skip
 
 _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY)
@@ -283,9 +284,16 @@ def check_ordinary(path: Path, mode: int) -> None:
 
 def read_bytes(path: Path) -> bytes:
     """Read an ordinary file; a pipe, a device or a folder is an OSError that names it."""
+    with open_ordinary(path) as stream:
+        return stream.read()
+
+
+@contextmanager
+def open_ordinary(path: Path) -> Iterator[BinaryIO]:
+    """Open an ordinary file to read it; a pipe, a device or a folder is an OSError."""
     with open(path, "rb", opener=_open_at_once) as stream:
         check_ordinary(path, os.fstat(stream.fileno()).st_mode)
-        return stream.read()
+        yield stream
 
 
 def _open_at_once(path: str, flags: int) -> int:

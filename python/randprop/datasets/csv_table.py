@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import re
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
@@ -13,7 +15,7 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from randprop._files import read_bytes
+from randprop._files import open_ordinary
 from randprop._tables import printable
 from randprop._validation import check_choice, check_flag, check_int, check_path, told
 
@@ -120,28 +122,26 @@ def read_columns(
     aside.
     """
     try:
-        text = read_bytes(path).decode("utf-8-sig")
+        with (
+            open_ordinary(path) as stream,
+            io.TextIOWrapper(stream, "utf-8-sig", newline="") as text,
+        ):
+            lines = _Lines(str(path), text, delimiter)
+            rows = list(_first(lines, 2))
+            if not rows:
+                raise ValueError(f"{path} holds no lines")
+            n_columns = len(rows[0].cells)
+            names = None
+            if header is None:
+                header = _is_header(rows)
+            if header:
+                names = _names(lines, rows.pop(0))
+            columns = _Columns(str(path), names, n_columns)
+            place = columns.place_of(label)
+            features = columns.features(place, wanted if names is not None else None)
+            X, labels = _numbers(lines, rows, columns, features, place)
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is not text in UTF-8: {error}") from None
-    lines = _Lines(str(path), text, delimiter)
-    try:
-        rows = list(_first(lines, 2))
-        if not rows:
-            raise ValueError(f"{path} holds no lines")
-        n_columns = len(rows[0].cells)
-        names = None
-        if header is None:
-            header = _is_header(rows)
-        if header:
-            names = _names(lines, rows.pop(0))
-        columns = _Columns(str(path), names, n_columns)
-        place = columns.place_of(label)
-        features = columns.features(place, wanted if names is not None else None)
-        # Python reads 1_000 as a number, and nobody else does.
-        careful = "_" in text
-        X, labels = _numbers(lines, rows, columns, features, place, careful=careful)
-    except lines.error as error:
-        raise ValueError(f"{path}: line {lines.number}: {error}") from None
     if not len(X):
         raise ValueError(f"{path} holds no samples, only names")
     found = None if names is None else tuple(names[i] for i in features)
@@ -151,33 +151,44 @@ def read_columns(
 class _Row(NamedTuple):
     number: int  # of its last line
     cells: list[str]
+    careful: bool  # whether it has an underscore: Python reads 1_000 as a number, and nobody else
 
 
 class _Lines:
-    """The rows of a text, empty lines left out, each with its number."""
+    """The rows of a file, empty lines left out, each with its number; read when they are needed."""
 
-    def __init__(self, name: str, text: str, delimiter: str | None) -> None:
+    def __init__(self, name: str, text: Iterable[str], delimiter: str | None) -> None:
         import csv  # a run of the command without such a file does not wait for it
-        import io
 
-        self.name, self.error = name, csv.Error
+        self.name, self._error = name, csv.Error
+        self._careful = False
+        begun: list[str] = []
         if delimiter is None:
-            first = next((line for line in io.StringIO(text) if line.strip()), "")
+            first = ""
+            for first in text:
+                begun.append(first)
+                if first.strip():
+                    break
             delimiter = max(
                 _DELIMITERS, key=lambda d: len(next(csv.reader([first], delimiter=d), []))
             )
-        self._reader = csv.reader(
-            io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True
-        )
+        lines = self._watched(chain(begun, text))
+        self._reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
 
-    @property
-    def number(self) -> int:
-        return self._reader.line_num
+    def _watched(self, lines: Iterable[str]) -> Iterator[str]:
+        for line in lines:
+            if "_" in line:
+                self._careful = True
+            yield line
 
     def __iter__(self) -> Iterator[_Row]:
-        for cells in self._reader:
-            if cells:
-                yield _Row(self._reader.line_num, cells)
+        try:
+            for cells in self._reader:
+                careful, self._careful = self._careful, False
+                if cells:
+                    yield _Row(self._reader.line_num, cells, careful)
+        except self._error as error:
+            raise ValueError(f"{self.name}: line {self._reader.line_num}: {error}") from None
 
 
 def _first(lines: _Lines, count: int) -> Iterator[_Row]:
@@ -265,13 +276,7 @@ class _Columns:
 
 
 def _numbers(
-    lines: _Lines,
-    first: list[_Row],
-    columns: _Columns,
-    features: list[int],
-    label: int | None,
-    *,
-    careful: bool,
+    lines: _Lines, first: list[_Row], columns: _Columns, features: list[int], label: int | None
 ) -> tuple[NDArray[np.float64], list[str]]:
     """Return the numbers of all rows, and the cells of the label."""
     values, numbers = array("d"), array("q")
@@ -284,7 +289,7 @@ def _numbers(
                 f"{columns.count}"
             )
         cells = row.cells if all_of_them else [row.cells[i] for i in features]
-        if careful and any("_" in cell for cell in cells):
+        if row.careful and any("_" in cell for cell in cells):
             _refuse(lines.name, row, columns, features)
         try:
             values.extend(map(float, cells))
