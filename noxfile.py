@@ -558,7 +558,8 @@ def clusters(session: nox.Session) -> None:
     """
     names = ["ray", "dask", *(["spark"] if shutil.which("java") else [])]
     packages = {"ray": ["ray"], "dask": ["distributed"], "spark": ["pyspark", "joblibspark"]}
-    install(session, "", *(package for name in names for package in packages[name]))
+    cluster = (package for name in names for package in packages[name])
+    install(session, "learn,parallel", *cluster)
     session.run("python", "tests/slow/clusters.py", *names)
 
 
