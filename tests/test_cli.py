@@ -273,7 +273,7 @@ def test_export_to_files(kind, tmp_path, capsys):
     assert cli.main(call) == 0
     plain = capsys.readouterr().out
     assert cli.main([*call, "--bits", "1"]) == 0
-    assert "of the test samples" in plain
+    assert "on the test samples" in plain
     assert plain != capsys.readouterr().out
     if kind == "model":
         X, y = randprop.datasets.load_digits()[2:]

@@ -449,7 +449,7 @@ def test_export_verb(tmp_path, capsys):
     out = tmp_path / "out"
     call = ["export", "c", "--dataset", "digits", "--width", "32", "--readout", "ridge"]
     assert main([*call, "--out", str(out)]) == 0
-    assert "of the test samples" in capsys.readouterr().out
+    assert "on the test samples" in capsys.readouterr().out
     assert (out / "model.h").is_file()
     library = tmp_path / "library"
     assert main([*call, "--name", "digits", "--arduino", "--out", str(library)]) == 0
