@@ -125,8 +125,8 @@ def test_warnings_are_lines(iris: Path, capsys: pytest.CaptureFixture[str]) -> N
         (["fit", "iris.csv", "--out", "-"], "--out must be a file"),
         (["fit", "iris.csv", "--out", "m", "--stages", "tables"], "--stages"),
         (["predict", "nothing", "iris.csv"], "nothing"),
-        (["predict", "iris.csv", "iris.csv"], "iris.csv is damaged, cut short, or no safetensors"),
-        (["predict", "model", "few.csv"], "few.csv lacks the columns that were fitted: 'sw'"),
+        (["predict", "iris.csv", "iris.csv"], "iris.csv is damaged, cut short, or not a safetensors"),
+        (["predict", "model", "few.csv"], "few.csv lacks columns of the training data: 'sw'"),
         (["predict", "model", "five.csv"], "if one column holds labels, name it with --label"),
         (["predict", "model", "six.csv"], "X has 6 features, the network expects 4"),
         (["predict", "model", "notes.md"], "notes.md must be a .csv, .tsv or .npz file, or a"),
@@ -168,9 +168,15 @@ def test_export_of_a_model_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["--layers", "2"], "--layers cannot be given with --model, which has its own network and readout"),
+        (
+            ["--layers", "2"],
+            "--layers cannot be given with --model, which has its own network and readout",
+        ),
         (["--readout", "ridge"], "--readout cannot be given with --model"),
-        (["--dataset", "mnist"], "--dataset must have samples of 64 features, as the model expects"),
+        (
+            ["--dataset", "mnist"],
+            "--dataset must have samples of 64 features, as the model expects",
+        ),
     ],
 )
 def test_export_of_a_model_file_refuses(

@@ -157,7 +157,7 @@ def test_dataset_by_name_equals_arrays() -> None:
     [
         ({"layers": -1}, ValueError, "layers must lie in"),
         ({"layers": 1.5}, TypeError, "layers must be an integer, got float 1.5"),
-        ({"layers": []}, ValueError, "layers must name at least one"),
+        ({"layers": []}, ValueError, "layers must have at least one"),
         ({"layers": [0, "a"]}, TypeError, r"layers\[1\] must be an integer"),
         ({"layers": "3"}, TypeError, "layers must be an integer, got str"),
         ({"dataset": "nist"}, ValueError, "dataset must be one of"),
@@ -167,7 +167,7 @@ def test_dataset_by_name_equals_arrays() -> None:
         ({"weight_bits": 5}, ValueError, "weight_bits must be one of"),
         ({"activation": "gelu"}, ValueError, "activation must be one of"),
         ({"seed": -3}, ValueError, "seed must lie in"),
-        ({"width": [3, 3]}, ValueError, "width must name 4 widths"),
+        ({"width": [3, 3]}, ValueError, "width must have 4 entries"),
         ({"n_threads": 0}, ValueError, "n_threads must be at least 1"),
     ],
 )

@@ -282,7 +282,9 @@ def test_parts_of_a_prepared_regressor_make_the_model_of_the_whole(diabetes: Any
 
 def test_a_first_part_that_decides_is_told_of(diabetes: Any) -> None:
     X, y = diabetes
-    with pytest.warns(randprop.RandpropDataWarning, match="chosen scaling or thresholds by its"):
+    with pytest.warns(
+        randprop.RandpropDataWarning, match="chosen the scaling or the thresholds from its"
+    ):
         StepRegressor(width=32).partial_fit(X[:50], y[:50])
 
 

@@ -82,7 +82,7 @@ def _table(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8-sig"))
     except ValueError as error:
-        raise ValueError(f"text must be a JSON file, {path} is not one: {error}") from None
+        raise ValueError(f"text must be a JSON file, and {path} is not: {error}") from None
 
 
 @cache

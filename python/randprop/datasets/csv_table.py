@@ -213,7 +213,7 @@ def _names(lines: _Lines, row: _Row) -> list[str]:
                 "that pandas writes, leave it out: to_csv(index=False)"
             )
         if name in names[: place - 1]:
-            raise ValueError(f"{lines.name}: line {row.number}: {name!r} names two columns")
+            raise ValueError(f"{lines.name}: line {row.number}: two columns have the name {name!r}")
     return names
 
 
@@ -254,7 +254,7 @@ class _Columns:
             missing = [name for name in wanted if name not in self.names]
             if missing:
                 raise ValueError(
-                    f"{self.file} lacks the columns that were fitted: "
+                    f"{self.file} lacks columns of the training data: "
                     f"{', '.join(map(repr, missing[:5]))}"
                     + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
                 )
@@ -317,7 +317,9 @@ def _refuse(file: str, row: _Row, columns: _Columns, features: list[int]) -> NoR
         shown = repr(cell) if cell else "nothing"
         raise ValueError(f"{where} holds {shown}: fill missing values, or leave those lines out")
     if re.fullmatch(r"[-+]?[0-9]*,[0-9]+", cell):
-        raise ValueError(f"{where} holds {cell!r}: numbers have a point, 1.5, not a comma")
+        raise ValueError(
+            f"{where} holds {cell!r}: write numbers with a point, 1.5, not with a comma"
+        )
     shown = printable(told(cell).removeprefix("str "))
     raise ValueError(
         f"{where} holds {shown}, which is not a number: encode text as numbers first, such as one "

@@ -94,7 +94,7 @@ def labelled(folder: Path) -> tuple[list[Path], NDArray[Any]]:
         files += found
         labels += [subfolder.name] * len(found)
     if not files:
-        raise ValueError(f"{folder} must hold one folder of images a class, got no folder")
+        raise ValueError(f"{folder} must hold one folder of images for each class, got no folder")
     return files, np.array(labels)
 
 
@@ -130,7 +130,7 @@ def read_images(files: list[Path], size: tuple[int, ...] | None = None) -> NDArr
         if arrays[-1].shape[:2] != arrays[0].shape[:2]:
             shapes = [f"{a.shape[0]} x {a.shape[1]}" for a in (arrays[0], arrays[-1])]
             raise ValueError(
-                f"images must have one size, but {files[0]} has {shapes[0]} pixels and {file} "
+                f"images must have the same size, but {files[0]} has {shapes[0]} pixels and {file} "
                 f"{shapes[1]}; size=(height, width) brings all to one"
             )
     if all(array.ndim == 2 for array in arrays):
@@ -141,7 +141,7 @@ def read_images(files: list[Path], size: tuple[int, ...] | None = None) -> NDArr
 def _pixels(file: Path, image: Any, size: tuple[int, ...] | None) -> NDArray[np.uint8]:
     if image.mode not in _GREY and image.mode not in _COLOUR:
         raise ValueError(
-            f"{file} has pixels of kind {image.mode!r}; convert it to grey or colours of 8 bits"
+            f"{file} has pixels of kind {image.mode!r}; convert it to grey or colour with 8 bits per channel"
         )
     image = image.convert("L" if image.mode in _GREY else "RGB")
     if size is not None:

@@ -119,7 +119,7 @@ class StepNetworkEstimator(BaseEstimator):
         now, then = self._network_params(), self._prepared_with or {}
         changed = [name for name in now if repr(now[name]) != repr(then.get(name))]
         if changed:
-            raise ValueError(f"{changed[0]} has changed since prepare(X); call it again")
+            raise ValueError(f"{changed[0]} has changed since prepare(X); call prepare(X) again")
 
     def _forget(self) -> None:
         """Drop what was fitted."""
@@ -161,9 +161,10 @@ class StepNetworkEstimator(BaseEstimator):
         """Warn where a first part alone has decided what the model of the whole is."""
         if self._chosen:
             warn_data(
-                f"partial_fit has chosen scaling or thresholds by its first part, of {n_samples} "
-                "samples: other parts would have given another model. Call prepare(X) first, with "
-                "data that stand for all of them, or give scaling and thresholds"
+                f"partial_fit has chosen the scaling or the thresholds from its first part, of "
+                f"{n_samples} samples. Another first part would give another model. Call "
+                "prepare(X) first, with samples that cover all parts, or give scaling and "
+                "thresholds"
             )
 
     @property

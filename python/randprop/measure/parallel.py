@@ -349,8 +349,8 @@ def _propagated(
         return network.propagate(features, n_threads=1), labels
     if scaling is None and not fits_bytes(features):
         raise ValueError(
-            "X holds values other than integers of [0, 255]; give input_range=(low, high), "
-            "the range of all of the data, which is mapped to them, or a fitted scaling"
+            "X holds other values than integers from 0 to 255; give a fitted scaling, or "
+            "input_range=(low, high), the range of all data, which is mapped to 0 to 255"
         )
     return propagate_table(network, features, scaling or AS_BYTES, 1), labels
 

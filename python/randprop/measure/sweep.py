@@ -238,7 +238,7 @@ def _network(cells: list[Cell], width: Any, data: _Loaded) -> Chain:
     if named is not None and named.planes is not None and input_dims_of(None, width) == 3:
         raise ValueError(
             f"width begins with a Conv2D, which reads images in the order (y, x, channel), but "
-            f"{name} has its channels one after the other; evaluate lays them out"
+            f"{name} stores one channel after the other; evaluate reorders them, sweep does not"
         )
     options = {n: cells[0][n] for n in ("weight_bits", "weights", "activation", "seed")}
     # A chain that stops before the last depth asked for does not look at the stages behind.
@@ -355,20 +355,20 @@ def _seeds(seeds: int | Iterable[int]) -> list[int]:
 def _grid(**axes: list[Any]) -> list[Cell]:
     cells = [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
     for cell in cells:
-        others = f"got weights {cell['weights']!r}"
+        came = f"got weights {cell['weights']!r}"
         real, shaped = smooth(cell["activation"]), cell["weights"] != UNIFORM
         if real and (shaped or cell["readout"] != "centroid"):
             raise ValueError(
-                f"activation {cell['activation']!r} takes weights 'uniform' and readout "
+                f"activation {cell['activation']!r} takes only weights 'uniform' and readout "
                 f"'centroid', got {cell['weights']!r} and {cell['readout']!r}"
             )
         if shaped and cell["weight_bits"] != 8:
             raise ValueError(
-                f"weight_bits {cell['weight_bits']} is for weights 'uniform', {others}"
+                f"weight_bits {cell['weight_bits']} is only for weights 'uniform', {came}"
             )
         if isinstance(cell["width"], str) and (shaped or real):
             raise ValueError(
-                f"width {cell['width']} is for weights 'uniform' and bits, "
-                f"{others} and activation {cell['activation']!r}"
+                f"width {cell['width']} is only for weights 'uniform' and activations that give "
+                f"bits, {came} and activation {cell['activation']!r}"
             )
     return cells

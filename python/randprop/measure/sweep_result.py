@@ -126,7 +126,7 @@ class SweepResult:
         """
         names = PARAMETERS + METRICS
         if others := {name for row in self.rows for name in row} - set(names):
-            raise ValueError(f"rows have {', '.join(map(repr, sorted(others)))}, got no column")
+            raise ValueError(f"rows have unknown columns: {', '.join(map(repr, sorted(others)))}")
         return csv_text(names, ([row.get(n) for n in names] for row in self.rows))
 
     def summary(self, metric: str = "accuracy") -> list[Cell]:

@@ -310,17 +310,18 @@ def warn_outside(name: str, X: Any, scaling: FixedScaling, first: str) -> bool:
     if scaling == AS_BYTES and fits_bytes(X):
         return False
     found = scaling.outside(X)
-    rule, cure = "integers of [0, 255] are used as they come", "input_range=(low, high)"
+    rule, cure = "keeps integers from 0 to 255 as they are", "input_range=(low, high)"
     if scaling == AS_BYTES:
-        found = found or "values that are no integers"
+        found = found or "values that are not integers"
     elif scaling.input_range is not None:
-        rule = f"they are mapped by {scaling.input_range}"
+        rule = f"maps the range {scaling.input_range}"
     else:
-        rule, cure = "each feature is mapped by a range of its own", "a fitted Scaling"
+        rule, cure = "has one range per feature", "a fitted Scaling"
     if found is None:
         return False
     warn_data(
-        f"{name} has {found}, but {rule}, which is that of {first}; what does not fit is rounded "
-        f"or cut. Give {cure} of all of the data, or call prepare with data that stand for them"
+        f"{name} has {found}, but the scaling was chosen from {first} and {rule}: values that do "
+        f"not fit are rounded or cut. Give {cure} of all data, or call prepare with samples that "
+        "cover all data"
     )
     return True

@@ -289,7 +289,7 @@ def as_model(model: Model | HasModel) -> Model:
         if hasattr(type(model), "model_"):
             told_of += " that is not fitted"
         elif hasattr(model, "prepare"):
-            told_of += ": a Model has classes, so that no regressor or transformer has one"
+            told_of += ": a Model has classes, and a regressor or a transformer has none"
         raise TypeError(
             f"model must be a randprop.Model or a fitted randprop.StepClassifier, got {told_of}"
         )
@@ -302,8 +302,8 @@ def _of_pipeline(pipeline: Any) -> Model:
     last = last_step(pipeline)
     if isinstance(last, Model) or not hasattr(type(last), "model_"):
         raise TypeError(
-            "model must be a pipeline that ends in a randprop.StepClassifier, got one that ends in "
-            f"{type(last).__name__}"
+            "model must be a pipeline that ends in a randprop.StepClassifier, got a pipeline that "
+            f"ends in {type(last).__name__}"
         )
     model = as_model(last)
     n_features = model.network.n_features
@@ -345,7 +345,7 @@ def check_names(name: str, found: tuple[str, ...] | None, expected: tuple[str, .
         i for i, names in enumerate(zip(found, expected, strict=True)) if len({*names}) > 1
     )
     raise ValueError(
-        f"{name} has its columns in another order than was fitted: column {place} is "
+        f"{name} has its columns in another order than the training data: column {place} is "
         f"{found[place]!r}, expected {expected[place]!r}; select them by name, in order"
     )
 

@@ -167,7 +167,9 @@ class Centroids(SummingReadout):
         bits = check_int("bits", bits, 1, 8 if self.reads_bits else 7)
         self.check_fitted()
         if self.metric == "cosine":
-            raise ValueError("class means by cosine have norms and cannot be quantized")
+            raise ValueError(
+                "metric 'cosine' needs norms of the class means, which cannot be quantized"
+            )
         if self.metric == "hamming" and bits != 1:
             raise ValueError(f"bits must be 1 for metric 'hamming', got {bits}")
         if not self.n_samples_.all():
@@ -206,16 +208,16 @@ class Centroids(SummingReadout):
     ) -> Centroids:
         metric = described["metric"]
         if not isinstance(metric, str) or metric not in DISTANCES:
-            raise ValueError(f"a metric {told(metric)}")
+            raise ValueError(f"readout has the unknown metric {told(metric)}")
         centroids = cls(metric=metric)
         counts = take("counts", (len(classes), n_features), "u", np.int64)
         n_samples = take("n_samples", (len(classes),), "i8", np.int64)
         if (n_samples < 0).any() or (n_samples > MAX_CLASS_SAMPLES).any():
-            raise ValueError("n_samples below 0 or above 2**34")
+            raise ValueError("n_samples must lie in [0, 2**34]")
         if (counts > n_samples[:, None] * (1 if of_bits else 255)).any():
-            raise ValueError("larger sums than so many samples can have")
+            raise ValueError("counts are larger than the sums of n_samples samples can be")
         if metric == "hamming" and not of_bits:
-            raise ValueError("a metric 'hamming' of bytes")
+            raise ValueError("metric 'hamming' is for bits, and the network gives bytes")
         centroids.set_sums(classes, counts, n_samples, of_bits=of_bits)
         return centroids
 

@@ -268,14 +268,13 @@ class LinearReadout(SummingReadout):
         return self._gram is not None or self._rows is not None
 
     def _why_each(self) -> str:
-        why = (
-            f"has more than {_MAX_FEEDBACK:,} features"
-            if self._holds_sums()
-            else "came from a file, which holds its coefficients but not the sums of products"
-        )
+        why, cure = f"has more than {_MAX_FEEDBACK:,} features", "use 8 bits"
+        if not self._holds_sums():
+            why = "came from a file, which holds its coefficients but not the sums of products"
+            cure += ", or quantize the readout before it is saved"
         return (
-            f"this {type(self).__name__} {why}: each coefficient is rounded by itself, which few "
-            "bits make far less accurate; quantize the fitted readout, or take 8 bits"
+            f"this {type(self).__name__} {why}: each coefficient is rounded alone, and with few "
+            f"bits that is far less accurate; {cure}"
         )
 
     def check_takes_samples(self) -> None:  # noqa: D102
@@ -283,7 +282,7 @@ class LinearReadout(SummingReadout):
         if self._solution is not None and not self._holds_sums():
             raise ValueError(
                 f"this {type(self).__name__} came from a file, which holds its coefficients but "
-                "not the sums that more samples, or another alpha, need; fit a new one"
+                "not the sums that are needed for more samples or another alpha; fit a new readout"
             )
 
     @of_one_state
@@ -307,7 +306,7 @@ class LinearReadout(SummingReadout):
         coef = take("coef", (len(classes), n_features), "f8", np.float64)
         intercept = take("intercept", (len(classes),), "f8", np.float64)
         if max(np.abs(coef).max(), np.abs(intercept).max()) > LARGEST:
-            raise ValueError("coef or intercept beyond 1e296")
+            raise ValueError("coef and intercept must lie in [-1e296, 1e296]")
         readout = cls(check_number("alpha", described["alpha"]))
         alpha = check_alpha(readout.alpha)
         assert alpha is not None

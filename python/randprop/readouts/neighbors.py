@@ -238,7 +238,7 @@ class HammingNeighbors(Readout):
             vectors = take("bytes", (None, n_features), "u1", np.uint8)
         codes = take("codes", (len(vectors),), "u", np.int64)
         if codes.size and codes.max() >= len(classes):
-            raise ValueError("a code beyond the classes")
+            raise ValueError("codes holds a number that is not the number of a class")
         neighbors = cls(described["n_neighbors"]).fit(vectors)
         neighbors.classes_, neighbors._codes = classes, codes.astype(np.int32)
         return neighbors

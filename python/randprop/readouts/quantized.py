@@ -138,7 +138,7 @@ class QuantizedReadout(Readout):
         return self
 
     def fresh(self) -> QuantizedReadout:  # noqa: D102
-        raise TypeError("a QuantizedReadout is made by `quantize` of another readout, not fitted")
+        raise TypeError("a QuantizedReadout cannot be fitted; call `quantize` of a fitted readout")
 
     def arrays(self) -> tuple[Arrays, dict[str, Any]]:  # noqa: D102
         numbers = ("bits", "offset", "multiplier", "scale")
@@ -158,7 +158,7 @@ class QuantizedReadout(Readout):
         bias = take("bias", (len(classes),), "i8", np.int64)
         # 2**28 codes of 16 bits times 2**16 stay below 2**60: no score leaves 63 bits.
         if (bias > 1 << 61).any() or (bias < -(1 << 61)).any():
-            raise ValueError("a bias beyond 2**61")
+            raise ValueError("bias must lie in [-2**61, 2**61]")
         return cls(
             take("codes", (len(classes), n_features), "u", np.int64),
             bias,

@@ -324,11 +324,11 @@ def _scaled(name: str, values: Floats, exponents: NDArray[np.intc]) -> Floats:
         found = np.ldexp(values, exponents)
     if not np.isfinite(found).all():
         raise ValueError(
-            f"{name} lies beyond float64, whose largest number is 1.8e308; predict has its own "
-            "units, or divide the targets"
+            f"{name} is larger than float64 allows, 1.8e308; use predict, which works in other "
+            "units, or divide the targets by a constant"
         )
     return found
 
 
 def _told(n_targets: int, alone: bool) -> str:
-    return "one target, without a dimension of its own" if alone else f"{n_targets} targets"
+    return "one target in a 1-dimensional array" if alone else f"{n_targets} targets"

@@ -154,5 +154,5 @@ def _select(only: Iterable[str] | None, full: bool) -> tuple[str, ...]:
         raise TypeError(f"only must be several names, got the string {only!r}")
     chosen = [check_choice(f"only[{i}]", key, tuple(EXPERIMENTS)) for i, key in enumerate(only)]
     if not chosen:
-        raise ValueError("only must name at least one experiment, got none")
+        raise ValueError("only must have at least one experiment, got none")
     return tuple(key for key in EXPERIMENTS if key in chosen)

@@ -93,7 +93,7 @@ def predict(
     """
     depths = np.array(sorted(set(check_ints("layers", layers, 0, 100_000))), dtype=np.int64)
     if not depths.size:
-        raise ValueError("layers must name at least one depth, got none")
+        raise ValueError("layers must have at least one depth, got none")
     width = check_int("width", width, 1, _MAX_WIDTH)
     n_draws = check_int("n_draws", n_draws, 1, 1_000_000)
     rng = np.random.default_rng(0)
