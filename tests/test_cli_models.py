@@ -125,7 +125,7 @@ def test_warnings_are_lines(iris: Path, capsys: pytest.CaptureFixture[str]) -> N
         (["fit", "iris.csv", "--out", "-"], "--out must be a file"),
         (["fit", "iris.csv", "--out", "m", "--stages", "tables"], "--stages"),
         (["predict", "nothing", "iris.csv"], "nothing"),
-        (["predict", "iris.csv", "iris.csv"], "iris.csv is damaged, cut short, or not a safetensors"),
+        (["predict", "iris.csv", "iris.csv"], "iris.csv is damaged, cut short, or not a safe"),
         (["predict", "model", "few.csv"], "few.csv lacks columns of the training data: 'sw'"),
         (["predict", "model", "five.csv"], "if one column holds labels, name it with --label"),
         (["predict", "model", "six.csv"], "X has 6 features, the network expects 4"),

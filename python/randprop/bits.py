@@ -128,7 +128,7 @@ class BitMatrix:
 
     @classmethod
     def from_packbits(cls, packed: NDArray[np.uint8], n_bits: int) -> BitMatrix:
-        """Take the bytes of ``np.packbits(A, axis=1, bitorder="little")``.
+        """Make a matrix from the bytes of ``np.packbits(A, axis=1, bitorder="little")``.
 
         Parameters
         ----------
@@ -218,7 +218,7 @@ class BitMatrix:
         return (1, 0)
 
     def to_packbits(self) -> NDArray[np.uint8]:
-        """Return the rows as ``np.packbits(..., bitorder="little")`` would.
+        """Return the bytes that ``np.packbits(..., bitorder="little")`` gives for the rows.
 
         Returns
         -------

@@ -19,8 +19,8 @@ from randprop.network.stages import STAGES, WEIGHT_BITS
 from randprop.readouts.registry import READOUTS
 
 __all__ = [
-    "HIDDEN_LAYERS", "NETWORK", "READOUT", "add_data", "add_input_shape", "add_label", "add_network", "add_readout",
-    "add_stages", "add_threads", "data_of", "given", "stage_help",
+    "HIDDEN_LAYERS", "NETWORK", "READOUT", "add_data", "add_input_shape", "add_label",
+    "add_network", "add_readout", "add_stages", "add_threads", "data_of", "given", "stage_help",
 ]  # fmt: skip
 
 NETWORK = ("stages", "scaling", "thresholds", "width", "weight_bits", "activation", "seed")

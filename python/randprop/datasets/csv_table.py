@@ -25,17 +25,17 @@ _MISSING = ("", "na", "n/a", "nan", "null", "none", "?")
 
 
 class CsvTable(NamedTuple):
-    """What a CSV file holds.
+    """Content of a CSV file.
 
     Attributes
     ----------
     X : ndarray of shape (n_samples, n_features), dtype float64
         Features.
     y : ndarray of shape (n_samples,) or None
-        Labels: integers where all cells are integers, numbers where all are numbers, else strings.
-        None where the file has none.
+        Labels: integers if all cells are integers, floats if all are numbers, else strings. None
+        if the file has no labels.
     feature_names : tuple of str or None
-        What the columns of `X` are called; None where the file has no line of names.
+        Names of the columns of `X`. None if the file has no line of names.
     """
 
     X: NDArray[np.float64]
@@ -50,23 +50,23 @@ def load_csv(
     header: bool | str = "auto",
     delimiter: str | None = None,
 ) -> CsvTable:
-    r"""Read a table of numbers, one column of which may be labels.
+    r"""Read a table of numbers, with or without a column of labels.
 
-    Text that stands for numbers, such as the name of a colour, is refused: encode it first. So are
-    missing values.
+    Missing values are refused. So is text among the features, such as the name of a colour: encode
+    it as numbers first.
 
     Parameters
     ----------
     path : path-like
         A CSV file in UTF-8, as spreadsheets and pandas (``to_csv(index=False)``) write it.
     label : int, str or None, default=-1
-        Which column holds the labels: its position, from the end where it is negative, or its name.
-        None: no column does.
+        The column of the labels: its name, or its position. 0 is the first column, -1 the last.
+        None: the file has no labels.
     header : bool or "auto", default="auto"
-        Whether the first line holds names. ``"auto"``: it does where one of its cells is no number
-        and the cell below it is one.
+        Whether the first line holds names. ``"auto"``: it does if one of its cells is not a number
+        and the cell below it is a number.
     delimiter : {",", ";", "|", "\t"}, optional
-        What is between cells. Default: that which cuts the first line into most cells.
+        Character between cells. Default: the one that gives the first line the most cells.
 
     Returns
     -------
@@ -76,10 +76,10 @@ def load_csv(
     Raises
     ------
     OSError
-        If the file cannot be read, or is no ordinary file.
+        If the file cannot be read, or is not a regular file.
     TypeError, ValueError
-        If an argument is not as above, or a line is not as the others are; the message names line
-        and column, the first of each being 1.
+        If an argument is not as above, or if a line differs from the others. The message names the
+        line and the column, counted from 1.
 
     Examples
     --------

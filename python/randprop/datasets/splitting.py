@@ -16,7 +16,7 @@ class Dataset(NamedTuple):
     Attributes
     ----------
     X_train, X_test : ndarray of shape (n_samples, n_features), dtype uint8
-        Features 0 to 255. Of `load_images` they have the shape of images.
+        Features 0 to 255. `load_images` gives them the shape of images.
     y_train, y_test : ndarray of shape (n_samples,)
         Labels.
     """

@@ -83,21 +83,21 @@ class StepNetworkEstimator(BaseEstimator):
     _shape: Shape | None = None  # of a sample, where the first stage reads one
 
     def prepare(self: Self, X: Any, y: Any = None) -> Self:
-        """Make scaling, thresholds and network from data that stand for all, without labels.
+        """Choose scaling, thresholds and network from samples like those of all parts.
 
-        They are fixed from then on: `partial_fit` of any parts in any order then makes the model of
-        the whole, to the last bit. `fit` makes them anew.
+        Labels are not needed. The choice is then fixed. So `partial_fit` gives the same model for
+        any parts in any order, to the last bit. `fit` makes a new choice.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples such as all the others: the training data, or some of them.
+            The training samples, or some that cover all of them.
         y : ignored
 
         Returns
         -------
         estimator
-            Itself: not fitted, but for what it learned of `X`.
+            Itself. Its readout is not fitted yet.
         """
         with self._fitting() as fitting:
             fitting._validate_params()

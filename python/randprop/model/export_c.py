@@ -48,50 +48,50 @@ def export_c(
     arduino: bool = False,
     units: str = "auto",
 ) -> Path:
-    """Write a model as C for a microcontroller: one folder that needs nothing else to compile.
+    """Write a model as C for a microcontroller: a folder that compiles without other files.
 
-    The folder holds the runtime, which is C99 without allocation and floating point and draws
-    weights from the seed. ``randprop_config.h`` restricts the runtime to what this model needs.
-    ``model.h`` has the tables, ``self_test.h`` has inputs and the results that they must give, and
-    ``example.c`` shows all of it in use. A README tells the bytes of flash and RAM. If the model
-    maps features, ``inputs.h`` maps them on the device, to the same bytes, or to 0 and 1. The
-    device computes the same bits, scores and labels as ``QuantizedReadout`` does here. The same
-    model gives the same files on any machine.
+    The folder holds the runtime: C99 without allocation and without floating point, which draws
+    weights from the seed. ``randprop_config.h`` limits the runtime to what this model needs.
+    ``model.h`` has the tables. ``self_test.h`` has inputs with known results. ``example.c`` shows
+    how to use them. A README says how many bytes of flash and RAM the model takes. If the model
+    scales features, ``inputs.h`` scales them on the device, to the same bytes or bits. The device
+    computes the same bits, scores and labels as the model with a `QuantizedReadout` does here. The
+    same model gives the same files on any machine.
 
     Parameters
     ----------
     model : Model or StepClassifier
-        Fitted. A network of `Dense` stages of 1, 2, 4 or 8 weight bits, and of `Dense`, `Conv1D`
-        and `Conv2D` stages with a fan_in of at most 255, with thresholds and pools, of at most
-        65,535 inputs and outputs each; and a `Centroids`, `RidgeReadout`, `DiscriminantReadout` or
-        `QuantizedReadout`.
+        A fitted model. Its network may have `Dense` stages with 1, 2, 4 or 8 weight bits, and
+        `Dense`, `Conv1D` and `Conv2D` stages with a `fan_in` of at most 255, with thresholds and
+        pools. Each stage may have at most 65,535 inputs and outputs. Its readout is a `Centroids`,
+        `RidgeReadout`, `DiscriminantReadout` or `QuantizedReadout`.
     path : path-like
-        Folder to write to. It is made if it is not there. Files of earlier exports are replaced,
-        all or none. If a file of the same name is not from an export, it is not replaced and an
-        error is raised.
+        Folder to write to. It is created if it does not exist. Files of earlier exports are
+        replaced, all or none. If the folder has a file of the same name that is not from an export,
+        an error is raised.
     readout_bits : int or "ternary", optional
-        Bits of a class mean or a coefficient, 1 to 8, for any readout. Default: the next two
+        Bits of each class mean or coefficient, 1 to 8, for any readout. Default: the next two
         arguments.
     centroid_bits : int, default=4
-        Bits of a class mean, 1 to 8, if the readout is `Centroids`.
+        Bits of each class mean, 1 to 8, if the readout is `Centroids`.
     ridge_bits : int or "ternary", default=8
-        Bits of a coefficient, 1 to 8, if the readout is `RidgeReadout` or `DiscriminantReadout`.
+        Bits of each coefficient, 1 to 8, if the readout is `RidgeReadout` or `DiscriminantReadout`.
     self_test : int or ndarray of shape (n, n_features), dtype uint8, default=4
-        How many inputs of a fixed pattern to put into the self-test, or the inputs themselves: what
-        the network reads, which is 0 and 1 where the model has a `BinaryScaling`.
+        Number of inputs with a fixed pattern in the self-test. Or the inputs themselves, as the
+        network reads them: 0 and 1 if the model has a `BinaryScaling`, else 0 to 255.
     name : str, optional
-        A name in front of all files, types, functions, tables and macros. ``"digits"`` gives
-        ``digits_model.h``, ``digits_rp_classify``, ``DIGITS_MODEL_N_CLASSES``. Models with
+        A prefix for the names of all files, types, functions, tables and macros. ``"digits"``
+        gives ``digits_model.h``, ``digits_rp_classify``, ``DIGITS_MODEL_N_CLASSES``. Models with
         different names can be in one program. At most 40 letters, digits and single underscores.
-        Default: no name.
+        Default: no prefix.
     arduino : bool, default=False
         Write a library for Arduino: ``library.properties``, ``src`` and
-        ``examples/NAME/NAME.ino``. Needs a `name`, which is the library's.
+        ``examples/NAME/NAME.ino``. Needs a `name`, which becomes the name of the library.
     units : {"auto", "stored", "seed"}, default="auto"
-        Where the device gets inputs, dilations and drawn thresholds of stages with `fan_in`.
-        ``"stored"``: from a table, with a byte or two for each; this is fastest. ``"seed"``: it
-        draws them when they are needed. ``"auto"`` stores up to 2,048 bytes. Bits and scores are
-        the same.
+        Where the device gets the inputs, dilations and drawn thresholds of units in stages with
+        `fan_in`. ``"stored"``: from a table, with a byte or two for each; this is fastest.
+        ``"seed"``: the device draws them when it needs them. ``"auto"``: from a table if it takes
+        at most 2,048 bytes. Bits and scores are the same.
 
     Returns
     -------
@@ -103,7 +103,7 @@ def export_c(
     ValueError
         If the model, its labels or its name cannot be written as C. Nothing is written then.
     OSError
-        If the folder cannot be written, or holds a file of the same name that is not from an
+        If the folder cannot be written, or has a file of the same name that is not from an
         export.
 
     Examples

@@ -43,23 +43,23 @@ _MAX_LABEL_CHARACTERS = 1 << 26
 def save(model: Model | HasModel, path: str | os.PathLike[str]) -> None:
     """Write a fitted model to a file.
 
-    The weights are a function of the seed and are not stored. A file holds the readout and a
-    description, some tens of KB. The same model gives the same bytes.
+    The weights are a function of the seed and are not stored. The file holds the readout and a
+    description of the network, some tens of KB. The same model gives the same bytes.
 
     Parameters
     ----------
     model : Model or StepClassifier
         A fitted model. Or a pipeline of scikit-learn that ends in a `StepClassifier`, with only
         StandardScaler, MinMaxScaler and MaxAbsScaler before it. For a pipeline, `load` returns a
-        classifier that does the same.
+        classifier that gives the same results.
     path : path-like
-        File to write. It is written under another name and then renamed, so that no reader sees
-        half a file.
+        File to write. It is written under another name and then renamed, so that no program reads
+        an incomplete file.
 
     Raises
     ------
     ValueError
-        If the model is beyond the limits of the format. Nothing is written then.
+        If the model exceeds the limits of the format. Then nothing is written.
     OSError
         If the file cannot be written.
 

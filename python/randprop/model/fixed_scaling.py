@@ -34,7 +34,7 @@ class FixedScaling:
     n_groups: int
 
     def transform(self, X: ArrayLike) -> Any:
-        """Map features to what a network reads.
+        """Map features to bytes or bits for a network.
 
         Parameters
         ----------
@@ -44,7 +44,7 @@ class FixedScaling:
         Returns
         -------
         ndarray of uint8, or BitMatrix, of shape (n_samples, n_features)
-            Of a sparse matrix one of uint8, where zeros stay zeros.
+            A sparse matrix of uint8 if `X` is sparse and zeros are mapped to zeros.
         """
         values = check_features("X", X, empty=True).values
         self.check_groups(values.shape[1])
@@ -95,13 +95,15 @@ class FixedScaling:
 
 
 class LinearScaling(FixedScaling):
-    """Low to 0 and high to 255, rounded to the nearest integer, those outside cut.
+    """Map features linearly from [low, high] to the integers 0 to 255.
+
+    Results are rounded to the nearest integer. Features outside the range become 0 or 255.
 
     Parameters
     ----------
     low, high : array-like of shape (n_groups,) or float
-        Of each group of features: feature j belongs to group ``j mod n_groups``. (0, 255) leaves
-        integers as they are.
+        Range of each group of features. Feature j belongs to group ``j mod n_groups``. (0, 255)
+        leaves integers from 0 to 255 as they are.
     """
 
     kind = "linear"

@@ -205,25 +205,26 @@ class LinearReadout(SummingReadout):
     def quantize(self, bits: int | str = 8) -> QuantizedReadout:
         """Round the coefficients to integers of few bits, with one scale for all.
 
-        They are rounded one after the other, of the feature of the largest variance first, and each
-        error is made up for by those that remain, through the sums of products. A readout from a
-        file, or of more than 4,096 features, has each rounded by itself.
+        They are rounded one after the other, beginning with the feature of the largest variance.
+        The coefficients that remain compensate for each rounding error, by means of the sums of
+        products. In a readout from a file, or with more than 4,096 features, each coefficient is
+        rounded alone.
 
         Parameters
         ----------
         bits : int or "ternary", default=8
-            Of a coefficient, 1 to 16; or -1, 0 and +1.
+            Bits of each coefficient, 1 to 16. ``"ternary"``: coefficients of -1, 0 and +1.
 
         Returns
         -------
         QuantizedReadout
-            Integers alone; its labels are the same on every machine. Its scores, times its scale,
-            stand for those of this readout but for a number that all classes share.
+            It has only integers, and its labels are the same on every machine. Its scores times its
+            scale approximate the scores of this readout, up to a number that all classes share.
 
         Warns
         -----
         RandpropDataWarning
-            Where each coefficient is rounded by itself, to fewer than 8 bits.
+            If each coefficient is rounded alone, to fewer than 8 bits.
         """
         levels = Levels(check_bits("bits", bits, 1, 16))
         _, coef, intercept = self._solved()

@@ -20,11 +20,11 @@ _MAX_BIAS = 2**61
 
 
 class QuantizedReadout(Readout):
-    """Linear readout in integers: the class of the largest score.
+    """Linear readout in integers. The label is the class with the largest score.
 
-    The score of a class is its bias plus the sum of its coefficients over the set bits; a
-    coefficient is ``multiplier * (code - offset)`` with a code of few bits. Nothing is rounded, so
-    that scores and labels are the same on every machine. `Centroids.quantize`,
+    The score of a class is its bias plus the sum of its coefficients over the set bits. A
+    coefficient is ``multiplier * (code - offset)`` with a code of few bits. No result is rounded.
+    So scores and labels are the same on every machine. `Centroids.quantize`,
     `RidgeReadout.quantize` and `DiscriminantReadout.quantize` make it.
 
     Parameters
@@ -42,9 +42,9 @@ class QuantizedReadout(Readout):
     multiplier : int, default=1
         In [1, 65535].
     scale : float, default=1.0
-        What a unit of the scores stands for.
+        Size of one unit of the scores, in the scores of the readout before quantization.
     of_bytes : bool, default=False
-        Whether vectors are bytes rather than bits.
+        Whether vectors are bytes and not bits.
     n_threads : int, optional
         Default: the number in ``RANDPROP_NUM_THREADS``, or every CPU that the process may use; in a
         worker of a pool, its share of them. -1 means all, -2 all but one.

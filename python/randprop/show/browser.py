@@ -49,18 +49,18 @@ def page(facts: Mapping[str, Any], sets: bytes, text: Mapping[str, str] | None =
     Parameters
     ----------
     facts : mapping
-        What its scripts know: ``version``, ``n_train``, ``n_test``, ``theory`` (activation to
-        width to accuracies by depth), ``channels`` and ``costs``.
+        Values for its scripts: ``version``, ``n_train``, ``n_test``, ``theory`` (accuracies by
+        activation, width and depth), ``channels`` and ``costs``.
     sets : bytes
-        The images inside the page, of `packed_sets`.
+        The images in the page, as `packed_sets` gives them.
     text : mapping, optional
         The table of text. Default: English.
 
     Raises
     ------
     ValueError
-        If the table lacks a line, has one more, one without the ``{names}`` of the English, or a
-        ``lang`` that is none.
+        If a line of the table is missing, unknown, or has other ``{names}`` than the English line,
+        or if ``lang`` is not a language.
     """
     table = _checked(text)
     script = _module(_SCRIPT)
