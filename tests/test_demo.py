@@ -59,7 +59,7 @@ def test_translation():
     [
         ({"title": None}, "text lacks a line 'title'"),
         ({"more": "x"}, "text has a line 'more' that the page does not have"),
-        ({"lang": "de_DE"}, "text must name a language such as 'de' in 'lang', got 'de_DE'"),
+        ({"lang": "de_DE"}, r"text\['lang'\] must be a language such as 'de', got 'de_DE'"),
         ({"title": 3}, "text must hold strings, got int 3 for 'title'"),
         ({"draw.label": "It is {number}."}, "text must have the names of .* in 'draw.label'"),
     ],

@@ -206,7 +206,7 @@ class Evaluation:
             *(f"{name:<28}  {value}" for name, value in self._numbers()),
             "",
             f"seconds: {seconds}",
-            f"held: {held}",
+            f"memory: {held}",
             f"SIMD level {self.simd_level}, {self.n_threads} threads, randprop {self.version}",
         ]
         text = "\n".join(wrapped(line, columns) for line in lines)
@@ -219,7 +219,7 @@ class Evaluation:
     def _numbers(self) -> list[tuple[str, str]]:
         return [
             ("accuracy", f"{self.accuracy:.4f}"),
-            ("class means of the features", f"{self.baseline_accuracy:.4f}   (no network at all)"),
+            ("class means of the features", f"{self.baseline_accuracy:.4f}   (without a network)"),
             ("variance over units", f"{self.variance_units:.4e}"),
             ("variance over samples", f"{self.variance_samples:.4e}"),
             ("variance between class means", f"{self.variance_class_means:.4e}"),
@@ -236,7 +236,7 @@ class Evaluation:
                 data,
                 f"network{kind}: {', '.join(self.chain)}, {self.widths[-1]} features, "
                 f"seed {self.seed}, readout {self.readout}",
-                f"features by {self.scaling}",
+                f"features scaled by {self.scaling}",
             ]
         widths = self.widths
         if len(set(widths)) == 1 and len(widths) > 1:

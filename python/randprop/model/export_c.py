@@ -189,7 +189,7 @@ def _check_tables(layout: CLayout) -> None:
 
 def _check_library(name: str | None) -> None:
     if name is None:
-        raise ValueError("arduino=True needs a name, which is the library's")
+        raise ValueError("arduino=True needs a name, which becomes the name of the library")
     if name.lower().startswith("arduino"):
         raise ValueError(f"name must not begin with Arduino, as its own libraries do, got {name!r}")
 
@@ -275,21 +275,21 @@ def _written(
 
 def _said(names: Names, library: str | None) -> dict[str, str]:
     """Return what depends on names and on where the files go, for the README."""
-    example = "`example.c`: all of it in use; compiles as it stands."
+    example = "`example.c`: an example program. It compiles without changes."
     if library is not None:
         example = (
-            f"`examples/{library}/{library}.ino`: all of it in use. This folder is a library for "
-            "Arduino: put it\n  into the sketchbook's folder `libraries`, then choose "
+            f"`examples/{library}/{library}.ino`: an example sketch. This folder is a library for "
+            "Arduino: put it\n  into the folder `libraries` of the sketchbook, then choose "
             f"File > Examples > {library}."
         )
     several = (
-        "For several models in one program export each with a name of its own, which then stands\n"
-        "in front of all its files, types, functions, tables and macros."
+        "For several models in one program, export each with a different name. The name is then\n"
+        "a prefix of all its files, types, functions, tables and macros."
     )
     if names.lower:
         several = (
-            f"All names begin with `{names.lower}` or `{names.upper}`, so that models of other\n"
-            "names go into the same program, each with its runtime."
+            f"All names begin with `{names.lower}` or `{names.upper}`. So the same program can\n"
+            "have models with other names, each with its runtime."
         )
     return {"name": library or "", "example": example, "several": several}
 
@@ -417,10 +417,10 @@ def _streaming(layout: CLayout, names: Names) -> str:
     n, size = layout.pushes
     p, what = names.lower, "row" if layout.stages[0].height != 1 else "moment of all channels"
     return (
-        f"\nA sample may also come piece by piece: `{p}rp_start(&stream, &{p}model, hop, buffer,\n"
+        f"\nA sample may also come in pieces. Call `{p}rp_start(&stream, &{p}model, hop, buffer,\n"
         f"sizeof buffer)`, then `{p}rp_push(&stream, values, scores, &label)` for every {what},\n"
-        f"{size} bytes. A window is {n} of them, and every `hop` of them give a label; between, it "
-        f"is\n`{names.upper}RP_NO_LABEL`.\n"
+        f"{size} bytes. A window has {n} of them. After every `hop` of them there is a label. In\n"
+        f"between, the label is `{names.upper}RP_NO_LABEL`.\n"
     )
 
 

@@ -195,9 +195,9 @@ class StepNetwork:
         >>> conv = randprop.Conv2D(16, kernel=3, padding=1)
         >>> network = randprop.StepNetwork(64, 1, width=[conv, 100], input_shape=(8, 8, 1))
         >>> print(network.summary())
-        stage  kind    output      inputs a unit  weights  bytes held
-            0  Conv2D  8 x 8 x 16              9      144           0
-            1  Dense   100                  1024   102400           0
+        stage  kind    output      inputs per unit  weights  bytes held
+            0  Conv2D  8 x 8 x 16                9      144           0
+            1  Dense   100                    1024   102400           0
         """
         return summary(self._stages, self._shapes, self._held())
 

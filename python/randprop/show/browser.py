@@ -123,7 +123,7 @@ def _checked(text: Mapping[str, str] | None) -> dict[str, str]:
                 f"text must have the names of {usual[name]!r} in {name!r}, got {line!r}"
             )
     if not _LANGUAGE.fullmatch(text["lang"]):  # a browser would refuse to write numbers in it
-        raise ValueError(f"text must name a language such as 'de' in 'lang', got {text['lang']!r}")
+        raise ValueError(f"text['lang'] must be a language such as 'de', got {text['lang']!r}")
     return dict(text)
 
 

@@ -83,7 +83,7 @@ def _shape_of(shape: Sequence[int] | None, n_features: int) -> tuple[int, ...]:
     if len(sides) == 2 and int(np.prod(sides)) == n_features:
         return (*sides, 1)
     if int(np.prod(sides)) != n_features:
-        raise ValueError(f"shape must be that of means of {n_features} features, got {sides}")
+        raise ValueError(f"shape must have {n_features} features, as the means have, got {sides}")
     return sides
 
 
