@@ -47,7 +47,7 @@ class BitMatrix:
     words : ndarray of shape (n_samples, n_words), dtype uint64
         Packed rows, ``n_words = ceil(n_bits / 64)``. Copied.
     n_bits : int
-        Bits of a row.
+        Number of bits of a row.
 
     Examples
     --------
@@ -166,12 +166,12 @@ class BitMatrix:
 
     @property
     def n_samples(self) -> int:
-        """Rows."""
+        """Number of rows."""
         return int(self._words.shape[0])
 
     @property
     def n_bits(self) -> int:
-        """Bits of a row."""
+        """Number of bits of a row."""
         return self._n_bits
 
     @property
@@ -181,7 +181,7 @@ class BitMatrix:
 
     @property
     def nbytes(self) -> int:
-        """Bytes that the words take."""
+        """Number of bytes of the words."""
         return int(self._words.nbytes)
 
     def to_array(self) -> NDArray[np.uint8]:

@@ -1,4 +1,4 @@
-"""Data sets: MNIST inside the package, others from disk or a mirror, and files of one's own."""
+"""Data sets: MNIST inside the package, others from disk or a mirror, and your own files."""
 
 from __future__ import annotations
 

@@ -169,7 +169,7 @@ class StepNetworkEstimator(BaseEstimator):
 
     @property
     def input_range_(self) -> tuple[float, float] | None:
-        """What is mapped to 0 and 255; None where it is not the same for all features."""
+        """Values that are mapped to 0 and 255. None if they differ between features."""
         check_is_fitted(self, "scaling_")
         return self.scaling_.input_range
 
@@ -251,7 +251,7 @@ class StepNetworkEstimator(BaseEstimator):
 
     @property
     def dead_units_(self) -> NDArray[np.bool_]:
-        """Units whose output was the same for all training samples: a mask, of shape (n_units,)."""
+        """Mask of the units whose output was the same for all training samples."""
         check_is_fitted(self, "network_")
         if "_watch" not in vars(self):
             raise AttributeError("a model file has no information about the training samples")

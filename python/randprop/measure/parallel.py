@@ -56,7 +56,7 @@ class Confusion:
 
     @property
     def n_samples(self) -> int:
-        """Samples that were counted."""
+        """Number of samples that were counted."""
         return int(self.matrix.sum())
 
     @property

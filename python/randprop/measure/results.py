@@ -76,7 +76,7 @@ class Evaluation:
     simd_level : str
     n_threads : int
     version : str
-        Of randprop.
+        Version of randprop.
     stages : str or None
         The kind of data that the network is made for. ``"stages"`` if a list of stages was given,
         None for the plain network.

@@ -126,7 +126,7 @@ class Model:
 
     @property
     def input_range(self) -> tuple[float, float] | None:
-        """Low and high of the features, None where they are not the same for all of them."""
+        """Low and high of the features. None if they differ between features."""
         return self.scaling.input_range
 
     @property

@@ -110,7 +110,7 @@ class Scaling:
 
     @property
     def fixed_(self) -> FixedScaling:
-        """What maps features."""
+        """The fitted scaling."""
         if self._given is not None:
             return self._given
         if not self._n_values:

@@ -83,7 +83,7 @@ class Stage:
 
     @property
     def gives_bytes(self) -> bool:
-        """Whether it puts out counts rather than bits."""
+        """Whether the outputs are counts, and not bits."""
         return getattr(self, "pool", None) is not None
 
     def output_shape(self, shape: Shape) -> Shape:

@@ -115,17 +115,17 @@ class StepNetwork:
 
     @property
     def n_features(self) -> int:
-        """Inputs of the first matrix."""
+        """Number of inputs of the first matrix."""
         return self._n_features
 
     @property
     def layers(self) -> int:
-        """Hidden layers."""
+        """Number of hidden layers."""
         return len(self._stages) - 1
 
     @property
     def n_stages(self) -> int:
-        """Stages of the chain, ``layers + 1``."""
+        """Number of stages, ``layers + 1``."""
         return len(self._stages)
 
     @property
@@ -135,12 +135,12 @@ class StepNetwork:
 
     @property
     def gives_bytes(self) -> bool:
-        """Whether the last stage puts out counts rather than bits."""
+        """Whether the outputs of the last stage are counts, and not bits."""
         return self._stages[-1].gives_bytes
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """Output bits of each of the ``layers + 1`` weight matrices."""
+        """Number of outputs of each of the ``layers + 1`` stages."""
         return self._widths
 
     @property
@@ -150,19 +150,19 @@ class StepNetwork:
 
     @property
     def matrices(self) -> tuple[int | Stage, ...]:
-        """Each of the ``layers + 1`` stages: of a plain `Dense` its width."""
+        """Each of the ``layers + 1`` stages. A plain `Dense` is given as its width."""
         return tuple(
             stage.units if stage == Dense(stage.n_units()) else stage for stage in self._stages
         )
 
     @property
     def input_shape(self) -> Shape | None:
-        """Shape of the input where the first stage is a convolution."""
+        """Shape of the input, if the first stage is a convolution."""
         return self._shapes[0] if self._stages[0].input_dims > 1 else None
 
     @property
     def weight_bits(self) -> int:
-        """Bits of a weight."""
+        """Bits of each weight."""
         return self._weight_bits
 
     @property
@@ -172,12 +172,12 @@ class StepNetwork:
 
     @property
     def seed(self) -> int:
-        """The number that the weights are a function of."""
+        """The number from which all weights follow."""
         return self._seed
 
     @property
     def prepared_bytes(self) -> int:
-        """Bytes held by weights laid out for the kernels so far; they can always be made anew."""
+        """Bytes of the weights that are prepared for the kernels so far."""
         return sum(self._held())
 
     def summary(self) -> str:

@@ -57,7 +57,7 @@ if hasattr(os, "register_at_fork"):
 
 
 class NotFittedError(ValueError, AttributeError):
-    """A readout was asked before it was fitted."""
+    """A readout was used before it was fitted."""
 
 
 def changing() -> threading.RLock:
@@ -107,7 +107,7 @@ class Reader:
 
     @property
     def n_features(self) -> int | None:
-        """Bits or bytes of a vector; None before it was fitted."""
+        """Number of bits or bytes of a vector. None before `fit`."""
         raise NotImplementedError
 
     def check_fitted(self) -> None:
@@ -293,7 +293,7 @@ class Readout(Reader):
         return rows_within(32 * len(self.classes_))  # scores, and what they come from
 
     def quantize(self, bits: int | str = 8) -> QuantizedReadout:
-        """Round to integers of few bits, where the readout has such a form."""
+        """Round to integers of few bits, if the readout has such a form."""
         raise TypeError(
             f"a {type(self).__name__} readout cannot be rounded to few bits; "
             "use Centroids, RidgeReadout or DiscriminantReadout"

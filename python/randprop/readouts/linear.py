@@ -88,7 +88,7 @@ class LinearReadout(SummingReadout):
 
     @property
     def alpha_(self) -> float:
-        """The alpha that was used: the one given, or the one that was chosen."""
+        """The alpha that was used: the given one, or the chosen one."""
         return self._solved()[0]
 
     @property
@@ -103,7 +103,7 @@ class LinearReadout(SummingReadout):
 
     @property
     def n_features(self) -> int | None:
-        """Bits or bytes of a vector; None before it was fitted."""
+        """Number of bits or bytes of a vector. None before `fit`."""
         seen = snapshot(self)
         if seen._solution is not None:
             return int(seen._solution[2].shape[1])

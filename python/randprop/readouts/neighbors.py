@@ -212,7 +212,7 @@ class HammingNeighbors(Readout):
 
     @property
     def n_features(self) -> int | None:
-        """Bits or bytes of a vector; None before it was fitted."""
+        """Number of bits or bytes of a vector. None before `fit`."""
         return None if self._features is None else self._features.shape[1]
 
     @of_one_state

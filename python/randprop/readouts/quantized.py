@@ -119,7 +119,7 @@ class QuantizedReadout(Readout):
 
     @property
     def n_features(self) -> int:
-        """Bits or bytes of a vector."""
+        """Number of bits or bytes of a vector."""
         return int(self.codes_.shape[1])
 
     def scores(self, bits: Features) -> NDArray[np.int64]:  # noqa: D102
@@ -134,7 +134,7 @@ class QuantizedReadout(Readout):
     decision_function = scores
 
     def quantize(self, bits: int | str | None = None) -> QuantizedReadout:
-        """Return itself, whatever the bits: it is what `quantize` of the others makes."""
+        """Return itself: it has integers already."""
         return self
 
     def fresh(self) -> QuantizedReadout:  # noqa: D102

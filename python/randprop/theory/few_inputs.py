@@ -134,7 +134,7 @@ class Layer:
         return float(ends[1] - ends[0]) / (2.0 * step)
 
     def noise_overlap(self, a: float, c: float) -> float:
-        """Return rho: how much likelier a unit is noisy where it tells classes apart.
+        """Return rho: how much more noise units have that separate classes than the average unit.
 
         `a` is the mean activity, `c` the mean overlap of the inputs: mean and mean square, over
         features, of the share of samples that have a feature set, taken to be Beta distributed.

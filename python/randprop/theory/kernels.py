@@ -153,7 +153,7 @@ def _gauss() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 
 def noise_overlap(m: float, activation: str = "step") -> float:
-    """Return rho: how much more noise units have that separate classes than units on average.
+    """Return rho: how much more noise units have that separate classes than the average unit.
 
     Parameters
     ----------
