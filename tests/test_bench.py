@@ -223,7 +223,7 @@ def test_fit_measures_what_ours_takes(fit: Any, harness: Any) -> None:
         fit._sparse(bench)
     fit._memory(bench)
     costs, layer, sparse, memory = (table["rows"] for table in bench.tables)
-    assert [row["what changes"] for row in costs][:2] == ["channels", "kernel, pixels a side"]
+    assert [row["what changes"] for row in costs][:2] == ["channels", "kernel, pixels per side"]
     assert all(len(row["sizes"].split(";")) == len(row["seconds"].split(";")) for row in costs)
     assert [row["contestant"] for row in layer] == ["randprop, all inputs", "randprop, fan_in=4"]
     assert [row["contestant"] for row in sparse] == ["randprop, CSR", "randprop, array"]
@@ -245,7 +245,7 @@ def test_fit_reads_its_measurements_right(fit: Any) -> None:
     ended = fit._series_row([[{"features": 924, "features, s": 1.5}, {"over": 300.0}]])
     assert ended["features, s"] == 1.5
     assert ended["both, s"] == "not reached"
-    assert ended["note"] == f"ended at {fit.LIMIT:.0f} s"
+    assert ended["note"] == f"stopped at {fit.LIMIT:.0f} s"
 
 
 def test_fit_makes_rows_as_text_has_them(fit: Any) -> None:

@@ -149,7 +149,7 @@ def test_tail_bits_are_refused() -> None:
     with pytest.raises(ValueError, match=r"words\[1\] has bits set after bit 9, the last one"):
         BitMatrix(words, 10)
     assert BitMatrix(words, 11).popcount().tolist() == [0, 1]
-    with pytest.raises(ValueError, match="past bit 9"):
+    with pytest.raises(ValueError, match="after bit 9"):
         BitMatrix.from_packbits(np.array([[0, 255]], dtype=np.uint8), 10)
 
 

@@ -65,9 +65,9 @@ def test_options_reach_the_classifier(iris: Path, capsys: pytest.CaptureFixture[
     assert {name: found[name] for name in expected} == expected
     assert found["stages"] is None
     assert cli.main(["fit", "iris.csv", "--test", "iris.csv", "--out", "m"]) == 0
-    assert "of the 150 test samples" in capsys.readouterr().out
+    assert "on 150 test samples" in capsys.readouterr().out
     assert cli.main(["fit", "digits", "--stages", "images", "--width", "64", "--out", "d"]) == 0
-    assert "of the 360 test samples" in capsys.readouterr().out
+    assert "on 360 test samples" in capsys.readouterr().out
 
 
 def test_images(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

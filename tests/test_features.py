@@ -182,7 +182,9 @@ def test_a_later_part_outside_the_range_warns_once() -> None:
 
 
 def test_fit_parallel_rounds_nothing_without_a_range() -> None:
-    with pytest.raises(ValueError, match=r"X holds other values than .* give input_range="):
+    with pytest.raises(
+        ValueError, match=r"X holds other values than .* give a fitted scaling, or input_range="
+    ):
         fit_parallel(NETWORK, X / 16, Y)
     assert fit_parallel(NETWORK, X / 16, Y, input_range=(0, 1)).input_range == (0, 1)
 
@@ -280,7 +282,7 @@ def _without(name: str, values: Any) -> pandas.DataFrame:
         (
             _without("pixel 9", 2**60 + 1).assign(**{"pixel 8": 0.5}),
             ValueError,
-            r"column 'pixel 9' of X holds integers beyond 2\*\*53, which float64",
+            r"column 'pixel 9' of X holds integers beyond 2\*\*53, which are not exact in float64",
         ),
         (
             _without("pixel 9", 2**63 - 1).assign(**{"pixel 8": 0.5}),

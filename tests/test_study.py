@@ -317,10 +317,10 @@ def test_datasets_answer_of_networks(numbers):
     values = numbers["datasets"]
     text = answer("datasets", values)
     assert "CIFAR-10, useful networks: 1,024 counts" in text
-    assert "counts of patches find what neither has" in text
+    assert "counts of patches are clearly better than both" in text
     worse = copy.deepcopy(values)
     worse["networks"]["cifar10"]["raw pixels"]["ridge"]["mean"] = 0.9
-    assert "counts of patches find little more" in answer("datasets", worse)
+    assert "counts of patches are hardly better" in answer("datasets", worse)
     assert "Not measured" not in answer("datasets", {**values, "missing": {}})
     assert "Not measured, since the files are not there: KMNIST." in answer(
         "datasets", {**values, "missing": {"kmnist": "why"}}
