@@ -162,7 +162,7 @@ def test_dataset_by_name_equals_arrays() -> None:
         ({"layers": "3"}, TypeError, "layers must be an integer, got str"),
         ({"dataset": "nist"}, ValueError, "dataset must be one of"),
         ({"dataset": 3}, TypeError, "dataset must be a name or .* got int"),
-        ({"dataset": (1, 2, 3)}, TypeError, "got 3 of them"),
+        ({"dataset": (1, 2, 3)}, TypeError, "got 3 entries"),
         ({"readout": "svm"}, ValueError, "readout must be one of 'centroid', .* got 'svm'"),
         ({"weight_bits": 5}, ValueError, "weight_bits must be one of"),
         ({"activation": "gelu"}, ValueError, "activation must be one of"),

@@ -322,7 +322,7 @@ def test_datasets_answer_of_networks(numbers):
     worse["networks"]["cifar10"]["raw pixels"]["ridge"]["mean"] = 0.9
     assert "counts of patches are hardly better" in answer("datasets", worse)
     assert "Not measured" not in answer("datasets", {**values, "missing": {}})
-    assert "Not measured, since the files are not there: KMNIST." in answer(
+    assert "Not measured, because the files were not found: KMNIST." in answer(
         "datasets", {**values, "missing": {"kmnist": "why"}}
     )
 

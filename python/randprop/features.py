@@ -283,7 +283,7 @@ def refuse_missing(name: str, array: NDArray[Any]) -> None:
             raise ValueError(f"{name} must not contain NaN or infinity")
         finite = np.isfinite(array)
         columns = np.flatnonzero(~finite.all(axis=0))
-        others = f", {len(columns) - 1} more columns have some too" if len(columns) > 1 else ""
+        others = f"; other such columns: {len(columns) - 1}" if len(columns) > 1 else ""
         raise ValueError(
             f"{name} must not contain NaN or infinity: column {columns[0]} has "
             f"{np.count_nonzero(~finite[:, columns[0]])} of {len(array)}{others}; fill missing "
