@@ -739,7 +739,7 @@ def changed_after_construction(name, value):
         (lambda: make_model(classes=["a\0b", "c"]), {}, ValueError, "label 'a.x00b' holds a NUL"),
         (make_model, {"name": 3}, TypeError, "name must be a str, got int"),
         *(
-            (make_model, {"name": name}, ValueError, "name must be a name in C")
+            (make_model, {"name": name}, ValueError, "name must begin with a letter")
             for name in (
                 "",
                 "a b",

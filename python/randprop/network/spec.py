@@ -95,7 +95,7 @@ def _resolve(stage: Stage, shape: Shape, weight_bits: int, *, reads_bytes: bool)
     bias = math.floor(stage.bias * (255 if reads_bytes else 1) * largest + 0.5)
     if bias >= 2**31:
         raise ValueError(
-            f"bias {stage.bias} is a threshold of {bias} here, which is not below 2**31"
+            f"bias {stage.bias} gives thresholds up to {bias}, which must be below 2**31"
         )
     return replace(stage, bias=bias)
 
