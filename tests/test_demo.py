@@ -77,7 +77,7 @@ def test_translation_from_a_file(tmp_path):
     path.write_text(path.read_text(), encoding="utf-8-sig")  # as editors of Windows do
     assert "<h1>Jedno</h1>" in demo(tmp_path / "page.html", text=path).read_text()
     path.write_text("{")
-    with pytest.raises(ValueError, match=r"text must be a JSON file, .*text\.json is not one"):
+    with pytest.raises(ValueError, match=r"text must be a JSON file, and .*text\.json is not: "):
         demo(tmp_path / "other.html", text=path)
     assert not (tmp_path / "other.html").exists()
 
