@@ -44,7 +44,7 @@ def images(name: str) -> Parts | str:
     try:
         X_train, y_train, X_test, y_test = named.load()
     except OSError:
-        return f"{name} is neither on disk nor to be had from a mirror"
+        return f"{name} is not on disk and cannot be downloaded"
     return Parts(named.as_images(X_train), y_train, named.as_images(X_test), y_test)
 
 

@@ -29,28 +29,27 @@ PAUSE = 0.3
 ABOUT = {
     "images": (
         '`StepClassifier(stages="images", width=features, readout=readout)` on one split into '
-        "training and test images. Accuracy is the mean over seeds 0, 1, ...; seconds are "
-        "medians, and what a readout solves when it is first asked counts as fitting. Peers "
-        "see pixels of 0 to 1; their ridge chooses its strength on a sixth of the training "
-        "images. The CNN has two convolutions of 16 and 32 channels and two dense layers; it "
-        "is trained by Adam on batches of 64."
+        "training and test images. Accuracy is the mean over seeds 0, 1, ... Seconds are medians. "
+        "The time to solve the readout's equations counts as fitting. Peers get pixels from 0 to "
+        "1. Their ridge chooses its penalty on a sixth of the training images. The CNN has two "
+        "convolutions of 16 and 32 channels and two dense layers. It is trained by Adam on batches "
+        "of 64."
     ),
     "series": (
         '`StepClassifier(stages="series", width=features)` and `MiniRocketClassifier` of aeon '
-        "on the splits of the UCR and UEA archives that aeon's package has. Seconds are the "
-        "sum of all data sets, one seed each; both are compiled before."
+        "on the splits of the UCR and UEA archives in the package of aeon. Seconds are the sum "
+        "over all data sets, with one seed each. Both are compiled beforehand."
     ),
     "tables": (
-        '`StepClassifier(stages="table", width=width)` on features as they come; the mean '
-        "over the folds of every repeat, the same for all. Peers see standardised features, "
-        "but for the forest. The ELM is written for this bench: tanh of normal random "
+        '`StepClassifier(stages="table", width=width)` on raw features. Accuracy is the mean '
+        "over the folds of every repeat, which are the same for all. Peers get standardised "
+        "features, except the forest. The ELM is written for this bench: tanh of normal random "
         "projections and biases, then ridge. ELM, RBFSampler and RidgeClassifier choose the "
-        "strength of ridge by generalised cross-validation."
+        "penalty of ridge by generalised cross-validation."
     ),
     "scales": (
-        '`StepClassifier(stages="table", width=width)`, which finds the range of every '
-        "feature by itself: scaling before it should change nothing but what rounding to 8 "
-        "bits leaves."
+        '`StepClassifier(stages="table", width=width)` finds the range of every feature. So '
+        "scaling the features beforehand should change nothing, except by rounding to 8 bits."
     ),
 }
 
@@ -89,7 +88,7 @@ class Runs:
 def run(bench: Bench) -> None:
     """Measure images, series and tables."""
     busy = os.getloadavg()[0]
-    load = f"When this began, the machine's load was {busy:.1f} on {N_THREADS} cores."
+    load = f"At the start, the load of the machine was {busy:.1f} on {N_THREADS} cores."
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of peers; what a preset warns of shows in its accuracy
         _images(bench, f"{ABOUT['images']} {load}")
@@ -255,11 +254,7 @@ def _scales(bench: Bench) -> None:
         apart = max(found.values()) - min(found.values())
         shown = {how: f"{value:.4f}" for how, value in found.items()}
         rows.append({"data": name, **shown, "largest difference": f"{apart:.4f}"})
-    bench.table(
-        "Tables: the same network for features as they come, and scaled before",
-        rows,
-        ABOUT["scales"],
-    )
+    bench.table("Tables: the same network for raw and for scaled features", rows, ABOUT["scales"])
 
 
 if __name__ == "__main__":

@@ -154,7 +154,7 @@ def choices(bench: Bench) -> None:
             }
         )
     bench.table(
-        "One core: the chosen kernel beside the fastest, a dense layer of as many units as inputs",
+        "One core: the chosen kernel and the fastest, dense layers with as many units as inputs",
         rows,
     )
 
@@ -173,7 +173,7 @@ def against_onnx(bench: Bench) -> None:
         runs["ONNX Runtime int8 MatMulInteger"] = lambda: session.run(None, feed)[0]
     else:
         runs["ONNX Runtime"] = not_installed("onnxruntime")
-    bench.race(f"8-bit weights, all cores: {n_samples:,} x {width} -> {width}, ms a layer", runs)
+    bench.race(f"8-bit weights, all cores: {n_samples:,} x {width} -> {width}, ms per layer", runs)
 
 
 FIRST_QUESTIONS = """
@@ -205,7 +205,7 @@ def measuring(bench: Bench) -> None:
         level, ms = line.split()
         times.setdefault(level, []).append(float(ms))
     bench.table(
-        "What measuring the kernels of a case takes, once a process",
+        "Time to measure the kernels of one case, once per process",
         [
             {"contestant": level, "ms": statistics.median(ms), "most ms": max(ms)}
             for level, ms in times.items()

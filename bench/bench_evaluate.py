@@ -62,10 +62,10 @@ def run(bench: Bench) -> None:
                 network._core.propagate_bytes(image, 0, 4, _core.Keep.last, N_THREADS)
 
         contestants[f"{weight_bits}-bit, propagate"] = in_python
-        contestants[f"{weight_bits}-bit, the core alone"] = in_core
+        contestants[f"{weight_bits}-bit, only the compiled core"] = in_core
     medians = bench.race(f"One image through 4 matrices, {repeats} times, ms", contestants)
     bench.table(
-        "One image through 4 matrices, microseconds a call",
+        "One image through 4 matrices, microseconds per call",
         [{"call": name, "us": 1e3 * ms / repeats} for name, ms in medians.items()],
     )
 

@@ -39,51 +39,50 @@ QUICK, SLOW = 5.0, 30.0
 
 ABOUT = {
     "images": (
-        "The time begins with the 60,000 training images as bytes in memory. It ends with the "
-        "labels of the 10,000 test images. It includes the conversion of bytes to floats, and "
-        "not the imports. Each run has another seed: 0, 1, ... The table shows medians: of 7 "
-        "runs if a run takes up to 5 s, of 3 runs up to 30 s, and otherwise of one run. A run "
-        f"of more than {LIMIT:.0f} s is ended. The contestants take turns, each library in a "
-        "process of its own, with a pause before each run. Options that are not named here are "
-        "the defaults of each library. The classifiers of scikit-learn read pixels from 0 to 1, "
-        "and the trees read bytes. The CNN has two convolutions of stride 2, with 16 and 32 "
-        "channels of 5 x 5, and a dense layer. Adam trains it at a rate of .002 on batches of "
-        f"64. A run of the CNN ends when it has reached {GOALS[-1]}, so the later epochs have "
-        "fewer runs."
+        "Seconds from the 60,000 training images, as bytes in memory, to the labels of the 10,000 "
+        "test images. The conversion of bytes to floats counts, imports do not. Each run has "
+        "another seed, 0, 1, ..., and the table has medians: of 7 runs if a run takes up to 5 s, "
+        f"of 3 runs up to 30 s, else of one run. A run of more than {LIMIT:.0f} s is stopped. "
+        "Contestants take turns. Each library has its own process, with a pause before each run. "
+        "Other parameters have the defaults of the library. Classifiers of scikit-learn get pixels "
+        "from 0 to 1, trees get bytes. The CNN has two convolutions of stride 2, with 16 and 32 "
+        "channels of 5 x 5, and a dense layer. It is trained by Adam at a rate of .002 on batches "
+        "of 64. Its later epochs are from runs that had not yet reached "
+        f"{GOALS[-1]}."
     ),
     "goals": (
-        "How many epochs and seconds the CNN takes until it first reaches an accuracy on the test "
-        "images. The time includes one prediction of the test images. Here the test images decide "
-        "when training stops, which favours the CNN."
+        "Epochs and seconds until the CNN first reaches an accuracy on the test images. Seconds "
+        "count one prediction of the test images. The test images decide when to stop, which "
+        "favours the CNN."
     ),
     "series": (
-        "The series are made by a formula: 6 classes, each with a wave and a bump in noise. "
-        "`features` is the time to make the features. It includes what they learn from the data: "
-        "for randprop scaling and `thresholds`. `readout` is the time to fit ridge to the "
-        "features. For MiniRocket this is what its classifier in aeon uses, `StandardScaler` and "
-        "`RidgeClassifierCV`. `both` is the time of one `StepClassifier.fit` for randprop, and "
-        "the sum of the parts for MiniRocket. Medians as above. Everything is compiled before."
+        "The series are artificial: 6 classes, each a wave and a bump in noise. `features` is the "
+        "time to compute the features, with all that is learned from the data: for randprop the "
+        "scaling and the `thresholds`. `readout` is the time to fit ridge to the features. For "
+        "MiniRocket it is the readout of its classifier in aeon, `StandardScaler` and "
+        "`RidgeClassifierCV`. `both` is `StepClassifier.fit` for randprop, and the sum of the "
+        "parts for MiniRocket. Medians as above. Both are compiled beforehand."
     ),
     "costs": (
-        "Seconds of `StepClassifier.fit`, with the equations solved. In each row one number "
-        "changes, and the others stay as they are. The slope is that of a line through the "
-        "logarithms of sizes and seconds. If twice the size takes twice the time, the slope is 1. "
-        "The last slope is between the two largest sizes: there, constant costs matter less."
+        "Seconds of `StepClassifier.fit` with the readout solved. One number changes, and the "
+        "others stay the same. The slope is the slope of the line through the logarithms of sizes "
+        "and seconds: 1 means that twice the size takes twice the time. The last slope is between "
+        "the two largest sizes, where constant costs matter less."
     ),
     "layer": (
-        "Dense layers of 784 units with 8-bit weights, at the SIMD level in use. In the first, "
-        "units look at all inputs. In the second, they look at 4 of them."
+        "Dense layers of 784 units at the SIMD level in use: units that look at all inputs, with "
+        "8-bit weights, and units that look at 4 inputs."
     ),
     "sparse": (
-        "Random rows with as many entries as a text has, in the form of TF-IDF. They are given "
-        "as a CSR matrix and as an array of float32 to `StepClassifier(width=1024).fit`. Both "
-        "predict the same labels. The values of the entries are random. Only their places change "
-        "the time."
+        "Time of `StepClassifier(width=1024).fit` for a CSR matrix, and for the same rows as an "
+        "array of float32. Both give the same labels. The rows are random, with as many entries as "
+        "TF-IDF gives for a text. Times depend on the positions of the entries, and not on their "
+        "values, which are random."
     ),
     "memory": (
-        "How much the peak memory of a process grows during "
-        '`StepClassifier(stages="images", width=1024).fit`. The process has loaded the data and '
-        "done a small fit before."
+        "Growth of the peak memory of a process during "
+        '`StepClassifier(stages="images", width=1024).fit`, above the memory with the data loaded '
+        "and after a small fit."
     ),
 }
 
@@ -147,15 +146,16 @@ def _images(bench: Bench, running: dict[str, Process]) -> None:
                 start["contestant"] = f"{name}, {epoch} epoch{'s' if epoch > 1 else ''}"
             rows.append({**start, **_medians(several)})
         if not finished:
-            rows.append({**start, "note": f"a run was ended at {LIMIT:.0f} s"})
+            rows.append({**start, "note": f"a run was stopped at {LIMIT:.0f} s"})
     title = "Images: digits, 1,437 + 360" if bench.quick else "Images: MNIST, 60,000 + 10,000"
     picture = ("", "")
     if bench.plot is not None:
         picture = draw(bench.plot, rows, title), "Accuracy against seconds, of every contestant"
     bench.table(f"{title}, {_threads()}", rows, ABOUT["images"], picture=picture)
     if "CNN" in runs:
-        reached = _until(runs["CNN"], bench.quick)
-        bench.table("The CNN until it reaches an accuracy", reached, ABOUT["goals"])
+        bench.table(
+            "Time until the CNN is as accurate", _until(runs["CNN"], bench.quick), ABOUT["goals"]
+        )
 
 
 def _threads() -> str:
@@ -230,7 +230,7 @@ def _series_row(runs: Sequence[Sequence[Point]]) -> dict[str, Any]:
         elif key != "thresholds, s" and any("over" in points for points in merged):
             row[key] = "not reached"
     if any("over" in points for points in merged):
-        row["note"] = f"ended at {LIMIT:.0f} s"
+        row["note"] = f"stopped at {LIMIT:.0f} s"
     for key, shown in (("features", ",.0f"), ("accuracy", ".4f")):
         if isinstance(row[key], (int, float)):
             row[key] = format(row[key], shown)
@@ -273,8 +273,8 @@ def _costs(bench: Bench) -> None:
     cores = [2**k for k in range(N_THREADS.bit_length()) if 2**k <= N_THREADS]
     axes: dict[str, tuple[Callable[[int], Fit], Sequence[int]]] = {
         "channels": (lambda size: images(channels=size), _doubled(n_channels // 2, 4)),
-        "kernel, pixels a side": (lambda size: images(kernel=size), (3, 5, 7, 9, 11)),
-        "pool, windows a side": (lambda size: images(pool=size), (1, 2, 3, 4)),
+        "kernel, pixels per side": (lambda size: images(kernel=size), (3, 5, 7, 9, 11)),
+        "pool, windows per side": (lambda size: images(pool=size), (1, 2, 3, 4)),
         "images": (lambda size: images(n_images=size), _doubled(n // 2, 4)),
         "length of series": (series, _doubled(length // 2, 4)),
         "threads": (lambda size: images(threads=size), cores),
@@ -296,7 +296,7 @@ def _costs(bench: Bench) -> None:
             row["last slope"] = f"{slope(sizes[-2:], seconds[-2:]):.2f}"
         rows.append(row)
     title = (
-        f"Time of a fit by size: {n:,} images of MNIST, Conv2D({n_channels}, kernel=7, fan_in=4, "
+        f"Time of a fit: {n:,} images of MNIST, Conv2D({n_channels}, kernel=7, fan_in=4, "
         f"pool=2), discriminant, {_threads()}; {100 if bench.quick else 500} series"
     )
     bench.table(title, rows, ABOUT["costs"])

@@ -103,10 +103,10 @@ def run(bench: Bench) -> None:
             {
                 "weights": "float32, NumPy" if bits is None else f"{bits}-bit, packed",
                 "ms": 1e3 * seconds,
-                "bytes of an activation vector": activation,
+                "bytes per activation vector": activation,
                 # Read and written once a layer, weights aside.
-                "MB of activations moved": (2 * 3 * activation + 784 + activation) * n / 1e6,
-                "peak memory grew by MB": grown / 1e6,
+                "activations moved, MB": (2 * 3 * activation + 784 + activation) * n / 1e6,
+                "growth of peak memory, MB": grown / 1e6,
                 f"MNIST accuracy, {depth} layers": accuracy,
             }
         )
@@ -128,7 +128,7 @@ def plot(bench: Bench, rows: list[dict[str, Any]]) -> None:
     colors = ["#1f5fa8"] * (len(rows) - 1) + ["#c0504d"]
     for axis, column, title in zip(
         axes,
-        ("ms", "MB of activations moved", "peak memory grew by MB"),
+        ("ms", "activations moved, MB", "growth of peak memory, MB"),
         ("time, ms", "activations moved, MB", "peak memory, MB above the input"),
         strict=True,
     ):

@@ -287,13 +287,13 @@ def _overview(bench: Bench, recipes: tuple[Recipe, ...], found: list[Measured]) 
                 row["instructions"] = "" if cost is None else f"{cost:,.0f}"
         rows.append(row)
     bench.table(
-        f"Recipes: what they take at -Os, seeds 0 to {len(found[0].accuracies) - 1}",
+        f"Recipes: memory and time at -Os, seeds 0 to {len(found[0].accuracies) - 1}",
         rows,
-        "Each is one stage, Conv2D(channels, 7, fan_in=4, pool=...) on pixels that are above 63 of "
-        "255, and a DiscriminantReadout; of 8-bit pixels with a bias of 0.1; of the gestures "
-        "Conv1D(128, 9, dilation='log', fan_in=8, pool=1) with calibrated thresholds. Bytes and "
-        "costs are those of seed 0, accuracy that on all 10,000 test samples. RAM holds sample, "
-        "buffer and stack.",
+        "Each recipe has one stage, Conv2D(channels, 7, fan_in=4, pool=...), on binary pixels (1 "
+        "if above 63 of 255), and a DiscriminantReadout. With 8-bit pixels the stage has a bias of "
+        "0.1. For gestures it is Conv1D(128, 9, dilation='log', fan_in=8, pool=1) with calibrated "
+        "thresholds. Bytes and costs are those of seed 0. Accuracy is on all 10,000 test samples. "
+        "RAM holds sample, buffer and stack.",
         picture=("embedded_cycles.png", "Cycles of a sample against accuracy")
         if bench.plot is not None
         else ("", ""),

@@ -50,9 +50,9 @@ def run(bench: Bench) -> None:
                     {
                         "what": name,
                         "workers": workers,
-                        "images a second": f"{n_samples / took:,.0f}",
-                        "microseconds an image and core": 1e6 * took * workers / n_samples,
-                        "of the speed of one worker": seconds[name, 1] / took,
+                        "images per second": f"{n_samples / took:,.0f}",
+                        "core microseconds per image": 1e6 * took * workers / n_samples,
+                        "speed relative to one worker": seconds[name, 1] / took,
                     }
                 )
     bench.table(
@@ -69,10 +69,10 @@ def run(bench: Bench) -> None:
         pickle.dumps((network, next(iter(Data(data, y, 784, 4096))))) for data in (X, mapped)
     )
     bench.table(
-        "A part: what it moves and what merging it takes",
+        "One part: data that are sent, and the time to merge it",
         [
             {"what": "sent to a worker, from memory, MB", "value": len(task) / 1e6},
-            {"what": "sent to a worker, of a file, MB", "value": len(described) / 1e6},
+            {"what": "sent to a worker, from a file, MB", "value": len(described) / 1e6},
             {"what": "sent back, MB", "value": len(result) / 1e6},
             {"what": "merged, ms", "value": 1e3 * merge},
         ],
@@ -97,8 +97,8 @@ def run(bench: Bench) -> None:
         [
             {
                 "workers": workers,
-                "seconds a network": seconds["sweep", workers] / n_seeds,
-                "note": "one network on all threads" if workers == 1 else "one a process",
+                "seconds per network": seconds["sweep", workers] / n_seeds,
+                "note": "one network on all threads" if workers == 1 else "one network per process",
             }
             for workers in sorted({1, N_THREADS})
         ],
@@ -107,7 +107,7 @@ def run(bench: Bench) -> None:
     core_image = seconds["fit_parallel, memmap", N_THREADS] * N_THREADS / n_samples
     core_network = seconds["sweep", N_THREADS] * N_THREADS / n_seeds
     bench.table(
-        "What it would take, at this machine's speed a core",
+        "Estimated time at this machine's speed per core",
         [
             {"run": run_name, **{f"{cores:,} cores": _duration(total / cores) for cores in CORES}}
             for run_name, total in (
@@ -126,14 +126,14 @@ def _sources(bench: Bench, X: Any, y: Any, folder: Path) -> None:
         try:
             data, labels = make(X, y, folder)
         except ImportError as error:
-            rows.append({"data": name, "images a second": f"{error.name} is not installed"})
+            rows.append({"data": name, "images per second": f"{error.name} is not installed"})
             continue
         with joblib.parallel_config(backend="loky", n_jobs=N_THREADS):
             fit_parallel(network, data, labels)  # starts the workers
             took = min(
                 _timed(partial(fit_parallel, network, data, labels)) for _ in range(bench.rounds)
             )
-        rows.append({"data": name, "images a second": f"{len(X) / took:,.0f}"})
+        rows.append({"data": name, "images per second": f"{len(X) / took:,.0f}"})
     bench.table(
         f"{len(X):,} images of 784 through 3 matrices, read by {N_THREADS} workers, best of "
         f"{bench.rounds}",

@@ -90,7 +90,8 @@ def kernels(bench: Bench, n_samples: int) -> None:
                 scale[name] = n_samples / len(part)
             runs[name] = run
         medians = bench.race(
-            f"One core, {weight_bits}-bit weights: {n_samples:,} x {WIDTH} -> {WIDTH}, ms a layer",
+            f"One core, {weight_bits}-bit weights: {n_samples:,} x {WIDTH} -> {WIDTH}, "
+            "ms per layer",
             runs,
             notes=notes,
             scale=scale,
@@ -231,7 +232,7 @@ def elsewhere(bench: Bench, n_samples: int) -> None:
     else:
         runs["numba reference"] = not_installed("numba")
     bench.race(
-        f"{N_THREADS} cores: {n_samples:,} x {WIDTH} -> {WIDTH}, bits in and out, ms a layer",
+        f"{N_THREADS} cores: {n_samples:,} x {WIDTH} -> {WIDTH}, bits in and out, ms per layer",
         runs,
         notes=notes,
         scale=scale,
@@ -289,7 +290,7 @@ def scaling(bench: Bench) -> None:
         return lambda: made.propagate_stage(1, bits)
 
     measure(
-        f"Cost against width ({n_fixed:,} samples, 8-bit; at 16,384 the weights are made anew in "
+        f"Cost against width ({n_fixed:,} samples, 8-bit; at 16,384 the weights are drawn again in "
         "each call), ms",
         {width: wide(width) for width in widths},
     )

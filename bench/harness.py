@@ -85,7 +85,7 @@ class Bench:
                     "contestant": name,
                     "ms": medians[name],
                     "spread_ms": (high - low) / 2,
-                    "times the first": medians[name] / next(iter(medians.values())),
+                    "ratio to the first": medians[name] / next(iter(medians.values())),
                     "note": (notes or {}).get(name, ""),
                 }
             )

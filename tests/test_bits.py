@@ -146,10 +146,10 @@ def test_equality_tells_number_of_bits_apart() -> None:
 
 def test_tail_bits_are_refused() -> None:
     words = np.array([[0], [1 << 10]], dtype=np.uint64)
-    with pytest.raises(ValueError, match=r"words\[1\] has bits set past bit 9, the last"):
+    with pytest.raises(ValueError, match=r"words\[1\] has bits set after bit 9, the last one"):
         BitMatrix(words, 10)
     assert BitMatrix(words, 11).popcount().tolist() == [0, 1]
-    with pytest.raises(ValueError, match="past bit 9"):
+    with pytest.raises(ValueError, match="after bit 9"):
         BitMatrix.from_packbits(np.array([[0, 255]], dtype=np.uint8), 10)
 
 

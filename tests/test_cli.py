@@ -67,7 +67,7 @@ def test_stages(stages: str, capsys: pytest.CaptureFixture[str], tmp_path: Path)
     assert content["accuracy"] == expected.accuracy
     assert content["chain"] == list(expected.chain)
     text = capsys.readouterr().out
-    assert "features by BinaryScaling(4.0)" in text
+    assert "features scaled by BinaryScaling(4.0)" in text
     assert ("network for images: Conv2D(" in text) == (stages == "images")
     model = tmp_path / "model"
     arguments += ["--scaling", "binary", "--width", "64", "--out", str(model)]
@@ -273,7 +273,7 @@ def test_export_to_files(kind, tmp_path, capsys):
     assert cli.main(call) == 0
     plain = capsys.readouterr().out
     assert cli.main([*call, "--bits", "1"]) == 0
-    assert "of the test samples" in plain
+    assert "on the test samples" in plain
     assert plain != capsys.readouterr().out
     if kind == "model":
         X, y = randprop.datasets.load_digits()[2:]

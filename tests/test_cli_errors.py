@@ -31,7 +31,7 @@ def test_errors_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     line, *more = captured.err.splitlines()
     assert line.startswith("randprop evaluate: --dataset must be one of 'mnist'")
     assert line.endswith("; did you mean 'mnist'?")
-    assert more == ["randprop evaluate --help tells more"]
+    assert more == ["For help: randprop evaluate --help"]
     assert cli.main(["evaluate", "--dataset", "digits", "--json", "/nonexistent/x.json"]) == 1
     assert "the folder of /nonexistent/x.json does not exist" in capsys.readouterr().err
 
@@ -86,7 +86,7 @@ def test_help_tells_every_default(verb: str) -> None:
         (["sweep", "--dataset", "digits,x.csv"], "--dataset must be one file or folder of"),
         (["export", "c", "--self-test", "0", "--out", "x"], "--self-test must lie in [1, 360]"),
         (["export", "c", "--bits", "x", "--out", "x"], "--bits: expected ternary or an integer"),
-        (["export", "c", "--out", "-"], "--out: expected a path, which standard output is not"),
+        (["export", "c", "--out", "-"], "--out: expected a path, got - for standard output"),
         (["export", "c"], "the following arguments are required: --out"),
         (["export", "cc", "--out", "x"], "format: expected one of c, onnx, model, got 'cc'"),
         (["study", "--seeds", "0"], "--seeds must lie in [1, 100000], got 0"),

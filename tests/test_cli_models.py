@@ -47,7 +47,7 @@ def test_fit_and_predict(iris: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert rows[0] == ["label", "score setosa", "score versicolor", "score virginica"]
     scores = np.array([row[1:] for row in rows[1:]], dtype=float)
     np.testing.assert_array_equal(scores, right.decision_function(IRIS.data))
-    assert captured.err == f"{right.score(IRIS.data, KINDS):.4f} of 150 samples are right\n"
+    assert captured.err == f"accuracy {right.score(IRIS.data, KINDS):.4f} on 150 samples\n"
     assert cli.main([*arguments, "out.csv"]) == 0
     assert Path("out.csv").read_text() == captured.out
 
@@ -65,9 +65,9 @@ def test_options_reach_the_classifier(iris: Path, capsys: pytest.CaptureFixture[
     assert {name: found[name] for name in expected} == expected
     assert found["stages"] is None
     assert cli.main(["fit", "iris.csv", "--test", "iris.csv", "--out", "m"]) == 0
-    assert "of the 150 test samples" in capsys.readouterr().out
+    assert "on 150 test samples" in capsys.readouterr().out
     assert cli.main(["fit", "digits", "--stages", "images", "--width", "64", "--out", "d"]) == 0
-    assert "of the 360 test samples" in capsys.readouterr().out
+    assert "on 360 test samples" in capsys.readouterr().out
 
 
 def test_images(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -87,11 +87,11 @@ def test_images(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lines = capsys.readouterr().out.splitlines()
     assert lines[-1].split() == [str(tmp_path / "new" / "a.png"), "low"]
     assert cli.main(["predict", model, str(tmp_path / "in")]) == 0
-    assert "1.0000 of 19 samples are right" in capsys.readouterr().err
+    assert "accuracy 1.0000 on 19 samples" in capsys.readouterr().err
     assert cli.main(["evaluate", "--dataset", str(tmp_path / "in"), "--width", "64"]) == 0
     captured = capsys.readouterr()
     assert "15 training and 4 test samples" not in captured.out
-    assert "are taken, one in five of each class, drawn by seed 0" in captured.err
+    assert "are used for the test, one in five of each class, drawn with seed 0" in captured.err
 
 
 def test_own_data_in_the_other_verbs(iris: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -125,11 +125,11 @@ def test_warnings_are_lines(iris: Path, capsys: pytest.CaptureFixture[str]) -> N
         (["fit", "iris.csv", "--out", "-"], "--out must be a file"),
         (["fit", "iris.csv", "--out", "m", "--stages", "tables"], "--stages"),
         (["predict", "nothing", "iris.csv"], "nothing"),
-        (["predict", "iris.csv", "iris.csv"], "iris.csv is damaged, cut short, or no safetensors"),
-        (["predict", "model", "few.csv"], "few.csv lacks the columns that were fitted: 'sw'"),
-        (["predict", "model", "five.csv"], "--label says which one holds labels"),
+        (["predict", "iris.csv", "iris.csv"], "iris.csv is damaged, cut short, or not a safe"),
+        (["predict", "model", "few.csv"], "few.csv lacks columns of the training data: 'sw'"),
+        (["predict", "model", "five.csv"], "if one column holds labels, name it with --label"),
         (["predict", "model", "six.csv"], "X has 6 features, the network expects 4"),
-        (["predict", "model", "notes.md"], "notes.md must be a file .csv, .tsv or .npz, or a"),
+        (["predict", "model", "notes.md"], "notes.md must be a .csv, .tsv or .npz file, or a"),
     ],
 )  # fmt: skip
 def test_wrong(
@@ -168,9 +168,15 @@ def test_export_of_a_model_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["--layers", "2"], "--layers is for a network that is made, not for that of --model"),
-        (["--readout", "ridge"], "--readout is for a network that is made"),
-        (["--dataset", "mnist"], "--dataset must name samples of 64 features, as the model reads"),
+        (
+            ["--layers", "2"],
+            "--layers cannot be given with --model, which has its own network and readout",
+        ),
+        (["--readout", "ridge"], "--readout cannot be given with --model"),
+        (
+            ["--dataset", "mnist"],
+            "--dataset must have samples of 64 features, as the model expects",
+        ),
     ],
 )
 def test_export_of_a_model_file_refuses(

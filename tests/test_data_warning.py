@@ -15,7 +15,7 @@ import randprop
 from randprop import RandpropDataWarning, StepClassifier, StepNetwork, StepTransformer
 from randprop.datasets import load_digits, load_mnist
 
-LEVELS, UNITS, FAR = "of the 256 levels", "units never change", "far from those of training"
+LEVELS, UNITS, FAR = "of the 256 levels", "units never change", "far from the training features"
 TABLES = {"wine": load_wine, "breast_cancer": load_breast_cancer}
 
 

@@ -59,7 +59,7 @@ def test_translation():
     [
         ({"title": None}, "text lacks a line 'title'"),
         ({"more": "x"}, "text has a line 'more' that the page does not have"),
-        ({"lang": "de_DE"}, "text must name a language such as 'de' in 'lang', got 'de_DE'"),
+        ({"lang": "de_DE"}, r"text\['lang'\] must be a language such as 'de', got 'de_DE'"),
         ({"title": 3}, "text must hold strings, got int 3 for 'title'"),
         ({"draw.label": "It is {number}."}, "text must have the names of .* in 'draw.label'"),
     ],
@@ -77,7 +77,7 @@ def test_translation_from_a_file(tmp_path):
     path.write_text(path.read_text(), encoding="utf-8-sig")  # as editors of Windows do
     assert "<h1>Jedno</h1>" in demo(tmp_path / "page.html", text=path).read_text()
     path.write_text("{")
-    with pytest.raises(ValueError, match=r"text must be a JSON file, .*text\.json is not one"):
+    with pytest.raises(ValueError, match=r"text must be a JSON file, and .*text\.json is not: "):
         demo(tmp_path / "other.html", text=path)
     assert not (tmp_path / "other.html").exists()
 

@@ -186,7 +186,7 @@ def test_random_state():
         ({"n_jobs": 0}, "n_jobs must be at least 1, or negative .* got 0"),
         ({"n_jobs": -5000}, "n_jobs must lie in"),
         ({"input_range": (3, 2)}, "input_range must have low <= high"),
-        ({"width": [5, 5]}, "width must name 1 widths"),
+        ({"width": [5, 5]}, "width must have 1 entries"),
         ({"random_state": -1}, "'random_state' parameter of StepClassifier must be"),
         ({"alpha": 0, "readout": "ridge"}, "'alpha' parameter of StepClassifier must be"),
     ],

@@ -379,12 +379,12 @@ def test_two_models_of_one_name_do_not_compile(tmp_path, name):
         compiler = [C_COMPILER, "-fsyntax-only", str(tmp_path / "both.c")]
         return subprocess.run(compiler, capture_output=True, text=True, check=False).stderr
 
-    assert "two models of one name in one file" in errors(source)
+    assert "two models with the same name" in errors(source)
     assert "self-tests of two models" in errors(source)
     # The same model twice is one, and labels are a part of it.
     assert errors(source.replace("second", "first")) == ""
     export_c(make_model(seed=1, classes=("0", "1", "x")), tmp_path / "second", name=name)
-    assert "two models of one name in one file" in errors(source)
+    assert "two models with the same name" in errors(source)
 
 
 def test_example_leaves_main_to_an_arduino_sketch(tmp_path):
@@ -449,7 +449,7 @@ def test_export_verb(tmp_path, capsys):
     out = tmp_path / "out"
     call = ["export", "c", "--dataset", "digits", "--width", "32", "--readout", "ridge"]
     assert main([*call, "--out", str(out)]) == 0
-    assert "of the test samples" in capsys.readouterr().out
+    assert "on the test samples" in capsys.readouterr().out
     assert (out / "model.h").is_file()
     library = tmp_path / "library"
     assert main([*call, "--name", "digits", "--arduino", "--out", str(library)]) == 0
@@ -559,18 +559,18 @@ def test_inputs_of_another_export_do_not_compile(tmp_path):
         held = (folder / "inputs.h").read_text()
         export_c(Model(model.network, model.readout, scaling=scaling), folder)
         (folder / "inputs.h").write_text(held)
-        assert "are of different exports" in errors()
+        assert "come from different exports" in errors()
         export_c(model, folder)
         assert errors() == ""
     for name, value in (("DBL_MANT_DIG", 24), ("FLT_EVAL_METHOD", 2)):
         unfit = [f"-U__{name}__", f"-D__{name}__={value}"]  # which float.h passes on
-        assert "each result rounded to one" in errors(*unfit)
-    assert "each result rounded to one" in errors("-ffast-math")
+        assert "without extra precision or fast math" in errors(*unfit)
+    assert "without extra precision or fast math" in errors("-ffast-math")
     (folder / "both.c").write_text((folder / "use.c").read_text())
     other = export_c(of_scaling(INPUTS["channels"], seed=1), tmp_path / "other")
     use = (folder / "use.c").read_text()
     (folder / "use.c").write_text(f'#include "{other}/inputs.h"\n{use}')
-    assert "inputs of two models of one name" in errors()
+    assert "inputs of two models with the same name" in errors()
 
 
 def test_the_self_test_of_a_level_is_of_bits(tmp_path):
@@ -739,7 +739,7 @@ def changed_after_construction(name, value):
         (lambda: make_model(classes=["a\0b", "c"]), {}, ValueError, "label 'a.x00b' holds a NUL"),
         (make_model, {"name": 3}, TypeError, "name must be a str, got int"),
         *(
-            (make_model, {"name": name}, ValueError, "name must be a name in C")
+            (make_model, {"name": name}, ValueError, "name must begin with a letter")
             for name in (
                 "",
                 "a b",

@@ -358,7 +358,7 @@ def test_a_downloaded_file_is_for_all_whom_the_umask_lets(mirror: str, tmp_path:
 def test_a_cached_file_that_is_no_file(mirror: str, tmp_path: Path) -> None:
     (tmp_path / "set").mkdir()
     os.mkfifo(tmp_path / "set" / NAME)
-    with pytest.raises(OSError, match=f"{NAME}: not an ordinary file"):
+    with pytest.raises(OSError, match=f"{NAME}: not a regular file"):
         fetch.locate(source(f"{mirror}good/"), NAME, tmp_path)
     assert Mirror.hits == []
 

@@ -103,7 +103,7 @@ def test_extreme_ranges_are_told_apart() -> None:
     )
     assert model.propagate(wide) == model.network.propagate(to_bytes(wide))
     if np.finfo(np.longdouble).max > np.finfo(np.float64).max:
-        with pytest.raises(ValueError, match="X must lie within float64"):
+        with pytest.raises(ValueError, match="X must fit float64"):
             to_bytes(np.array([[0, np.finfo(np.longdouble).max]]))
 
 
@@ -161,8 +161,8 @@ def test_a_later_part_outside_the_range_warns_once() -> None:
     rng = np.random.default_rng(0)
     first, y = rng.integers(0, 40, (60, 5)), np.arange(60) % 3
     for later, text in (
-        (first * 100, "X has values from 0 to .*, but integers of .0, 255. are used as they come"),
-        (first / 7, "X has values that are no integers, but integers"),
+        (first * 100, "X has values from 0 to .*, but .* keeps integers from 0 to 255"),
+        (first / 7, "X has values that are not integers, but the scaling"),
     ):
         classifier = StepClassifier(width=20).partial_fit(first, y)
         with pytest.warns(RandpropDataWarning, match=text) as found:
@@ -170,17 +170,21 @@ def test_a_later_part_outside_the_range_warns_once() -> None:
         assert len(found) == 1
         assert "Give input_range" in str(found[0].message)
         StepClassifier(width=20, input_range=(0, 255)).partial_fit(first, y).partial_fit(later, y)
-    with pytest.warns(RandpropDataWarning, match="has chosen scaling .* first part, of 60 samples"):
+    with pytest.warns(
+        RandpropDataWarning, match="has chosen the scaling .* first part, of 60 samples"
+    ):
         mapped = StepClassifier(width=20).partial_fit(first / 40, y)
     mapped.partial_fit(first / 80, y)
-    with pytest.warns(RandpropDataWarning, match=r"they are mapped by \(0.0, 0.975\)"):
+    with pytest.warns(RandpropDataWarning, match=r"maps the range \(0.0, 0.975\)"):
         mapped.partial_fit(first / 4, y)
-    with pytest.warns(RandpropDataWarning, match="X_test has values that are no integers"):
+    with pytest.warns(RandpropDataWarning, match="X_test has values that are not integers"):
         evaluate(0, dataset=(first, y, first / 2, y), width=9)
 
 
 def test_fit_parallel_rounds_nothing_without_a_range() -> None:
-    with pytest.raises(ValueError, match=r"X holds values other than .* give input_range="):
+    with pytest.raises(
+        ValueError, match=r"X holds other values than .* give a fitted scaling, or input_range="
+    ):
         fit_parallel(NETWORK, X / 16, Y)
     assert fit_parallel(NETWORK, X / 16, Y, input_range=(0, 1)).input_range == (0, 1)
 
@@ -278,7 +282,7 @@ def _without(name: str, values: Any) -> pandas.DataFrame:
         (
             _without("pixel 9", 2**60 + 1).assign(**{"pixel 8": 0.5}),
             ValueError,
-            r"column 'pixel 9' of X holds integers beyond 2\*\*53, which float64",
+            r"column 'pixel 9' of X holds integers beyond 2\*\*53, which are not exact in float64",
         ),
         (
             _without("pixel 9", 2**63 - 1).assign(**{"pixel 8": 0.5}),

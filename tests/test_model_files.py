@@ -153,31 +153,34 @@ def network_of(**changes):
 CHANGES = {
     "newer": (lambda d, a: d.update(version=2), "has version int 2 of the format"),
     "version": (lambda d, a: d.update(version="x"), "version str 'x' of the format"),
-    "no network": (lambda d, a: d.pop("network"), "no 'network'"),
-    "no counts": (lambda d, a: a.pop("counts"), "no 'counts'"),
-    "shape": (lambda d, a: a.update(counts=a["counts"][:, :99]), "counts of dtype .* shape"),
-    "type": (lambda d, a: a.update(counts=a["counts"].astype(float)), "counts of dtype float64"),
-    "negative": (lambda d, a: a.update(n_samples=-a["n_samples"]), "n_samples below 0"),
-    "too many": (lambda d, a: a.update(n_samples=a["n_samples"] * 0 + 1), "larger sums than"),
+    "no network": (lambda d, a: d.pop("network"), "'network' is missing"),
+    "no counts": (lambda d, a: a.pop("counts"), "'counts' is missing"),
+    "shape": (lambda d, a: a.update(counts=a["counts"][:, :99]), "array counts has dtype .* shape"),
+    "type": (
+        lambda d, a: a.update(counts=a["counts"].astype(float)),
+        "array counts has dtype float64",
+    ),
+    "negative": (lambda d, a: a.update(n_samples=-a["n_samples"]), "n_samples must lie in"),
+    "too many": (lambda d, a: a.update(n_samples=a["n_samples"] * 0 + 1), "larger than the sums"),
     "one too many": (
         lambda d, a: a.update(n_samples=a["counts"].max(axis=1).astype(np.int64) - 1),
-        "larger sums than",
+        "larger than the sums",
     ),
-    "huge": (lambda d, a: a.update(n_samples=a["n_samples"] * 0 + 2**40), "above 2"),
-    "metric": (lambda d, a: d["readout"].update(metric="l7"), "a metric str 'l7'"),
-    "kind": (lambda d, a: d["readout"].update(kind="tree"), "a readout str 'tree'"),
-    "seed": (network_of(seed=3), "a seed int 3"),
-    "seed sign": (network_of(seed="-3"), "a seed str '-3'"),
+    "huge": (lambda d, a: a.update(n_samples=a["n_samples"] * 0 + 2**40), "n_samples must lie in"),
+    "metric": (lambda d, a: d["readout"].update(metric="l7"), "unknown metric str 'l7'"),
+    "kind": (lambda d, a: d["readout"].update(kind="tree"), "unknown kind str 'tree'"),
+    "seed": (network_of(seed=3), "string of digits, got int 3"),
+    "seed sign": (network_of(seed="-3"), "string of digits, got str '-3'"),
     "seed size": (network_of(seed=str(2**64)), "seed must lie"),
     "weights": (network_of(weight_bits=5), "weight_bits must be one of"),
     "features": (network_of(n_features=0), "n_features must lie"),
-    "widths": (network_of(matrices=[30, 99]), "counts of dtype"),
+    "widths": (network_of(matrices=[30, 99]), "array counts has dtype"),
     "no widths": (network_of(matrices=[]), "at least one stage"),
     "range": (lambda d, a: d.update(input_range=[1, 0]), "low <= high"),
     "range type": (lambda d, a: d.update(input_range=["a", 0]), "must be a number"),
-    "labels": (lambda d, a: a.update(classes=a["classes"][::-1]), "not sorted"),
-    "same": (lambda d, a: a.update(classes=a["classes"] * 0), "not different"),
-    "few": (lambda d, a: a.update(classes=a["classes"][:2]), "counts of dtype"),
+    "labels": (lambda d, a: a.update(classes=a["classes"][::-1]), "classes must be sorted"),
+    "same": (lambda d, a: a.update(classes=a["classes"] * 0), "sorted and different"),
+    "few": (lambda d, a: a.update(classes=a["classes"][:2]), "array counts has dtype"),
 }
 
 
@@ -198,8 +201,8 @@ def test_refuses_what_does_not_fit(tmp_path, change):
         ("means of 3 bits", lambda d, a: d["readout"].update(bits=99), "bits must lie in"),
         ("ridge", lambda d, a: a.update(coef=a["coef"] * np.nan), "NaN or infinity"),
         ("ridge", lambda d, a: d["readout"].update(alpha=0), "alpha must be above 0"),
-        ("neighbors", lambda d, a: a.update(codes=a["codes"] + 9), "beyond the classes"),
-        ("neighbors", lambda d, a: a.update(words=~a["words"]), "has bits set past bit 99"),
+        ("neighbors", lambda d, a: a.update(codes=a["codes"] + 9), "not the number of a class"),
+        ("neighbors", lambda d, a: a.update(words=~a["words"]), "has bits set after bit 99"),
         ("neighbors", lambda d, a: d["readout"].update(n_neighbors=91), "at least n_neighbors"),
     ],
 )
@@ -235,7 +238,7 @@ def test_damage_is_found_or_harmless(tmp_path, data):
 
 def test_other_files(tmp_path):
     (tmp_path / "text").write_text("hello, this is no model")
-    with pytest.raises(ValueError, match="text is damaged, cut short, or no safetensors file"):
+    with pytest.raises(ValueError, match="text is damaged, cut short, or not a safetensors file"):
         load(tmp_path / "text")
     (tmp_path / "empty").write_bytes(b"")
     with pytest.raises(ValueError, match="empty is damaged"):
@@ -258,7 +261,7 @@ def test_a_wrong_sum_is_found(tmp_path):
     changed = data.replace(b'seed\\":\\"9', b'seed\\":\\"8', 1)
     assert changed != data
     (tmp_path / "m").write_bytes(changed)
-    with pytest.raises(ValueError, match="m is damaged: its sum is not the one"):
+    with pytest.raises(ValueError, match="m is damaged: its checksum does not match"):
         load(tmp_path / "m")
 
 
@@ -331,6 +334,6 @@ def test_a_scaling_of_a_programs_own_is_not_written(tmp_path):
         kind, n_groups = "other", 1
 
     for scaling in (Own(0, 1), Other()):
-        with pytest.raises(TypeError, match=f"a model file holds no {type(scaling).__name__}"):
+        with pytest.raises(TypeError, match=f"model has a {type(scaling).__name__}, which"):
             save(make_model(scaling=scaling), tmp_path / "model")
     assert not (tmp_path / "model").exists()

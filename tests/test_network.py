@@ -270,7 +270,7 @@ def test_pickle_equality_repr() -> None:
         ({"layers": -1}, ValueError, r"layers must lie in \[0, 100000\], got -1"),
         ({"layers": "2"}, TypeError, "layers must be an integer, got str '2'"),
         ({"width": 0}, ValueError, "width must lie in"),
-        ({"layers": 1, "width": [3]}, ValueError, "width must name 2 widths.*got 1"),
+        ({"layers": 1, "width": [3]}, ValueError, "width must have 2 entries.*got 1"),
         ({"width": [0]}, ValueError, r"width\[0\] must lie in"),
         ({"width": "8"}, TypeError, "width must be an integer, got str '8'"),
         ({"weight_bits": 3}, ValueError, "weight_bits must be one of 1, 2, 4, 8, 24, got 3"),
@@ -368,7 +368,7 @@ def test_core_refuses_wrong_shapes() -> None:
         network.propagate_bytes(np.zeros((1, 10), np.float64), 0, 1, last, 1)
     with pytest.raises(ValueError, match="weight_bits must be"):
         _core.Network(10, [_core.Dense(10, 3)], _core.Activation.step, 0)
-    with pytest.raises(ValueError, match="stages must name"):
+    with pytest.raises(ValueError, match="stages must have"):
         _core.Network(10, [], _core.Activation.step, 0)
     with pytest.raises(RuntimeError):
         _core.Network.__new__(_core.Network).prepared_bytes(0)

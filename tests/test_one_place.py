@@ -169,5 +169,5 @@ def test_data_set(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_name_stands_for_one_thing() -> None:
     for registry in REGISTRIES.values():
         name = next(iter(registry))
-        with pytest.raises(ValueError, match="is there already"):
+        with pytest.raises(ValueError, match="exists already"):
             registry.add(name, registry[name])

@@ -89,10 +89,10 @@ def test_csv_forms(text: str, options: Any, X: Any, y: Any, names: Any, tmp_path
         ("a,b,y\n1,2,0\n3,NA,0\n", {}, "line 3, column 2 ('b') holds 'NA': fill missing values"),
         ("1,2,0\n\n3,nan,0\n", {}, "line 3, column 2 holds nan: fill missing values"),
         ("1,2,0\n3,1e999,0\n", {}, "line 2, column 2 holds inf: fill missing values"),
-        ("1,5;2;0\n", {}, "line 1, column 1 holds '1,5': numbers have a point, 1.5, not a comma"),
+        ("1,5;2;0\n", {}, "line 1, column 1 holds '1,5': write numbers with a point"),
         ("1,,0\n3,4,0\n", {}, "line 1, column 2 holds nothing"),
         (",a,y\n0,1,0\n", {}, "column 1 has no name; if it is the index that pandas writes"),
-        ("a,a,y\n0,1,0\n", {}, "'a' names two columns"),
+        ("a,a,y\n0,1,0\n", {}, "two columns have the name 'a'"),
         ("1,2,0\n3,4,\n", {}, "line 2, column 3: the label is missing"),
         ("1,2\n", {"label": "tree"}, "label is the name 'tree', but"),
         ("a,tree\n1,2\n", {"label": "treee"}, "; did you mean 'tree'?"),
@@ -152,7 +152,9 @@ def test_wrong_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = folder_of_images(tmp_path / "images")
     wrong = folder / "dark" / "z.png"
     Image.fromarray(np.zeros((7, 8), np.uint8)).save(wrong)
-    with pytest.raises(ValueError, match=r"must have one size, but .*000.png has 6 x 8 .* 7 x 8"):
+    with pytest.raises(
+        ValueError, match=r"must have the same size, but .*000.png has 6 x 8 .* 7 x 8"
+    ):
         datasets.load_images(folder)
     Image.fromarray(np.zeros((6, 8), np.uint16)).save(wrong)
     with pytest.raises(ValueError, match="has pixels of kind 'I;16'"):
@@ -171,7 +173,7 @@ def test_wrong_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "empty").mkdir()
     with pytest.raises(ValueError, match="empty holds no images"):
         datasets.load_images(folder)
-    with pytest.raises(ValueError, match="must hold one folder of images a class"):
+    with pytest.raises(ValueError, match="must hold one folder of images for each class"):
         datasets.load_images(folder / "empty")
     with pytest.raises(FileNotFoundError):
         datasets.load_images(tmp_path / "nothing")
@@ -191,7 +193,7 @@ def test_a_split_holds_every_class() -> None:
     assert (np.diff(split.X_train[:, 0]) > 0).all()
     # Known numbers: the split of a file never changes.
     assert split.X_test[:, 0].tolist() == split_by_class(X, y, 3).X_test[:, 0].tolist()
-    with pytest.raises(ValueError, match="a class must have 5 samples"):
+    with pytest.raises(ValueError, match="at least one class must have 5 samples"):
         split_by_class(X[:4], y[:4], 0)
 
 
@@ -259,7 +261,7 @@ def test_own_data_have_the_name_of_their_file(trees: Path) -> None:
 def test_columns_are_found_by_name(trees: Path, tmp_path: Path) -> None:
     other = table(tmp_path / "o.csv", "d,x,c,a,b\n4,text,3,1,2\n")
     assert read_samples(str(other), label=None, wanted=list("abcd")).X.tolist() == [[1, 2, 3, 4]]
-    with pytest.raises(ValueError, match="lacks the columns that were fitted: 'e'"):
+    with pytest.raises(ValueError, match="lacks columns of the training data: 'e'"):
         read_samples(str(other), label=None, wanted=list("abe"))
     train, test = read_parts(str(trees), test=str(trees))
     assert test is not None

@@ -249,7 +249,7 @@ def test_dask_blocks_of_unknown_size(tmp_path, whole):
     assert file_of(fit_parallel(NETWORK, images, Y_TRAIN), tmp_path) == whole[1]
     with pytest.raises(ValueError, match="10 blocks of unknown size: y must be of dask too.*ndarr"):
         fit_parallel(NETWORK, unknown, Y_TRAIN[kept])
-    with pytest.raises(ValueError, match="in as many blocks, got 5"):
+    with pytest.raises(ValueError, match="with as many blocks, got 5"):
         fit_parallel(NETWORK, unknown, dask.array.from_array(Y_TRAIN, chunks=300))
     with pytest.raises(ValueError, match="A has blocks of unknown size"):
         Centroids().fit(bit_chunks(unknown, Y_TRAIN))

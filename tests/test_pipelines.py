@@ -86,7 +86,7 @@ def test_features_that_never_change(tmp_path: Path) -> None:
         ),
         (
             make_pipeline(StandardScaler(), StepClassifier(width=8, scaling="binary")),
-            "holds no scaler before BinaryScaling",
+            "cannot hold a scaler before BinaryScaling",
         ),
     ],
 )  # fmt: skip

@@ -157,7 +157,7 @@ def test_a_failed_fit_changes_nothing() -> None:
         (lambda: readout.partial_fit(bits, [0] * 5), ValueError, "y has 5 labels for 6 samples"),
         (lambda: readout.partial_fit(bits, [[0]] * 6), ValueError, "y must have 1 dimension"),
         (lambda: readout.partial_fit(bits, [np.nan] * 6), ValueError, "NaN or infinity"),
-        (lambda: readout.partial_fit(bits, ["a"] * 6), TypeError, "numbers or strings throughout"),
+        (lambda: readout.partial_fit(bits, ["a"] * 6), TypeError, "only numbers or only strings"),
         (lambda: readout.partial_fit(bits, [None] * 6), TypeError, "numbers or strings"),
         (lambda: readout.partial_fit(np.zeros((6, 20)), [0] * 6), TypeError, "must be a BitMatrix"),
         (

@@ -220,7 +220,7 @@ def test_bad_stages_scaling_and_thresholds_are_refused(digits):
     X, y = digits[0][:50], digits[1][:50]
     for options, error, text in (
         ({"stages": "pictures"}, ValueError, "stages must be one of 'images', 'series', 'table'"),
-        ({"stages": []}, ValueError, "stages must name at least one stage"),
+        ({"stages": []}, ValueError, "stages must have at least one stage"),
         ({"stages": ["x"]}, TypeError, r"stages\[0\] must be an integer"),
         ({"stages": "table", "layers": 2}, ValueError, "layers must be 0 where stages are given"),
         ({"stages": "table", "scaling": "minmax"}, ValueError, "scaling must be 'range'"),
@@ -295,7 +295,9 @@ def test_parameters_that_change_after_prepare_are_refused():
 @pytest.mark.parametrize("stages", ["images", "series", "table"])
 def test_a_first_part_that_decides_warns(stages):
     X, y, options = _data(stages)
-    with pytest.warns(RandpropDataWarning, match="has chosen scaling or thresholds by its first"):
+    with pytest.warns(
+        RandpropDataWarning, match="has chosen the scaling or the thresholds from its first"
+    ):
         made = StepClassifier(stages=stages, **options).partial_fit(X[:100], y[:100])
     network = made.network_
     with warnings.catch_warnings():
@@ -334,8 +336,8 @@ def test_evaluate_warns_of_data_as_estimators_do():
     wild = X.copy()
     wild[3] = 1e9
     for data, text in (
-        ((wild, y, X, y), "a range of its own, in which a few values lie far"),
-        ((X, y, X * 1000, y), "features are far from those of training"),
+        ((wild, y, X, y), "its own range, in which a few values lie far"),
+        ((X, y, X * 1000, y), "features are far from the training features"),
     ):
         with pytest.warns(RandpropDataWarning, match=text):
             evaluate(stages="table", width=64, dataset=data)
@@ -370,5 +372,5 @@ def test_planes_are_laid_out_as_images(monkeypatch):
     refuses(
         lambda: sweep([0], dataset="planar", width=Conv2D(9, 3), input_shape=(6, 6, 3), seeds=1),
         ValueError,
-        "planar has its channels one after the other",
+        "planar stores one channel after the other",
     )

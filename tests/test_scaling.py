@@ -201,7 +201,9 @@ def test_missing_values_are_told_by_column():
     wrong[5:8, 2] = np.nan
     refuses(lambda: Scaling().fit(wrong), ValueError, "column 2 has 3 of 300; fill missing")
     wrong[0, 4] = np.inf
-    refuses(lambda: Scaling().fit(wrong), ValueError, "column 2 has 3 of 300, as have 1 more")
+    refuses(
+        lambda: Scaling().fit(wrong), ValueError, "column 2 has 3 of 300; other such columns: 1"
+    )
 
 
 def test_channels_of_series_stand_before_time():

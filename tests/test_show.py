@@ -317,7 +317,7 @@ def test_depth_has_chance_and_the_features(digits):
         (lambda m: show.weights(m, n=0), ValueError, "n must lie in"),
         (lambda m: show.flips(m, np.zeros(64), 64), ValueError, "feature must lie in"),
         (lambda m: show.class_means(np.zeros(3)), ValueError, "means must have shape"),
-        (lambda m: show.class_means(np.zeros((2, 6)), (2, 2)), ValueError, "shape must be that"),
+        (lambda m: show.class_means(np.zeros((2, 6)), (2, 2)), ValueError, "shape must have 6"),
         (lambda m: show.class_means(np.zeros((2, 6)), classes=["a"]), ValueError, "must be 2"),
         (lambda m: show.scores(np.zeros((3, 1)), [0, 0, 0]), ValueError, "values must have shape"),
         (lambda m: show.scores(np.zeros((3, 2)), [0, 0]), ValueError, "labels must have shape"),

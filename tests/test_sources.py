@@ -139,7 +139,7 @@ def test_a_file_that_was_replaced_is_not_read_in_place_of_the_mapped_one(tmp_pat
     np.testing.assert_array_equal(
         model.readout.counts_, fit_parallel(NETWORK, X, Y).readout.counts_
     )
-    with pytest.raises(ValueError, match="X.npy is no longer the file that was mapped"):
+    with pytest.raises(ValueError, match="X.npy has changed since it was mapped"):
         packed([array])
     (tmp_path / "X.npy").unlink()
     with pytest.raises(ValueError, match="X.npy, which is mapped into memory, cannot be opened"):
@@ -181,13 +181,17 @@ def test_refuses(tmp_path):
     refuse(fit(source, Y), TypeError, "n_samples of X must be an integer, got")
     source.n_samples = len(X) + 10
     longer = np.append(Y, np.zeros(10, int))
-    refuse(fit(source, longer), ValueError, "X has given 1437 samples for the 1447 from 0 to 1447")
+    refuse(
+        fit(source, longer),
+        ValueError,
+        "X must return 1447 samples for read\\(0, 1447\\), got 1437",
+    )
 
     refuse(fit(tmp_path / "no.npy", Y), FileNotFoundError, "no.npy")
     refuse(fit(str(tmp_path / "X.txt"), Y), ValueError, r"X must name files that all end in one of")
     refuse(fit([tmp_path / "X.npy", tmp_path / "y.tar"]), ValueError, "all end in one of .npy")
     refuse(fit(tmp_path / "y.npy", Y), ValueError, r"y.npy must have shape \(n_samples, 64\), got")
-    refuse(fit(tmp_path / "X.npy", "digit"), ValueError, "y names the column 'digit', which only")
+    refuse(fit(tmp_path / "X.npy", "digit"), ValueError, "y is the column name 'digit', but")
 
     table, _ = sources.parquet(tmp_path)
     refuse(fit(table), TypeError, "y must be given: the name of the column of labels")

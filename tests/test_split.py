@@ -67,7 +67,9 @@ def test_ranges_and_names() -> None:
 @pytest.mark.filterwarnings("ignore::randprop.RandpropDataWarning")
 def test_a_confusion_matrix_has_a_limit() -> None:
     X, y = np.zeros((12_000, 1), dtype=np.uint8), np.arange(12_000)
-    with pytest.raises(ValueError, match="at most 11585 classes, whose confusion matrix .* 12000"):
+    with pytest.raises(
+        ValueError, match="at most 11585 classes, because their confusion matrix .* 12000"
+    ):
         load_split((X, y, X[:2], y[:2]))
     model = randprop.Model(
         network := randprop.StepNetwork(1, width=2),

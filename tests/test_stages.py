@@ -299,7 +299,7 @@ def test_a_share_as_bias_is_an_integer() -> None:
             lambda: StepNetwork(9, stages=[Conv2D(3, 2, pool=3)], input_shape=(3, 3, 1)),
             "larger than the map",
         ),
-        (lambda: StepNetwork(9, stages=[Dense(3, bias=1e9)]), "beyond 2"),
+        (lambda: StepNetwork(9, stages=[Dense(3, bias=1e9)]), "must be below 2"),
         (
             lambda: StepNetwork(3).calibrate(np.zeros((0, 3), np.uint8)),
             "X must hold at least one sample",

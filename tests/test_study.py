@@ -82,7 +82,7 @@ def flat(curve, value):
 
 def test_accuracy_answer(numbers):
     values = numbers["accuracy"]
-    assert "is reproduced, with 80 % kept by up to one" in answer("accuracy", values)
+    assert "is reproduced, but here only up to one" in answer("accuracy", values)
     assert "no depth of the random network does better" in answer("accuracy", values)
     kept = changed(values, ["accuracy"], flat(values["accuracy"], 0.9))
     assert "is not reproduced" in answer("accuracy", kept)
@@ -93,11 +93,11 @@ def test_accuracy_answer(numbers):
 def test_variance_answer(numbers):
     values = numbers["variance"]
     text = answer("variance", values)
-    assert "over the units of an output vector: 0.2496 to 0.2496, no fall" in text
-    assert "is how the variance between class means, per unit, behaves" in text
+    assert "over the units of an output vector: 0.2496 to 0.2496, almost no fall" in text
+    assert "this is the variance between class means, per unit" in text
     other = changed(values, ["variance_class_means"], flat(values["variance_class_means"], 0.02))
-    assert "is how none of the three behaves" in answer("variance", other)
-    assert "stays above what sampling alone" in answer("variance", other)
+    assert "this is none of the three variances" in answer("variance", other)
+    assert "stays above the variance that sampling alone" in answer("variance", other)
 
 
 def test_describe_fall():
@@ -113,7 +113,7 @@ def test_describe_fall():
 
 def test_beyond_answer(numbers):
     values = numbers["beyond"]
-    assert "Nothing comes back" in answer("beyond", values)
+    assert "Accuracy does not come back" in answer("beyond", values)
     back = copy.deepcopy(values)
     back["accuracy"]["mean"][-2] = 0.4
     assert "not at chance throughout: 0.400 at 56" in answer("beyond", back)
@@ -122,7 +122,7 @@ def test_beyond_answer(numbers):
 def test_weights_answer(numbers):
     values = numbers["weights"]
     text = answer("weights", values)
-    assert "give the same bits, every one" in text
+    assert "give exactly the same bits" in text
     assert "change 7 output bits" in answer(
         "weights", changed(values, ["scaled_differing", "100"], 7)
     )
@@ -136,7 +136,7 @@ def test_weights_answer(numbers):
 
 def test_activations_answer(numbers):
     values = numbers["activations"]
-    assert "a small variance by itself loses nothing" in answer("activations", values)
+    assert "a small variance alone loses nothing" in answer("activations", values)
     other = changed(values, ["accuracy", "tanh"], flat(values["accuracy"]["tanh"], 0.1))
     other = changed(other, ["accuracy", "sigmoid"], flat(values["accuracy"]["tanh"], 0.1))
     assert "fall together here" in answer("activations", other)
@@ -152,7 +152,7 @@ def test_convolution_answer(numbers):
     worse = copy.deepcopy(values)
     for name, stack in worse["stacks"].items():
         stack["mean"] = [0.9 if name.startswith("dense") else 0.2] * len(stack["mean"])
-    assert "No convolution keeps more" in answer("convolution", worse)
+    assert "No convolution is more accurate" in answer("convolution", worse)
 
 
 def test_cause_answer(numbers):
@@ -160,7 +160,7 @@ def test_cause_answer(numbers):
     text = answer("cause", values)
     assert "no label changes" in text
     assert "more variance, less accuracy" in text
-    assert "Variance does not cause accuracy" in text
+    assert "So variance does not cause accuracy" in text
     assert "3 labels change" in answer("cause", changed(values, ["labels_changed_by_scaling"], 3))
     one = copy.deepcopy(values)
     for name in one["families"]:
@@ -189,7 +189,7 @@ def test_theory_answer(numbers):
 
 def test_width_answer(numbers):
     values = numbers["width"]
-    assert "fall on one" in answer("width", values)
+    assert "the curves of all widths coincide" in answer("width", values)
     other = copy.deepcopy(values)
     other["cases"][3]["signal"] = [10 * s for s in other["cases"][3]["signal"]]
     assert "the curves do not collapse" in answer("width", other)
@@ -197,13 +197,13 @@ def test_width_answer(numbers):
 
 def test_readouts_answer(numbers):
     values = numbers["readouts"]
-    assert "The bits hold far more than class means read" in answer("readouts", values)
+    assert "The bits hold far more than class means use" in answer("readouts", values)
     same = copy.deepcopy(values)
     for name in same["accuracy"]:
         same["accuracy"][name] = copy.deepcopy(values["accuracy"]["centroid"])
-    assert "no readout finds much more" in answer("readouts", same)
+    assert "no readout is much better" in answer("readouts", same)
     hidden = changed(values, ["accuracy", "ridge"], flat(values["accuracy"]["ridge"], 0.8))
-    assert "information that the mean does not see" in answer("readouts", hidden)
+    assert "information that class means do not use" in answer("readouts", hidden)
 
 
 def test_datasets_answer(numbers):
@@ -249,16 +249,16 @@ def test_bad_arguments(tmp_path):
 def test_convolution_answer_of_features(numbers):
     values = numbers["convolution"]
     text = answer("convolution", values)
-    assert "holds for single bits and for class means, and for no more" in text
+    assert "Patches do not help with single bits or with class means" in text
     assert "few inputs help." in text
     found = values["features"]["1024"]
     same = copy.deepcopy(values)
     same["features"]["1024"] = dict.fromkeys(found, found["no patches"])
-    assert "Looking at patches helps nowhere." in answer("convolution", same)
+    assert "Patches help nowhere." in answer("convolution", same)
     bits = copy.deepcopy(values)
     bits["features"]["1024"]["bits"] = found["counts"]
     text = answer("convolution", bits)
-    assert "Looking at patches helps bits read by discriminant, bits read by ridge, counts" in text
+    assert "Patches help bits read by discriminant, bits read by ridge, counts" in text
     few = changed(
         values,
         ["features", "1024", "counts", "all inputs", "discriminant"],
@@ -271,14 +271,14 @@ def test_useful_answer(numbers):
     values = numbers["useful"]
     text = answer("useful", values)
     assert "with 1,024 features" in text
-    assert "no weight is trained" in text
-    assert "Most depends on the first of these, class means: to a readout that" in text
+    assert "No weight is trained" in text
+    assert "The first of these matters most, class means: for a readout that" in text
     useless = copy.deepcopy(values)
     for entry in useless["steps"]:
         entry["mean"] = 0.8
     assert "do not make the network useful" in answer("useful", useless)
     input_counts = changed(values, ["back", 4, "mean"], 0.2)
-    assert "Most depends on the first of these, 8-bit pixels." in answer("useful", input_counts)
+    assert "The first of these matters most, 8-bit pixels." in answer("useful", input_counts)
     rising = copy.deepcopy(values)
     for i, entry in enumerate(rising["steps"]):
         entry["mean"] = 0.8 + 0.01 * i
@@ -288,18 +288,18 @@ def test_useful_answer(numbers):
 def test_few_inputs_answer(numbers):
     values = numbers["few_inputs"]
     text = answer("few_inputs", values)
-    assert "few inputs keep what all inputs lose, most of all 2 inputs" in text
+    assert "few inputs lose less than all inputs, 2 inputs the least" in text
     assert "falls like 1 / l" in text
-    assert "there is no such theory of them" in text
+    assert "which do not depend on overlaps alone" in text
     flat_case = copy.deepcopy(values)
     for case in flat_case["cases"]:
         case["accuracy"] = flat(case["accuracy"], 0.1)
         case["predicted_accuracy"] = [0.1] * 11
     text = answer("few_inputs", flat_case)
-    assert "few inputs keep no more than all of them" in text
+    assert "few inputs lose as much as all inputs" in text
     assert "everywhere" in text
     wrong = changed(values, ["cases", 1, "predicted_accuracy"], [0.0] * 11)
-    assert "but for 2 inputs, 784 units" in answer("few_inputs", wrong)
+    assert "except for 2 inputs, 784 units" in answer("few_inputs", wrong)
     wide = copy.deepcopy(values)
     wide["wanted"]["widths"][0]["measured"] = None
     assert "all inputs" in answer("few_inputs", wide)
@@ -317,12 +317,12 @@ def test_datasets_answer_of_networks(numbers):
     values = numbers["datasets"]
     text = answer("datasets", values)
     assert "CIFAR-10, useful networks: 1,024 counts" in text
-    assert "counts of patches find what neither has" in text
+    assert "counts of patches are clearly better than both" in text
     worse = copy.deepcopy(values)
     worse["networks"]["cifar10"]["raw pixels"]["ridge"]["mean"] = 0.9
-    assert "counts of patches find little more" in answer("datasets", worse)
+    assert "counts of patches are hardly better" in answer("datasets", worse)
     assert "Not measured" not in answer("datasets", {**values, "missing": {}})
-    assert "Not measured, since the files are not there: KMNIST." in answer(
+    assert "Not measured, because the files were not found: KMNIST." in answer(
         "datasets", {**values, "missing": {"kmnist": "why"}}
     )
 

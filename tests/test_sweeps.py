@@ -122,7 +122,7 @@ def test_store_refuses_what_does_not_mix(tmp_path, monkeypatch):
     data = blobs()
     sweep(0, dataset=data, seeds=1, store=store)
     before = store.read_bytes()
-    with pytest.raises(ValueError, match="holds results of another arrays"):
+    with pytest.raises(ValueError, match="holds results of other data named arrays"):
         sweep(0, dataset=blobs(seed=1), seeds=1, store=store)
     monkeypatch.setattr(cell_store, "DEFINITION", "3")
     with pytest.raises(ValueError, match="results of definition 2, this is definition 3"):
@@ -218,7 +218,7 @@ def test_only_ordinary_files_are_stores(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     before = os.stat("/dev/null")
     for path in (tmp_path / "pipe", "/dev/null", "/dev/zero"):
-        with pytest.raises(OSError, match=f"Not an ordinary file: '{path}'"):
+        with pytest.raises(OSError, match=f"Not a regular file: '{path}'"):
             cell_store.CellStore(path)
     with pytest.raises(IsADirectoryError, match=str(tmp_path)):
         cell_store.CellStore(tmp_path)
@@ -235,7 +235,7 @@ def test_a_log_that_was_left_is_folded_in(tmp_path):
             shutil.copy(f"{made}{end}", f"{path}{end}")
     with (
         closing(cell_store.CellStore(path)) as store,
-        pytest.raises(ValueError, match="holds results of another arrays"),
+        pytest.raises(ValueError, match="holds results of other data named arrays"),
     ):
         store.check_data("arrays", "other sum")
     assert not (tmp_path / "cells-wal").exists()
@@ -396,7 +396,7 @@ def test_tables_and_plots(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"layers": []}, ValueError, "layers must name at least one"),
+        ({"layers": []}, ValueError, "layers must have at least one"),
         ({"layers": [0, -1]}, ValueError, r"layers\[1\] must lie in \[0, 100000\], got -1"),
         ({"layers": 1.5}, TypeError, "layers must be an integer"),
         ({"width": 0}, ValueError, "width must lie in"),
@@ -410,8 +410,12 @@ def test_tables_and_plots(tmp_path):
         ({"seeds": [0, -1]}, ValueError, r"seeds\[1\] must lie in"),
         ({"n_train": 0}, ValueError, "n_train must lie in"),
         ({"n_jobs": 0}, ValueError, "n_jobs must be at least 1, or .* got 0"),
-        ({"weights": "ternary", "weight_bits": 4}, ValueError, "is for weights 'uniform'"),
-        ({"activation": "tanh", "readout": "ridge"}, ValueError, "takes weights 'uniform' and"),
+        ({"weights": "ternary", "weight_bits": 4}, ValueError, "is only for weights 'uniform'"),
+        (
+            {"activation": "tanh", "readout": "ridge"},
+            ValueError,
+            "takes only weights 'uniform' and",
+        ),
         ({"store": "/no/such/folder/s.sqlite"}, OSError, "unable to open database file"),
     ],
 )

@@ -1,7 +1,7 @@
 """Random neural networks that are never trained, one bit an activation.
 
-A network is a chain of fixed random matrices, each followed by a step; class means of its packed
-output bits classify what it never learned (Itoh 2024, arXiv:2409.03760).
+A network is a chain of fixed random matrices, each followed by a step. Class means of its output
+bits classify samples, although the network was never trained (Itoh 2024, arXiv:2409.03760).
 
 >>> import randprop
 >>> result = randprop.evaluate(layers=0)

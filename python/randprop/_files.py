@@ -279,7 +279,7 @@ def check_ordinary(path: Path, mode: int) -> None:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if not stat.S_ISREG(mode):
         # A pipe can keep its reader waiting for ever, a device never ends.
-        raise OSError(errno.EINVAL, "Not an ordinary file", str(path))
+        raise OSError(errno.EINVAL, "Not a regular file", str(path))
 
 
 def read_bytes(path: Path) -> bytes:

@@ -115,8 +115,8 @@ def _common(names: str, arrays: Sequence[NDArray[Any]]) -> np.dtype[Any]:
 def _check_kinds(names: str, kinds: set[str]) -> None:
     if len(kinds) > 1 and kinds != {"integers", "floats"}:
         raise TypeError(
-            f"{names} must hold either numbers or strings throughout, and booleans are neither; "
-            f"got {' and '.join(sorted(kinds))}"
+            f"{names} must hold only numbers or only strings, and booleans are neither; got "
+            f"{' and '.join(sorted(kinds))}"
         )
 
 
@@ -127,7 +127,7 @@ def _check_exact(names: str, integers: NDArray[Any]) -> None:
     for value in distinct(integers).tolist():
         if int(float(value)) != value:
             raise ValueError(
-                f"{names} hold integers and floats, and {value} is no float: it would be rounded"
+                f"{names} hold integers and floats, and as a float {value} would be rounded"
             )
 
 

@@ -17,7 +17,7 @@ class Registry(dict[str, Entry]):
     def add(self, name: str, entry: Entry) -> Entry:
         """Add an entry, which everything that offers this choice has from then on."""
         if name in self:
-            raise ValueError(f"{name!r} is there already")
+            raise ValueError(f"{name!r} exists already")
         self[name] = entry
         return entry
 

@@ -89,7 +89,7 @@ def several(name: str, values: Any, check: Callable[[str, Any], Any]) -> list[An
         return [check(name, values)]
     checked = [check(f"{name}[{i}]", value) for i, value in enumerate(values)]
     if not checked:
-        raise ValueError(f"{name} must name at least one, got none")
+        raise ValueError(f"{name} must have at least one entry, got none")
     return checked
 
 
@@ -120,7 +120,7 @@ def check_path(name: str, value: object) -> Path:
         raise TypeError(f"{name} must be a path, got {told(value)}")
     text = os.fspath(value)
     if not isinstance(text, str):
-        raise TypeError(f"{name} must be a path of text, got one of bytes")
+        raise TypeError(f"{name} must be a path as str, got bytes")
     if not text or "\0" in text:
         raise ValueError(f"{name} must be a path, got {text!r}")
     from pathlib import Path  # `import randprop` needs none

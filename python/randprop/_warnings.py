@@ -9,10 +9,10 @@ __all__ = ["RandpropDataWarning", "warn_data"]
 
 
 class RandpropDataWarning(UserWarning):
-    """Data that a random step network can make little of.
+    """Data that suit a random step network badly.
 
-    It is given where the answer is right by the definition and yet likely to be poor. The message
-    says what was seen, and names the argument that changes it.
+    The result is correct by the definition, but it is probably poor. The message says what was
+    found in the data, and names the argument that helps.
 
     Examples
     --------

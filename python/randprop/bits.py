@@ -33,7 +33,7 @@ def _check_tails(words: NDArray[np.uint64], n_bits: int) -> None:
     tail = n_bits % 64
     if tail and np.any(words[:, -1] >> np.uint64(tail)):
         row = int(np.flatnonzero(words[:, -1] >> np.uint64(tail))[0])
-        raise ValueError(f"words[{row}] has bits set past bit {n_bits - 1}, the last")
+        raise ValueError(f"words[{row}] has bits set after bit {n_bits - 1}, the last one")
 
 
 class BitMatrix:
@@ -47,7 +47,7 @@ class BitMatrix:
     words : ndarray of shape (n_samples, n_words), dtype uint64
         Packed rows, ``n_words = ceil(n_bits / 64)``. Copied.
     n_bits : int
-        Bits of a row.
+        Number of bits of a row.
 
     Examples
     --------
@@ -128,7 +128,7 @@ class BitMatrix:
 
     @classmethod
     def from_packbits(cls, packed: NDArray[np.uint8], n_bits: int) -> BitMatrix:
-        """Take the bytes of ``np.packbits(A, axis=1, bitorder="little")``.
+        """Make a matrix from the bytes of ``np.packbits(A, axis=1, bitorder="little")``.
 
         Parameters
         ----------
@@ -166,12 +166,12 @@ class BitMatrix:
 
     @property
     def n_samples(self) -> int:
-        """Rows."""
+        """Number of rows."""
         return int(self._words.shape[0])
 
     @property
     def n_bits(self) -> int:
-        """Bits of a row."""
+        """Number of bits of a row."""
         return self._n_bits
 
     @property
@@ -181,7 +181,7 @@ class BitMatrix:
 
     @property
     def nbytes(self) -> int:
-        """Bytes that the words take."""
+        """Number of bytes of the words."""
         return int(self._words.nbytes)
 
     def to_array(self) -> NDArray[np.uint8]:
@@ -200,7 +200,7 @@ class BitMatrix:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """Return the bits as NumPy asks for an array: 0 and 1, as `to_array` gives them."""
         if copy is False:
-            raise ValueError("a BitMatrix holds packed bits: an array of 0 and 1 is a copy")
+            raise ValueError("copy must not be False: a BitMatrix holds packed bits, not 0 and 1")
         bits = self.to_array()
         return bits if dtype is None else bits.astype(dtype, copy=False)
 
@@ -210,7 +210,7 @@ class BitMatrix:
         `words`, packed, go there as the array that they are.
         """
         if options.get("copy") is False:
-            raise BufferError("a BitMatrix holds packed bits: an array of 0 and 1 is a copy")
+            raise BufferError("copy must not be False: a BitMatrix holds packed bits, not 0 and 1")
         return self.to_array().__dlpack__(**{k: v for k, v in options.items() if k != "copy"})
 
     def __dlpack_device__(self) -> tuple[int, int]:
@@ -218,7 +218,7 @@ class BitMatrix:
         return (1, 0)
 
     def to_packbits(self) -> NDArray[np.uint8]:
-        """Return the rows as ``np.packbits(..., bitorder="little")`` would.
+        """Return the bytes that ``np.packbits(..., bitorder="little")`` gives for the rows.
 
         Returns
         -------

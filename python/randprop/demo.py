@@ -38,19 +38,19 @@ def demo(
 ) -> Path:
     """Write a page that runs the network in a browser, as one HTML file.
 
-    Nothing has to be installed to open it, and it asks for nothing from anywhere: draw a digit and
-    see its bits, repeat the paper's experiment, make the network useful, see what it costs on a
-    microcontroller. The bits are those of this package.
+    The page needs no installation and loads nothing from the internet. On it you can draw a digit
+    and see its bits, repeat the paper's experiment, make the network useful, and see what it costs
+    on a microcontroller. The page computes the same bits as this package.
 
     Parameters
     ----------
     path : path-like
-        The file, 2.2 MB with 8,000 training and 1,000 test images of MNIST inside.
+        The HTML file to write. It has 2.2 MB, with 8,000 training and 1,000 test images of MNIST.
     data : bool, default=False
-        Also write ``mnist.bin.gz`` beside it, 11 MB: all of MNIST, which the page loads where it
-        is asked to. From a web server it finds the file; opened as a file, it asks for it.
+        Also write ``mnist.bin.gz`` into the same folder: all of MNIST, 11 MB. The page loads it on
+        request. On a web server it finds the file; if it was opened as a file, it asks for it.
     text : path-like, optional
-        A JSON file with all text of the page, for another language: a translation of the one that
+        A JSON file with the text of the page in another language: a translation of the table that
         ``randprop.show.browser.english()`` returns, with the same names.
 
     Returns
@@ -61,7 +61,7 @@ def demo(
     Raises
     ------
     ValueError
-        If the table of text is not complete, or no JSON.
+        If `text` is not complete, or not JSON.
     OSError
         If a file cannot be read or written.
     """
@@ -82,7 +82,7 @@ def _table(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8-sig"))
     except ValueError as error:
-        raise ValueError(f"text must be a JSON file, {path} is not one: {error}") from None
+        raise ValueError(f"text must be a JSON file, and {path} is not: {error}") from None
 
 
 @cache

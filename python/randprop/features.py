@@ -120,8 +120,8 @@ def read_frame(name: str, X: Any) -> tuple[Any, tuple[str, ...] | None]:
         wide = dtype.kind == "f" and array.dtype.kind in "iu" and array.dtype.itemsize == 8
         if wide and ((array > 2**53) | (array < -(2**53))).any():
             raise ValueError(
-                f"column {label!r} of {name} holds integers beyond 2**53, which {dtype}, the "
-                "type of all columns together, does not hold exactly; convert it with astype"
+                f"column {label!r} of {name} holds integers beyond 2**53, which are not exact in "
+                f"{dtype}, the common type of all columns; convert the column with astype"
             )
     return np.stack(arrays, axis=1, dtype=dtype), feature_names(labels)
 
@@ -225,7 +225,7 @@ def refuse_unequal(name: str, X: Any) -> None:
     if len(lengths) > 1:
         raise ValueError(
             f"{name} holds series of unequal lengths, from {min(lengths)} to {max(lengths)}: a "
-            "network reads series of one length. Cut them to the shortest, fill them up to the "
+            "network reads series of one length. Cut them to the shortest, pad them to the "
             "longest, or resample them"
         )
 
@@ -270,7 +270,7 @@ def _real(name: str, array: NDArray[Any]) -> NDArray[Any]:
     with np.errstate(over="ignore"):
         rounded = array.astype(np.float64)
     if not np.isfinite(rounded).all():
-        raise ValueError(f"{name} must lie within float64, got {array.dtype} beyond it")
+        raise ValueError(f"{name} must fit float64, got larger numbers of {array.dtype}")
     return rounded
 
 
@@ -283,7 +283,7 @@ def refuse_missing(name: str, array: NDArray[Any]) -> None:
             raise ValueError(f"{name} must not contain NaN or infinity")
         finite = np.isfinite(array)
         columns = np.flatnonzero(~finite.all(axis=0))
-        others = f", as have {len(columns) - 1} more columns" if len(columns) > 1 else ""
+        others = f"; other such columns: {len(columns) - 1}" if len(columns) > 1 else ""
         raise ValueError(
             f"{name} must not contain NaN or infinity: column {columns[0]} has "
             f"{np.count_nonzero(~finite[:, columns[0]])} of {len(array)}{others}; fill missing "

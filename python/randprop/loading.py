@@ -27,19 +27,19 @@ def load(path: str | os.PathLike[str]) -> Model | StepClassifier:
     Returns
     -------
     Model or StepClassifier
-        What was saved. ``model_`` of a classifier is its `Model`. A `RidgeReadout` or
-        `DiscriminantReadout` only has its coefficients: it predicts, and takes no more samples. In
-        a classifier, a parameter that was an object (a readout, a fitted scaling, stages) is the
-        one of the model, ``n_jobs`` is None, and nothing is known of the training data. Without
-        scikit-learn you get a `Model`.
+        The saved object. ``model_`` of a classifier is its `Model`. A `RidgeReadout` or
+        `DiscriminantReadout` has only its coefficients: it predicts, but no samples can be added.
+        Parameters of a classifier that were objects (a readout, a fitted scaling, stages) are taken
+        from the model, and ``n_jobs`` is None. The file holds nothing about the training data.
+        Without scikit-learn you get a `Model`.
 
     Raises
     ------
     TypeError, ValueError
-        If `path` is not a path, or not a regular file. If the file is cut short or damaged, of a
-        newer version of the format, or not a model.
+        If `path` is not a path, or not a regular file. If the file is cut short or damaged, has a
+        newer version of the format, or is not a model.
     OSError
-        If it cannot be read.
+        If the file cannot be read.
 
     See Also
     --------

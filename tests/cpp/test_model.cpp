@@ -134,7 +134,7 @@ TEST_CASE("a model with a level reads bits") {
   CHECK(found == model.predict(numbers.data(), 70));
   bits[1399] = 2;
   CHECK_THROWS_WITH_AS((void)model.predict(ByteView{bits.data(), 70, 20}),
-                       "x must hold 0 and 1, which this model reads", std::invalid_argument);
+                       "x must hold only 0 and 1, which this model reads", std::invalid_argument);
   CHECK_THROWS_AS((void)model.predict(ByteView{bits.data(), 1, 19}), std::invalid_argument);
 }
 
@@ -147,7 +147,7 @@ TEST_CASE("every cut and every changed byte is found") {
     CHECK_THROWS_AS(Model::parse(good.data(), size), ModelError);
     if (size < header) {  // found before a byte of the header is read
       CHECK_THROWS_WITH(Model::parse(good.data(), size),
-                        doctest::Contains("cut short, or no safetensors file"));
+                        doctest::Contains("cut short, or not a safetensors file"));
     }
   }
   std::size_t harmless = 0;
@@ -189,10 +189,10 @@ TEST_CASE("other files") {
 #else
   const std::string device = "/dev/zero";
 #endif
-  CHECK_THROWS_WITH_AS(Model::load(device), (device + ": no regular file").c_str(), ModelError);
+  CHECK_THROWS_WITH_AS(Model::load(device), (device + ": not a regular file").c_str(), ModelError);
   const std::string empty_header{"\x02\0\0\0\0\0\0\0{}", 10};
   CHECK_THROWS_WITH_AS(Model::parse(empty_header.data(), empty_header.size(), "m"),
-                       "m: a safetensors file, but it holds no randprop model", ModelError);
+                       "m: it is a safetensors file, but holds no randprop model", ModelError);
 }
 
 TEST_CASE("a model can be moved") {
@@ -241,7 +241,7 @@ TEST_CASE("a FIFO is not waited for") {
   const HANDLE pipe =
       CreateNamedPipeA(name.c_str(), PIPE_ACCESS_OUTBOUND, PIPE_TYPE_BYTE, 1, 0, 0, 0, nullptr);
   REQUIRE(pipe != INVALID_HANDLE_VALUE);
-  CHECK_THROWS_WITH(Model::load(name), doctest::Contains("no regular file"));
+  CHECK_THROWS_WITH(Model::load(name), doctest::Contains("not a regular file"));
   CloseHandle(pipe);
 #else
   const Scratch scratch;
@@ -255,8 +255,9 @@ TEST_CASE("no memory is taken for what the header does not account for") {
   scratch.write(bytes_of(path_of("centroids.safetensors")));
   scratch.grow((std::streamoff{1} << 40) - 1);
   const bool wide = sizeof(std::size_t) > 4;
-  CHECK_THROWS_WITH(Model::load(scratch.path),
-                    doctest::Contains(wide ? "no array's" : "more bytes than this machine"));
+  CHECK_THROWS_WITH(
+      Model::load(scratch.path),
+      doctest::Contains(wide ? "belong to no array" : "more bytes than this machine"));
   scratch.grow((std::streamoff{1} << 40) + 1);
   CHECK_THROWS_WITH(Model::load(scratch.path), doctest::Contains("more than 2^40 bytes"));
 }

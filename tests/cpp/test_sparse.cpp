@@ -230,7 +230,7 @@ TEST_CASE("sparse rows that are not as they say are refused, and nothing is read
                        doctest::Contains("are not among"), std::invalid_argument);
   const Network chain(oracle::dense_spec(50, {50, 50}, 8, Activation::step, 0));
   CHECK_THROWS_WITH_AS((void)chain.propagate(x.view(), 1, 2, Keep::last),
-                       doctest::Contains("stage 0 alone reads sparse"), std::invalid_argument);
+                       doctest::Contains("only stage 0 reads sparse"), std::invalid_argument);
   CHECK_THROWS_AS((void)chain.count_set(x.view(), 2), std::invalid_argument);
   NetworkSpec image{50, {{Conv2D{3, 2}}}, Activation::step, 0, {5, 5, 2}};
   check_refused(Network(image), x.view(), "stage 0 is a convolution");

@@ -66,7 +66,7 @@ class Parser {
     Value value = next(0);
     skip_space();
     if (at_ != text_.size()) {
-      fail("something behind the end");
+      fail("text after the end of the value");
     }
     return value;
   }
@@ -84,7 +84,7 @@ class Parser {
   }
   void take(char wanted) {
     if (done() || peek() != wanted) {
-      fail("another character than expected");
+      fail("an unexpected character");
     }
     ++at_;
   }
@@ -159,7 +159,7 @@ class Parser {
       skip_space();
       take(':');
       if (!value.add(std::move(name), next(depth + 1))) {
-        fail("a name twice");
+        fail("an object has a name twice");
       }
     } while (take_if(','));
     take('}');
@@ -339,9 +339,31 @@ bool Value::add(std::string name, Value value) {
   return nested().object.emplace(std::move(name), std::move(value)).second;
 }
 
+namespace {
+
+const char* named(Value::Kind kind) noexcept {
+  switch (kind) {
+    case Value::Kind::null:
+      return "null";
+    case Value::Kind::boolean:
+      return "a boolean";
+    case Value::Kind::number:
+      return "a number";
+    case Value::Kind::string:
+      return "a string";
+    case Value::Kind::array:
+      return "an array";
+    case Value::Kind::object:
+      break;
+  }
+  return "an object";
+}
+
+}  // namespace
+
 const Value& Value::expect(Kind wanted, const char* name) const {
   if (kind != wanted) {
-    throw Error(std::string(name) + " is of another kind than expected");
+    throw Error(std::string(name) + " must be " + named(wanted) + ", got " + named(kind));
   }
   return *this;
 }
@@ -349,7 +371,7 @@ const Value& Value::expect(Kind wanted, const char* name) const {
 const Value& Value::at(const std::string& member) const {
   const auto found = object().find(member);
   if (found == object().end()) {
-    throw Error("no " + member);
+    throw Error(member + " is missing");
   }
   return found->second;
 }
@@ -357,7 +379,7 @@ const Value& Value::at(const std::string& member) const {
 void Value::only(const char* name, std::initializer_list<std::string_view> members) const {
   for (const auto& [member, value] : expect(Kind::object, name).object()) {
     if (std::find(members.begin(), members.end(), member) == members.end()) {
-      throw Error(std::string(name) + " has a member that is not known: " + shown(member));
+      throw Error(std::string(name) + " has the unknown member " + shown(member));
     }
   }
 }
@@ -368,7 +390,7 @@ std::size_t Value::as_size(const char* name, std::size_t largest, std::size_t le
   const char* const end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data(), end, number);
   if (error != std::errc() || stop != end || number < least || number > largest) {
-    throw Error(std::string(name) + " must be an integer of [" + std::to_string(least) + ", " +
+    throw Error(std::string(name) + " must be an integer in [" + std::to_string(least) + ", " +
                 std::to_string(largest) + "], got " + shown(text));
   }
   return number;

@@ -36,7 +36,7 @@ std::uint64_t read_seed(const json::Value& value) {
     seed = 10 * seed + digit;
   }
   if (!good) {
-    throw ModelError("a seed that is no decimal number below 2^64");
+    throw ModelError("seed must be the digits of a number below 2^64");
   }
   return seed;
 }
@@ -85,7 +85,7 @@ class StageMembers {
   void end() const {
     for (const auto& [name, value] : stage_.object()) {
       if (std::find(known_.begin(), known_.end(), name) == known_.end()) {
-        throw ModelError("a stage with a member that is not known: " + name);
+        throw ModelError("a stage has the unknown member " + name);
       }
     }
   }
@@ -93,7 +93,7 @@ class StageMembers {
  private:
   static void refuse_default(const char* name, bool is_default) {
     if (is_default) {
-      throw ModelError("a stage whose " + std::string(name) + " is not as a file spells it");
+      throw ModelError(std::string(name) + " of a stage must have its shortest form");
     }
   }
 
@@ -126,7 +126,7 @@ Conv1D read_conv1d(StageMembers& members) {
   const json::Value* dilation = members.find("dilation");
   if (dilation != nullptr && dilation->is(Kind::string)) {
     if (dilation->text != "log") {
-      throw ModelError("a dilation that is not known");
+      throw ModelError("dilation must be a number or 'log'");
     }
     conv.dilation = 0;
   } else {
@@ -144,7 +144,7 @@ void read_shared(StageMembers& members, unsigned network_bits, Stage& stage, boo
   const json::Value* fan_in = members.find("fan_in");
   stage.fan_in = fan_in == nullptr ? 0 : fan_in->as_size("fan_in", max_width, 1);
   if (bits != nullptr && fan_in != nullptr) {
-    throw ModelError("a stage with both fan_in and weight_bits");
+    throw ModelError("a stage must not have both fan_in and weight_bits");
   }
   stage.bias = static_cast<std::int64_t>(members.one("bias", 0, 0, 0x7FFFFFFF));
   own = bits != nullptr || fan_in != nullptr || stage.bias != 0;
@@ -158,7 +158,7 @@ Stage read_stage(const json::Value& entry, unsigned weight_bits) {
     return stage;
   }
   if (is_plain_convolution(entry)) {
-    entry.only("a matrix", {"channels", "kernel", "stride", "padding"});
+    entry.only("a stage", {"channels", "kernel", "stride", "padding"});
     stage.map = Conv2D{entry.at("channels").as_size("channels", max_width, 1),
                        entry.at("kernel").as_size("kernel", max_width, 1),
                        entry.at("stride").as_size("stride", max_width, 1),
@@ -182,11 +182,11 @@ Stage read_stage(const json::Value& entry, unsigned weight_bits) {
     own = true;
     stage.map = read_conv1d(members);
   } else {
-    throw ModelError("a stage of a kind that is not known");
+    throw ModelError("a stage has an unknown kind");
   }
   members.end();
   if (!own) {
-    throw ModelError("a stage that is not as a file spells it: plainer");
+    throw ModelError("a stage must have its shortest form");
   }
   return stage;
 }
@@ -198,7 +198,7 @@ void take_thresholds(ModelFile& file, std::size_t index, Stage& stage) {
     return;
   }
   if (stage.bias != 0) {
-    throw ModelError("a stage with both thresholds and a bias");
+    throw ModelError("a stage must not have both thresholds and a bias");
   }
   stage.thresholds = file.take(name, {ModelFile::any}, {"I64"}).integers(name);
 }
@@ -213,13 +213,13 @@ NetworkSpec read_network(ModelFile& file) {
       static_cast<unsigned>(network.at("weight_bits").as_size("weight_bits", 24));
   const std::string& activation = network.at("activation").expect(Kind::string, "activation").text;
   if (activation != "step" && activation != "sign") {
-    throw ModelError("an activation that is not known");
+    throw ModelError("activation must be 'step' or 'sign'");
   }
   spec.activation = activation == "sign" ? Activation::sign : Activation::step;
   spec.seed = read_seed(network.at("seed"));
   const auto& matrices = network.at("matrices").expect(Kind::array, "matrices").array();
   if (matrices.empty() || matrices.size() > max_stages) {
-    throw ModelError("matrices must name 1 to 100,001 of them");
+    throw ModelError("matrices must have 1 to 100,001 entries");
   }
   for (const json::Value& matrix : matrices) {
     spec.stages.push_back(read_stage(matrix, weight_bits));
@@ -228,7 +228,7 @@ NetworkSpec read_network(ModelFile& file) {
   const json::Value& shape = network.at("input_shape");
   if (std::holds_alternative<Dense>(spec.stages[0].map)) {
     // A size that nothing looks at is a size that nobody has checked.
-    shape.expect(Kind::null, "input_shape, where the first matrix is no convolution,");
+    shape.expect(Kind::null, "input_shape of a network that begins with a dense stage");
   } else {
     const bool series = std::holds_alternative<Conv1D>(spec.stages[0].map);
     const std::size_t n_sizes = series ? 2 : 3;
@@ -249,7 +249,7 @@ template <typename T>
 void check_sorted(const std::vector<T>& labels) {
   for (std::size_t i = 1; i < labels.size(); ++i) {
     if (!(labels[i - 1] < labels[i])) {
-      throw ModelError("classes that are not sorted, or not different");
+      throw ModelError("classes must be sorted and different");
     }
   }
 }
@@ -293,13 +293,13 @@ std::vector<std::string> read_labels(ModelFile& file) {
         "classes", {ModelFile::any},
         {"BOOL", "I8", "I16", "I32", "I64", "U8", "U16", "U32", "U64", "F16", "F32", "F64"});
     if (tensor.size > max_classes) {
-      throw ModelError("more than 2^24 classes");
+      throw ModelError("classes must have at most 2^24 entries");
     }
     return numeric_labels(tensor);
   }
   const auto& found = classes.expect(Kind::array, "classes").array();
   if (found.empty() || found.size() > max_classes) {
-    throw ModelError("classes must name 1 to 2^24 of them");
+    throw ModelError("classes must have 1 to 2^24 entries");
   }
   std::vector<std::string> labels;
   std::size_t longest = 0;
@@ -308,7 +308,7 @@ std::vector<std::string> read_labels(ModelFile& file) {
     const std::string& text = labels.back();
     // Python's arrays cut such an end off.
     if (!text.empty() && text.back() == '\0') {
-      throw ModelError("a label that ends in U+0000");
+      throw ModelError("a label ends in U+0000");
     }
     const auto characters = std::count_if(text.begin(), text.end(), [](char c) {
       return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;  // begins a character
@@ -316,7 +316,8 @@ std::vector<std::string> read_labels(ModelFile& file) {
     longest = std::max(longest, static_cast<std::size_t>(characters));
   }
   if (longest > max_label_characters / found.size()) {
-    throw ModelError("classes times the longest label must be at most 2^26 characters");
+    throw ModelError(
+        "the number of classes times the length of the longest label must be at most 2^26");
   }
   check_sorted(labels);  // by bytes of UTF-8, which is by code points
   return labels;
@@ -367,7 +368,7 @@ Model::Parts::Parts(ModelFile file) {
   readout = read_readout(file, labels.size(), network->n_outputs(), network->gives());
   scaling = std::make_unique<Scaling>(file, network->spec().n_features);
   if (!file.tensors.empty()) {
-    throw ModelError("an array that no part of the model has: " + file.tensors.begin()->first);
+    throw ModelError("an array belongs to no part of the model: " + file.tensors.begin()->first);
   }
 }
 
@@ -387,7 +388,7 @@ BitMatrix packed(ByteView x, std::size_t n_features) {
     const std::uint8_t* const row = x.row(s);
     for (std::size_t j = 0; j < x.n_features; ++j) {
       if (row[j] > 1) {
-        throw std::invalid_argument("x must hold 0 and 1, which this model reads");
+        throw std::invalid_argument("x must hold only 0 and 1, which this model reads");
       }
       bits.row(s)[j / 64] |= std::uint64_t{row[j]} << (j % 64);
     }

@@ -32,7 +32,7 @@ std::size_t item_size(const std::string& dtype) {
       {"U32", 4},  {"I32", 4}, {"F32", 4}, {"U64", 8}, {"I64", 8}, {"F64", 8}};
   const auto found = sizes.find(dtype);
   if (found == sizes.end()) {
-    throw ModelError("an array of an unknown type");
+    throw ModelError("an array has an unknown type");
   }
   return found->second;
 }
@@ -92,7 +92,7 @@ class Crc32 {
 };
 
 Tensor read_tensor(const json::Value& entry, std::size_t body_size) {
-  entry.only("an array", {"dtype", "shape", "data_offsets"});
+  entry.only("the entry of an array", {"dtype", "shape", "data_offsets"});
   Tensor tensor;
   tensor.dtype = entry.at("dtype").expect(Kind::string, "dtype").text;
   const auto& offsets = entry.at("data_offsets").expect(Kind::array, "data_offsets").array();
@@ -108,7 +108,7 @@ Tensor read_tensor(const json::Value& entry, std::size_t body_size) {
   }
   if (tensor.bytes !=
       checked_product("the shape of an array", tensor.size, item_size(tensor.dtype))) {
-    throw ModelError("an array whose bytes are not those of its shape");
+    throw ModelError("the number of bytes of an array does not fit its shape");
   }
   return tensor;
 }
@@ -124,12 +124,12 @@ void check_cover(const std::map<std::string, Tensor>& tensors, std::size_t body_
   std::size_t end = 0;
   for (const auto& [first, last] : spans) {
     if (first != end) {
-      throw ModelError("arrays that overlap, or bytes that are no array's");
+      throw ModelError("arrays overlap, or some bytes belong to no array");
     }
     end = last;
   }
   if (end != body_size) {
-    throw ModelError("cut short, or with bytes that are no array's");
+    throw ModelError("the file is cut short, or some bytes belong to no array");
   }
 }
 
@@ -153,7 +153,7 @@ std::vector<std::int64_t> Tensor::integers(const std::string& name) const {
       throw ModelError(name + " must hold numbers below 2^63");
     }
     if (dtype == "BOOL" && value > 1) {
-      throw ModelError(name + " must hold bytes of 0 and 1");
+      throw ModelError(name + " must hold only bytes of 0 and 1");
     }
     values[i] = static_cast<std::int64_t>(value);
   }
@@ -175,7 +175,7 @@ Tensor ModelFile::take(const std::string& name, const std::vector<std::size_t>& 
                        std::initializer_list<std::string_view> dtypes) {
   const auto found = tensors.find(name);
   if (found == tensors.end()) {
-    throw ModelError("no array " + name);
+    throw ModelError("array " + name + " is missing");
   }
   Tensor tensor = std::move(found->second);
   tensors.erase(found);
@@ -184,10 +184,11 @@ Tensor ModelFile::take(const std::string& name, const std::vector<std::size_t>& 
     fits = shape[i] == any || shape[i] == tensor.shape[i];
   }
   if (!fits || tensor.size == 0) {
-    throw ModelError("the array " + name + " has another shape than expected");
+    throw ModelError("array " + name + " has a shape that does not fit the model");
   }
   if (std::find(dtypes.begin(), dtypes.end(), tensor.dtype) == dtypes.end()) {
-    throw ModelError("the array " + name + " is of another type than expected: " + tensor.dtype);
+    throw ModelError("array " + name + " has type " + tensor.dtype +
+                     ", which does not fit the model");
   }
   return tensor;
 }
@@ -199,19 +200,19 @@ Tensor ModelFile::take_unsigned(const std::string& name, const std::vector<std::
 std::size_t header_size(const std::uint8_t* start, std::size_t size) {
   if (size < 8 || std::uint64_t{size} > max_file ||
       little(start, 8) > std::min(max_header, size - 8)) {
-    throw ModelError("cut short, or no safetensors file");
+    throw ModelError("the file is cut short, or not a safetensors file");
   }
   return static_cast<std::size_t>(little(start, 8));
 }
 
 ModelHeader::ModelHeader(std::string_view text, std::size_t body_size) {
   if (text.empty() || text.front() != '{') {
-    throw ModelError("no safetensors file: its header is no JSON object");
+    throw ModelError("not a safetensors file: its header is not a JSON object");
   }
   const json::Value header = json::parse(text);
   if (header.object().count("__metadata__") == 0 ||
       header.at("__metadata__").object().count("randprop") == 0) {
-    throw ModelError("a safetensors file, but it holds no randprop model");
+    throw ModelError("it is a safetensors file, but holds no randprop model");
   }
   header.at("__metadata__").only("__metadata__", {"randprop"});
   for (const auto& [name, entry] : header.object()) {
@@ -228,8 +229,9 @@ ModelHeader::ModelHeader(std::string_view text, std::size_t body_size) {
   file_.description = json::parse(description_);
   const std::size_t version = file_.description.at("version").as_size("version", 1'000'000'000, 1);
   if (version > model_format_version) {
-    throw ModelError("version " + std::to_string(version) + " of the format, this library reads " +
-                     std::to_string(model_format_version) + ": use a newer one");
+    throw ModelError("the file has version " + std::to_string(version) +
+                     " of the format, and this library reads version " +
+                     std::to_string(model_format_version) + ": use a newer library");
   }
 }
 
@@ -241,7 +243,7 @@ ModelFile ModelHeader::with_body(const std::uint8_t* body) && {
     sum.add(tensor.data, tensor.bytes);
   }
   if (sum_ != sum.hex()) {
-    throw ModelError("its sum is not the one that was stored");
+    throw ModelError("its checksum does not match its content");
   }
   return std::move(file_);
 }

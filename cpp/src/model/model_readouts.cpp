@@ -56,21 +56,21 @@ class MeanReadout final : public ReadoutOf<MeanReadout> {
         n_samples_(file.take("n_samples", {n_classes}, {"I64"}).integers("n_samples")) {
     file.description.at("readout").only("readout", {"kind", "metric"});
     if (metric_ != "euclidean" && metric_ != "cosine" && metric_ != "hamming") {
-      throw ModelError("a metric that is not known");
+      throw ModelError("metric must be 'euclidean', 'cosine' or 'hamming'");
     }
     if (metric_ == "hamming" && reads == Features::bytes) {
-      throw ModelError("a metric 'hamming' of bytes");
+      throw ModelError("metric 'hamming' is for bits, and the network gives bytes");
     }
     for (std::size_t c = 0; c < n_classes; ++c) {
       const std::int64_t n = n_samples_[c];
       if (n < 0 || n > max_class_samples) {
-        throw ModelError("n_samples out of range");
+        throw ModelError("n_samples must lie in [0, 2^34]");
       }
       double squares = 0.0;
       for (std::size_t i = 0; i < n_bits; ++i) {
         std::int64_t& count = counts_[c * n_bits + i];
         if (count < 0 || count > largest_of(reads) * n) {
-          throw ModelError("larger sums than so many samples can have");
+          throw ModelError("counts are larger than the sums of n_samples samples can be");
         }
         squares += static_cast<double>(count) * static_cast<double>(count);
         if (metric_ == "hamming") {
@@ -144,18 +144,18 @@ class IntegerReadout final : public ReadoutOf<IntegerReadout> {
         static_cast<std::int64_t>(readout.at("multiplier").as_size("multiplier", 65535, 1));
     for (std::int64_t& code : coef_) {
       if (code < 0 || code > top) {
-        throw ModelError("codes out of range");
+        throw ModelError("codes must lie in [0, 2^bits)");
       }
       code -= offset;
     }
     // 2^28 bits of 16-bit codes times 2^16 stay below 2^60.
     constexpr std::int64_t most = std::int64_t{1} << 61;
     if (n_bits > static_cast<std::uint64_t>(most / (largest_of(reads) * top * multiplier_))) {
-      throw ModelError("scores that may not fit 62 bits");
+      throw ModelError("scores may not fit 62 bits");
     }
     for (const std::int64_t bias : bias_) {
       if (bias > most || bias < -most) {
-        throw ModelError("bias out of range");
+        throw ModelError("bias must lie in [-2^61, 2^61]");
       }
     }
   }
@@ -193,7 +193,7 @@ class FloatReadout final : public ReadoutOf<FloatReadout> {
     for (const std::vector<double>* numbers : {&coef_, &intercept_}) {
       for (const double number : *numbers) {
         if (std::abs(number) > most) {
-          throw ModelError("coef or intercept beyond 1e296");
+          throw ModelError("coef and intercept must lie in [-1e296, 1e296]");
         }
       }
     }
@@ -250,7 +250,7 @@ class NeighborReadout final : public ReadoutOf<NeighborReadout> {
     }
     for (const std::int64_t code : codes_) {
       if (code < 0 || code >= static_cast<std::int64_t>(n_classes)) {
-        throw ModelError("a code beyond the classes");
+        throw ModelError("codes holds a number that is not the number of a class");
       }
     }
   }
@@ -278,7 +278,7 @@ class NeighborReadout final : public ReadoutOf<NeighborReadout> {
       for (std::size_t w = 0; w < train_.n_words(); ++w) {
         const std::uint64_t word = words.bits(s * train_.n_words() + w);
         if (w + 1 == train_.n_words() && (word & ~tail) != 0) {
-          throw ModelError("words with bits past the last");
+          throw ModelError("words has bits set after the last one");
         }
         train_.row(s)[w] = word;
       }
@@ -325,7 +325,7 @@ std::unique_ptr<Readout> read_readout(ModelFile& file, std::size_t n_classes,
   if (kind == "neighbors") {
     return std::make_unique<NeighborReadout>(file, n_classes, n_features, reads);
   }
-  throw ModelError("a readout that is not known");
+  throw ModelError("readout has an unknown kind");
 }
 
 }  // namespace randprop

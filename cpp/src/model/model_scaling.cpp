@@ -14,7 +14,7 @@ Scaling::Scaling(ModelFile& file, std::size_t n_features) {
   const json::Value& description = file.description;
   const bool has_range = description.object().count("input_range") != 0;
   if (has_range == (description.object().count("scaling") != 0)) {
-    throw ModelError("not one of input_range and scaling");
+    throw ModelError("there must be either input_range or scaling");
   }
   if (has_range) {
     const auto& range = description.at("input_range").expect(Kind::array, "input_range").array();
@@ -27,18 +27,19 @@ Scaling::Scaling(ModelFile& file, std::size_t n_features) {
   const json::Value& found = description.at("scaling");
   const std::string& kind = found.at("kind").expect(Kind::string, "kind").text;
   if (kind == "binary") {
-    found.only("a scaling", {"kind", "level"});
+    found.only("scaling", {"kind", "level"});
     level_ = found.at("level").as_double("level");
     return;
   }
   if (kind != "linear") {
-    throw ModelError("a scaling of a kind that is not known");
+    throw ModelError("scaling has an unknown kind");
   }
-  found.only("a scaling", {"kind"});
+  found.only("scaling", {"kind"});
   const auto low = file.take("scaling_low", {ModelFile::any}, {"F64"}).doubles("scaling_low");
   const auto high = file.take("scaling_high", {low.size()}, {"F64"}).doubles("scaling_high");
   if (low.size() < 2 || n_features % low.size() != 0) {
-    throw ModelError("a scaling must have 2 ranges or more, which share out the features");
+    throw ModelError(
+        "scaling must have 2 ranges or more, and their number must divide that of features");
   }
   ranges_.reserve(low.size());
   for (std::size_t i = 0; i < low.size(); ++i) {

@@ -123,13 +123,13 @@ std::size_t read_once(std::intptr_t file, const std::string& path, std::uint8_t*
 // Nothing where the file may be read.
 const char* why_not(const Opened& opened) {
   if (!opened.regular) {
-    return "no regular file";
+    return "not a regular file";
   }
   if (opened.size > max_file) {
-    return "a file of more than 2^40 bytes";
+    return "the file has more than 2^40 bytes";
   }
   if (static_cast<std::size_t>(opened.size) != opened.size) {
-    return "a file of more bytes than this machine can address";
+    return "the file has more bytes than this machine can address";
   }
   return nullptr;
 }
@@ -156,7 +156,7 @@ void RegularFile::read(std::uint8_t* out, std::size_t n) {
   while (n != 0) {
     const std::size_t got = read_some(out, n);
     if (got == 0) {
-      throw ModelError("cut short, or no safetensors file");
+      throw ModelError("the file is cut short, or not a safetensors file");
     }
     out += got;
     n -= got;

@@ -193,7 +193,7 @@ void Network::check_input(const View& x, std::size_t stage) const {
 }
 
 void Network::check_input(const SparseView& x, std::size_t stage) const {
-  require(stage == 0, "stage 0 alone reads sparse features, got stage " + std::to_string(stage));
+  require(stage == 0, "only stage 0 reads sparse features, got stage " + std::to_string(stage));
   require(std::holds_alternative<Dense>(spec_.stages[0].map),
           "stage 0 is a convolution, which reads no sparse features");
   check_width(x.n_features, shapes_[0]);
@@ -336,7 +336,7 @@ std::vector<std::int64_t> Network::ranked_any(const View& x, std::size_t stage,
   const auto parts = drawn(stage);
   const Geometry g = geometry_of(spec_.stages[stage], sizes);
   require(ranks.size() == sizes.n_units, "ranks must be " + std::to_string(sizes.n_units) +
-                                             ", one a unit, got " + std::to_string(ranks.size()));
+                                             ", one per unit, got " + std::to_string(ranks.size()));
   for (std::size_t unit = 0; unit < ranks.size(); ++unit) {
     const std::size_t positions =
         parts->dilations.empty() ? g.positions() : dilated(g, parts->dilations[unit]).positions();

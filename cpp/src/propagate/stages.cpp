@@ -56,7 +56,7 @@ Conv2D as_image_map(const Conv1D& conv) {
 }
 
 void check_series(const Conv1D& conv, const ImageShape& in, const std::string& name) {
-  require(in.width <= 1, name + " reads a series, but what is before it is an image");
+  require(in.width <= 1, name + " reads a series, but its input is an image");
   require(conv.dilation != 0 || (conv.kernel >= 2 && conv.padding == 0 && conv.pool == 1),
           name +
               " draws its dilations: it needs a kernel of at least 2, no padding and a pool of "
@@ -78,7 +78,7 @@ void place_image(const NetworkSpec& spec, std::size_t index, const StageShape* b
   require(before == nullptr || shape.in.size() == 0 ||
               std::holds_alternative<Conv1D>(spec.stages[index - 1].map) == (series != nullptr),
           name + " reads " + (series != nullptr ? "a series" : "an image") +
-              ", but what is before it is none");
+              ", but its input is not one");
   if (series != nullptr) {
     check_series(*series, shape.in, name);
   }
@@ -122,7 +122,7 @@ StageShape shape_of(const NetworkSpec& spec, std::size_t index, const StageShape
   require(stage.bias >= 0 && stage.bias < std::int64_t{1} << 31,
           "bias must lie in [0, 2^31), got " + std::to_string(stage.bias));
   require(stage.thresholds.empty() || stage.thresholds.size() == shape.n_units,
-          "thresholds must be one a unit, " + shown(shape.n_units) + ", got " +
+          "thresholds must be one per unit, " + shown(shape.n_units) + ", got " +
               shown(stage.thresholds.size()));
   require(stage.thresholds.empty() || stage.bias == 0,
           "a stage has thresholds or a bias, not both");
@@ -181,7 +181,7 @@ ImageShape convolved(ImageShape image, const Conv2D& c) {
 
 std::vector<StageShape> stage_shapes(const NetworkSpec& spec) {
   check_size("n_features", spec.n_features);
-  require(!spec.stages.empty(), "stages must name at least one stage, got none");
+  require(!spec.stages.empty(), "stages must have at least one stage, got none");
   std::vector<StageShape> shapes;
   shapes.reserve(spec.stages.size());
   for (std::size_t index = 0; index < spec.stages.size(); ++index) {

@@ -1,7 +1,7 @@
 /* Features as the bytes that the model reads, the same as on the desktop. Written by randprop;
  * include it in one file, that of model.h. */
 #if defined(INPUTS_H) && INPUTS_H != 0x1536FA52u
-#error "inputs of two models of one name in one file: export each with a name of its own"
+#error "one file includes inputs of two models with the same name: export each with another name"
 #endif
 #ifndef INPUTS_H
 #define INPUTS_H 0x1536FA52u
@@ -11,14 +11,14 @@
 #include "model.h"
 
 #if MODEL_H != 0x1536FA52u
-#error "inputs.h and model.h are of different exports"
+#error "inputs.h and model.h come from different exports"
 #endif
 
 #if defined(__AVR__)
 /* Its double is a float: integers alone are mapped. */
 #elif DBL_MANT_DIG != 53 || (defined(FLT_EVAL_METHOD) && FLT_EVAL_METHOD == 2) || \
     defined(__FAST_MATH__)
-#error "the desktop's bytes need doubles of 64 bits, each result rounded to one"
+#error "the bytes of the desktop need a double of 64 bits, without extra precision or fast math"
 #else
 /* model_input(x, index): the byte of feature `index`. */
 static const double model_low[1] = {

@@ -1,7 +1,7 @@
 /* 64 -> 189, step, seed 0, readout of 2-bit codes.
  * Written by randprop; include it in one file. */
 #if defined(MODEL_H) && MODEL_H != 0x1536FA52u
-#error "two models of one name in one file: export each with a name of its own"
+#error "one file includes two models with the same name: export each with another name"
 #endif
 #ifndef MODEL_H
 #define MODEL_H 0x1536FA52u

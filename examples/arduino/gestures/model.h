@@ -1,7 +1,7 @@
 /* 192 -> 32, step, seed 0, readout of 4-bit codes.
  * Written by randprop; include it in one file. */
 #if defined(MODEL_H) && MODEL_H != 0xB2A7F994u
-#error "two models of one name in one file: export each with a name of its own"
+#error "one file includes two models with the same name: export each with another name"
 #endif
 #ifndef MODEL_H
 #define MODEL_H 0xB2A7F994u

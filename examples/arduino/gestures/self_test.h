@@ -1,6 +1,6 @@
 /* Inputs, and what the model must make of them. Written by randprop. */
 #if defined(SELF_TEST_H) && SELF_TEST_H != 0x97B81CC3u
-#error "self-tests of two models of one name in one file: export each with a name of its own"
+#error "one file includes self-tests of two models with the same name: export each with another name"
 #endif
 #ifndef SELF_TEST_H
 #define SELF_TEST_H 0x97B81CC3u

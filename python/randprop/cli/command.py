@@ -33,55 +33,56 @@ VERBS = {
     "evaluate": Verb(
         measuring.evaluate_verb,
         measuring.fill_evaluate,
-        "accuracy of a random network's outputs, by class means or another readout",
+        "measure the accuracy of one random network, with class means or another readout",
     ),
     "sweep": Verb(
         measuring.sweep_verb,
         measuring.fill_sweep,
-        "many networks: every combination of depths, widths, weights, data, readouts, seeds",
-        "Arguments may be comma-separated lists. With --store, finished cells survive any "
-        "interruption and are not computed again.",
+        "measure many networks: all combinations of depths, widths, weights, data, readouts, seeds",
+        "Most options take comma-separated lists. --store keeps the results of finished networks "
+        "in a file. After an interruption, the same command goes on where it stopped.",
     ),
     "study": Verb(
         reports.study_verb,
         reports.fill_study,
-        "the paper's experiments with error bars, its open questions, and the theory",
-        "Writes one page with figures, tables and answers. Needs matplotlib: pip install "
-        "'randprop[plot]'.",
+        "run the paper's experiments with error bars, its open questions, and the theory",
+        "The result is one page with figures, tables and answers. The command needs matplotlib: "
+        "pip install 'randprop[plot]'.",
     ),
     "fit": Verb(
         models.fit_verb,
         models.fill_fit,
-        "a classifier for your own data, saved as a model file",
-        "Its features are scaled as they need it, and its network is made for data of their kind.",
+        "fit a classifier to your own data, and save it as a model file",
+        "The scaling of the features and the stages of the network are chosen for the kind of "
+        "data.",
     ),
     "predict": Verb(
         models.predict_verb,
         models.fill_predict,
-        "labels of samples, by a model file",
-        "Columns of a CSV file with names are found by those that were fitted.",
+        "predict the labels of samples with a model file",
+        "If the model and the CSV file both have column names, the columns are found by name.",
     ),
     "export": Verb(
         models.export_verb,
         models.fill_export,
-        "a fitted network as C for a microcontroller, as ONNX, or as a model file",
-        "The readout is fitted to the network's outputs on a data set.",
+        "write a fitted network as C for a microcontroller, as ONNX, or as a model file",
+        "The command makes a network and fits its readout to a data set, or reads a model file.",
     ),
     "demo": Verb(
         reports.demo_verb,
         reports.fill_demo,
-        "a page that runs the network in a browser, with the bits of this package",
-        "One HTML file that needs nothing else and asks for nothing from anywhere.",
+        "write a page that runs the network in a browser, with the same bits as this package",
+        "The page is one HTML file. It needs no other file and loads nothing from the internet.",
     ),
     "bench": Verb(
         reports.bench_verb,
         reports.fill_bench,
-        "time it on this machine, against other libraries where they are installed",
-        "Every contestant's answers are compared first. Other libraries: pip install "
-        "'randprop[bench]'.",
+        "measure times on this machine, also of other libraries if they are installed",
+        "Before a time is measured, the results of all libraries are compared. To install the "
+        "other libraries: pip install 'randprop[bench]'.",
     ),
     "info": Verb(
-        reports.info_verb, reports.fill_info, "versions, SIMD levels, threads and kernels"
+        reports.info_verb, reports.fill_info, "show versions, SIMD levels, threads and kernels"
     ),
 }
 

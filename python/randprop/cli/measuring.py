@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from randprop.cli.options import (
+    HIDDEN_LAYERS,
     NETWORK,
     READOUT,
     add_data,
@@ -18,7 +19,7 @@ from randprop.cli.options import (
     given,
     stage_help,
 )
-from randprop.cli.outputs import add_output
+from randprop.cli.outputs import STREAM, add_output
 from randprop.cli.parser import Parser, lines_fit
 from randprop.cli.values import depths, integer, names, widths
 from randprop.datasets import DATASETS
@@ -30,14 +31,16 @@ __all__ = ["evaluate_verb", "fill_evaluate", "fill_sweep", "sweep_verb"]
 
 def fill_evaluate(verb: Parser) -> None:
     """Add the options of evaluate."""
-    verb.add_argument("--layers", type=depths, help="hidden layers: 3, 0-15 or 0,1,5-8 (default 3)")
+    verb.add_argument(
+        "--layers", type=depths, help=f"{HIDDEN_LAYERS}: 3, 0-15 or 0,1,5-8 (default 3)"
+    )
     add_data(verb)
     add_stages(verb)
     add_input_shape(verb)
     add_network(verb, weight_bits=8)
     add_readout(verb)
     add_threads(verb)
-    add_output(verb, "--json", help="also write the result there, - to standard output")
+    add_output(verb, "--json", help=f"also write the result to this file; {STREAM}")
 
 
 def evaluate_verb(arguments: argparse.Namespace) -> None:
@@ -59,43 +62,57 @@ def fill_sweep(verb: Parser) -> None:
     from randprop.network.weight_shapes import WEIGHTS
 
     verb.add_argument(
-        "--layers", type=depths, default="0-15", help="hidden layers: 3, 0-15 or 0,1,5-8"
+        "--layers", type=depths, default="0-15", help=f"{HIDDEN_LAYERS}: 3, 0-15 or 0,1,5-8"
     )
     add_data(verb, names)
     verb.add_argument(
         "--width",
         type=widths,
-        help=f"units of every matrix, or {stage_help()} (default: the number of features)",
+        help=f"units of each matrix, or {stage_help()} (default: the number of features)",
     )
-    verb.add_argument("--weight-bits", type=depths, default="8", help="bits of a weight")
-    verb.add_argument("--weights", type=names, default="uniform", help=WEIGHTS.listed())
-    verb.add_argument("--activation", type=names, default="step", help=ACTIVATIONS.listed())
+    verb.add_argument("--weight-bits", type=depths, default="8", help="bits of each weight")
+    verb.add_argument(
+        "--weights",
+        type=names,
+        default="uniform",
+        help=f"shape of the weights: {WEIGHTS.listed()}; P is a percentage, K a number of inputs",
+    )
+    verb.add_argument(
+        "--activation", type=names, default="step", help=f"activation: {ACTIVATIONS.listed()}"
+    )
     add_readout(verb, names, "centroid")
-    verb.add_argument("--seeds", type=depths, default="10", help="how many, or a list 0,1,5-8")
-    for part in ("train", "test"):
+    verb.add_argument(
+        "--seeds", type=depths, default="10", help="number of seeds, or a list such as 0,1,5-8"
+    )
+    for part, kind in (("train", "training"), ("test", "test")):
         verb.add_argument(
             f"--n-{part}",
             type=integer,
-            help=f"use so many {part}ing samples, evenly spread (default: all)",
+            help=f"number of {kind} samples to use, evenly spread over the data (default: all)",
         )
-    add_output(verb, "--store", help="keep finished cells there (default: in memory)")
-    add_output(verb, "--csv", help="write the rows there, - to standard output")
-    add_output(verb, "--json", help="also write the rows there, - to standard output")
+    add_output(
+        verb,
+        "--store",
+        help="keep the results of finished networks in this file (default: in memory)",
+    )
+    add_output(verb, "--csv", help=f"write the rows to this file; {STREAM}")
+    add_output(verb, "--json", help=f"also write the rows to this file; {STREAM}")
     verb.add_argument(
         "--jobs",
         dest="n_jobs",
         type=integer,
         metavar="N",
-        help="networks at a time, -1: one a CPU (default 1)",
+        help="number of networks to measure at the same time; -1: one per CPU (default 1)",
     )
     add_threads(verb)
     verb.add_argument(
         "--scheduler",
         dest="executor",
         metavar="ADDRESS",
-        help="of dask, whose workers run networks (default: none, they run here)",
+        help="address of a dask scheduler, whose workers run the networks (default: the networks "
+        "run on this machine)",
     )
-    verb.add_argument("--no-progress", action="store_true", help="show no bar")
+    verb.add_argument("--no-progress", action="store_true", help="show no progress bar")
 
 
 def sweep_verb(arguments: argparse.Namespace) -> None:
@@ -124,6 +141,9 @@ def _datasets(arguments: argparse.Namespace) -> Any:
     """Return the names of data sets, or one person's own samples."""
     chosen = [arguments.dataset] if isinstance(arguments.dataset, str) else arguments.dataset
     if len(chosen) > 1 and any(name not in DATASETS and is_own(name) for name in chosen):
-        raise ValueError("dataset must be one file or folder of your own, or names of data sets")
+        raise ValueError(
+            "dataset must be one file or folder of your own, or a list of names of data sets, got "
+            f"{','.join(chosen)!r}"
+        )
     found = [data_of(argparse.Namespace(**{**vars(arguments), "dataset": one})) for one in chosen]
     return found if len(found) > 1 else found[0]

@@ -13,6 +13,7 @@ from randprop._extras import need
 from randprop._tables import csv_text, printable, text_table
 from randprop._validation import check_int
 from randprop.cli.options import (
+    HIDDEN_LAYERS,
     NETWORK,
     READOUT,
     add_data,
@@ -25,7 +26,7 @@ from randprop.cli.options import (
     data_of,
     given,
 )
-from randprop.cli.outputs import add_output
+from randprop.cli.outputs import STREAM, add_output
 from randprop.cli.parser import Parser, lines_fit
 from randprop.cli.values import bits, integer
 from randprop.datasets import DATASETS
@@ -49,15 +50,20 @@ def fill_export(verb: Parser) -> None:
     about = "; ".join(f"{name}: {target.about}" for name, target in EXPORTS.items())
     verb.add_argument("format", choices=tuple(EXPORTS), help=about)
     add_output(
-        verb, "--out", folder=None, required=True, metavar="PATH", help="a file, or the folder of c"
+        verb,
+        "--out",
+        folder=None,
+        required=True,
+        metavar="PATH",
+        help="the file to write; for c, the folder",
     )
     verb.add_argument(
         "--model",
         metavar="PATH",
-        help="a model file, in place of options of a network and its readout; --dataset gives the "
-        "inputs of the self-test (default: a network is made and fitted)",
+        help="a model file to export; --dataset then gives the inputs of the self-test (default: "
+        "make a network by the options below, and fit its readout)",
     )
-    verb.add_argument("--layers", type=integer, default=0, help="hidden layers")
+    verb.add_argument("--layers", type=integer, default=0, help=HIDDEN_LAYERS)
     add_data(verb)
     add_stages(verb)
     add_input_shape(verb)
@@ -66,15 +72,21 @@ def fill_export(verb: Parser) -> None:
     verb.add_argument(
         "--bits",
         type=bits,
-        help="round class means or coefficients to so many bits, or these to 'ternary' (c: default "
-        "4 or 8)",
-    )
-    verb.add_argument("--self-test", type=integer, default=4, help="inputs of the self-test of c")
-    verb.add_argument(
-        "--name", help="of c: in front of all files, functions and macros (default: nothing)"
+        help="round class means or coefficients to this number of bits, or coefficients to "
+        "'ternary', which is -1, 0 and 1 (default: no rounding; for c, 4 or 8 bits)",
     )
     verb.add_argument(
-        "--arduino", action="store_true", help="of c: a library for Arduino, with the --name"
+        "--self-test",
+        type=integer,
+        default=4,
+        help="for c: number of inputs with known answers in the self-test",
+    )
+    verb.add_argument(
+        "--name",
+        help="for c: a prefix for the names of files, functions and macros (default: no prefix)",
+    )
+    verb.add_argument(
+        "--arduino", action="store_true", help="for c: write an Arduino library; needs --name"
     )
     verb.set_defaults(usual={action.dest: action.default for action in verb.added})
 
@@ -117,7 +129,7 @@ def export_verb(arguments: argparse.Namespace) -> None:
     target.write(model, arguments.out.path, images, **own)
     more = f" ({target.about})" if target.quantized else ""
     out = printable(arguments.out.path)
-    print(f"{out}: {model.score(X_test, y_test):.4f} of the test samples{more}")
+    print(f"{out}: accuracy {model.score(X_test, y_test):.4f} on the test samples{more}")
 
 
 def _stored(arguments: argparse.Namespace, options: dict[str, Any], X: Any) -> Model:
@@ -127,12 +139,14 @@ def _stored(arguments: argparse.Namespace, options: dict[str, Any], X: Any) -> M
 
     for name, value in options.items():
         if value != arguments.usual[name]:
-            raise ValueError(f"{name} is for a network that is made, not for that of --model")
+            raise ValueError(
+                f"{name} cannot be given with --model, which has its own network and readout"
+            )
     model = as_model(load(arguments.model))
     n_features = model.network.n_features
     if math.prod(X.shape[1:]) != n_features:
         raise ValueError(
-            f"dataset must name samples of {n_features} features, as the model reads, got "
+            f"dataset must have samples of {n_features} features, as the model expects, got "
             f"{math.prod(X.shape[1:])}"
         )
     return model
@@ -141,13 +155,17 @@ def _stored(arguments: argparse.Namespace, options: dict[str, Any], X: Any) -> M
 def fill_fit(verb: Parser) -> None:
     """Add the options of fit."""
     verb.add_argument("dataset", metavar="DATA", help=f"{KINDS}; or {DATASETS.listed()}")
-    add_output(verb, "--out", required=True, help="the model")
+    add_output(verb, "--out", required=True, help="the model file to write")
     verb.add_argument(
-        "--test", metavar="PATH", help="samples to test, as DATA (default: those of DATA, if any)"
+        "--test",
+        metavar="PATH",
+        help="test samples, in the same form as DATA (default: the test samples in DATA, if any)",
     )
     add_label(verb)
-    verb.add_argument("--layers", type=integer, default=0, help="hidden layers")
-    add_stages(verb, "images where samples are images, else table; with --layers the plain network")
+    verb.add_argument("--layers", type=integer, default=0, help=HIDDEN_LAYERS)
+    add_stages(
+        verb, "images if the samples are images, else table; with --layers, the plain network"
+    )
     add_input_shape(verb)
     add_network(verb, weight_bits=8, width="1024")
     add_readout(verb)
@@ -180,7 +198,7 @@ def fit_verb(arguments: argparse.Namespace) -> None:
     )
     if test is not None:
         right = classifier.model_.score(*test)
-        text += f"; {right:.4f} of the {len(test[1]):,} test samples"
+        text += f"; accuracy {right:.4f} on {len(test[1]):,} test samples"
     print(text)
 
 
@@ -199,11 +217,15 @@ def _to_fit(arguments: argparse.Namespace) -> tuple[Any, Any, Any, tuple[Any, An
 
 def fill_predict(verb: Parser) -> None:
     """Add the options of predict."""
-    verb.add_argument("model", metavar="MODEL", help="a file that fit or export model wrote")
-    verb.add_argument("dataset", metavar="DATA", help=f"{KINDS}, with classes or without")
-    add_label(verb, "default: none; with it, accuracy is told")
-    verb.add_argument("--scores", action="store_true", help="also the score of each class")
-    add_output(verb, "--csv", help="write a table there, - to standard output (default: print it)")
+    verb.add_argument(
+        "model", metavar="MODEL", help="a model file, written by 'fit' or by 'export model'"
+    )
+    verb.add_argument("dataset", metavar="DATA", help=f"{KINDS}, with labels or without")
+    add_label(verb, "default: no labels; with labels, the accuracy is printed")
+    verb.add_argument("--scores", action="store_true", help="also give the score of each class")
+    add_output(
+        verb, "--csv", help=f"write a table to this file; {STREAM} (default: print the labels)"
+    )
 
 
 def predict_verb(arguments: argparse.Namespace) -> None:
@@ -217,7 +239,7 @@ def predict_verb(arguments: argparse.Namespace) -> None:
     if n_features == model.network.n_features + 1 and np.ndim(samples.X) == 2:
         raise ValueError(
             f"{arguments.dataset} has {n_features} columns, one more than the model has features: "
-            "--label says which one holds labels"
+            "if one column holds labels, name it with --label"
         )
     features = model.propagate(samples.X)
     predicted = model.readout.predict(features)
@@ -238,7 +260,7 @@ def predict_verb(arguments: argparse.Namespace) -> None:
         _print_rows(names, rows)
     if samples.y is not None:
         right = model.score(samples.X, samples.y)
-        print(f"{right:.4f} of {len(predicted):,} samples are right", file=sys.stderr)
+        print(f"accuracy {right:.4f} on {len(predicted):,} samples", file=sys.stderr)
 
 
 def _print_rows(names: list[str], rows: list[tuple[Any, ...]]) -> None:

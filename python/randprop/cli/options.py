@@ -19,12 +19,13 @@ from randprop.network.stages import STAGES, WEIGHT_BITS
 from randprop.readouts.registry import READOUTS
 
 __all__ = [
-    "NETWORK", "READOUT", "add_data", "add_input_shape", "add_label", "add_network", "add_readout",
-    "add_stages", "add_threads", "data_of", "given", "stage_help",
+    "HIDDEN_LAYERS", "NETWORK", "READOUT", "add_data", "add_input_shape", "add_label",
+    "add_network", "add_readout", "add_stages", "add_threads", "data_of", "given", "stage_help",
 ]  # fmt: skip
 
 NETWORK = ("stages", "scaling", "thresholds", "width", "weight_bits", "activation", "seed")
 READOUT = ("readout", "n_neighbors", "alpha")
+HIDDEN_LAYERS = "number of hidden layers"  # the help of --layers
 
 
 def given(arguments: argparse.Namespace, *names: str) -> dict[str, Any]:
@@ -34,29 +35,29 @@ def given(arguments: argparse.Namespace, *names: str) -> dict[str, Any]:
 
 def stage_help() -> str:
     """Tell what a stage is."""
-    return f"a stage, in quotes: {', '.join(STAGES)}, such as 'Conv2D(16, kernel=3)'"
+    return f"a stage in quotes ({', '.join(STAGES)}), such as 'Conv2D(16, kernel=3)'"
 
 
 def add_data(verb: Parser, read: Callable[[str], Any] = str) -> None:
     """Add the options that name training and test samples."""
-    listed = f"{DATASETS.listed()}; or your own: {KINDS} (default mnist)"
+    listed = f"{DATASETS.listed()}; or your own data: {KINDS} (default mnist)"
     verb.add_argument("--dataset", type=read, default="mnist", help=listed)
     verb.add_argument(
         "--test",
         metavar="PATH",
-        help="your own samples to test, as those of --dataset (default: those that --dataset has, "
-        "else one in five of each class)",
+        help="your own test samples, in the same form as --dataset (default: the test samples in "
+        "--dataset; if it has none, one sample in five of each class)",
     )
     add_label(verb)
 
 
-def add_label(verb: Parser, default: str = "default -1, the last") -> None:
+def add_label(verb: Parser, default: str = "default -1") -> None:
     """Add the option that names the labels of a table."""
     verb.add_argument(
         "--label",
         type=column,
-        help=f"of a CSV file: the column of the labels, by its name or its place from 0, from the "
-        f"end where negative ({default})",
+        help=f"for a CSV file: the column of the labels, by its name or by its position; 0 is the "
+        f"first column, -1 the last ({default})",
     )
 
 
@@ -77,25 +78,30 @@ def data_of(arguments: argparse.Namespace) -> str | OwnData:
     data = read_own(name, label=label, test=arguments.test)
     if data.drawn is not None:
         print(
-            f"{printable(name)} has no samples to test: {len(data.y_test):,} of "
-            f"{len(data.y_train) + len(data.y_test):,} are taken, one in five of each class, drawn "
-            f"by seed {data.drawn}",
+            f"{printable(name)} has no test samples: {len(data.y_test):,} of its "
+            f"{len(data.y_train) + len(data.y_test):,} samples are used for the test, one in five "
+            f"of each class, drawn with seed {data.drawn}",
             file=sys.stderr,
         )
     return data
 
 
-def add_stages(verb: Parser, default: str = "the plain network of --layers") -> None:
+def add_stages(verb: Parser, default: str = "the plain network with --layers") -> None:
     """Add the options of networks that are made for data of a kind."""
     verb.add_argument(
         "--stages",
         type=stages,
-        help=f"a network made for data of a kind, {RECIPES.listed()}, or a list such as "
-        f"'Conv2D(256, kernel=7, fan_in=4, pool=2)' (default: {default})",
+        help=f"a kind of data ({RECIPES.listed()}), which has stages made for it; or a list of "
+        f"stages such as 'Conv2D(256, kernel=7, fan_in=4, pool=2)' (default: {default})",
     )
-    verb.add_argument("--scaling", help="range, features or binary (default: by the stages)")
     verb.add_argument(
-        "--thresholds", type=thresholds, help="calibrated, or a bias (default: by the stages)"
+        "--scaling",
+        help="scaling of the features: range, features or binary (default: depends on the stages)",
+    )
+    verb.add_argument(
+        "--thresholds",
+        type=thresholds,
+        help="calibrated, or a number that is the bias (default: depends on the stages)",
     )
 
 
@@ -104,8 +110,8 @@ def add_input_shape(verb: Parser) -> None:
     verb.add_argument(
         "--input-shape",
         type=shape,
-        help="of images or series that come as rows: height,width,channels or length,channels "
-        "(default: that of the data; square images)",
+        help="shape of images or series whose samples are rows: height,width,channels or "
+        "length,channels (default: the shape in the data, or square images)",
     )
 
 
@@ -114,31 +120,39 @@ def add_network(verb: Parser, *, weight_bits: int, width: str = "the number of f
     verb.add_argument(
         "--width",
         type=widths,
-        help=f"units of every matrix, or a comma-separated list, one each; or {stage_help()} "
-        f"(default: {width})",
+        help=f"units of each matrix: one number for all, or a comma-separated list; or "
+        f"{stage_help()} (default: {width})",
     )
     verb.add_argument(
         "--weight-bits",
         type=integer,
         default=weight_bits,
         choices=WEIGHT_BITS,
-        help="bits of a weight",
+        help="bits of each weight",
     )
     verb.add_argument(
         "--activation",
         default="step",
         choices=step_names(),
-        help="how a matrix reads the bits of the one before",
+        help="how a matrix reads the bits of the matrix before it: as 0 and 1 (step) or as -1 and "
+        "1 (sign)",
     )
-    verb.add_argument("--seed", type=integer, default=0, help="of the weights")
+    verb.add_argument("--seed", type=integer, default=0, help="seed of the weights")
 
 
 def add_readout(verb: Parser, read: Callable[[str], Any] = str, default: str | None = None) -> None:
     """Add the options of the readout."""
-    listed = f"{READOUTS.listed()} (default: centroid, or what suits the --stages)"
-    verb.add_argument("--readout", type=read, default=default, help=listed)
-    verb.add_argument("--n-neighbors", type=integer, default=1, help="of knn")
-    verb.add_argument("--alpha", type=alpha, default="auto", help="of ridge and discriminant")
+    listed = f"{READOUTS.listed()} (default: centroid, or the readout for the kind of data)"
+    verb.add_argument("--readout", type=read, default=default, help=f"readout: {listed}")
+    verb.add_argument(
+        "--n-neighbors", type=integer, default=1, help="number of neighbours of readout knn"
+    )
+    verb.add_argument(
+        "--alpha",
+        type=alpha,
+        default="auto",
+        help="penalty of readouts ridge and discriminant: a number above 0, or auto",
+    )
 
 
 def add_threads(verb: Parser) -> None:
@@ -148,5 +162,5 @@ def add_threads(verb: Parser) -> None:
         dest="n_threads",
         type=integer,
         metavar="N",
-        help="default: every CPU the process may use; -2: all but one",
+        help="number of threads; -2: all CPUs but one (default: all CPUs that the process may use)",
     )

@@ -16,7 +16,9 @@ from typing import Any, TextIO
 from randprop._files import check_writable, check_writable_folder, write_text
 from randprop.cli.parser import Parser
 
-__all__ = ["Out", "add_output", "opened"]
+__all__ = ["STREAM", "Out", "add_output", "opened"]
+
+STREAM = "- is standard output"  # the help of options that may be standard output
 
 
 class Out:
@@ -69,7 +71,7 @@ def add_output(verb: Parser, option: str, *, folder: bool | None = False, **more
         found = Out(text)
         found.is_folder = folder
         if found.is_stream and folder is not False:
-            raise argparse.ArgumentTypeError("expected a path, which standard output is not")
+            raise argparse.ArgumentTypeError("expected a path, got - for standard output")
         return found
 
     verb.add_argument(option, type=out, **more)

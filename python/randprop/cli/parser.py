@@ -70,7 +70,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End with status 2 and what is wrong, without all the options that there are."""
-        self.exit(2, f"{self.prog}: {printable(message)}\n{self.prog} --help tells more\n")
+        self.exit(2, f"{self.prog}: {printable(message)}\nFor help: {self.prog} --help\n")
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is not None and value not in action.choices:

@@ -13,7 +13,7 @@ from randprop._files import source_folder
 from randprop._tables import printable, wrapped
 from randprop._validation import check_int
 from randprop.cli.options import add_threads
-from randprop.cli.outputs import Out, add_output
+from randprop.cli.outputs import STREAM, Out, add_output
 from randprop.cli.parser import Parser, lines_fit
 from randprop.cli.values import integer, names
 
@@ -35,18 +35,23 @@ def fill_study(verb: Parser) -> None:
     from randprop.study import DEFAULT, EXPERIMENTS
 
     left_out = ", ".join(key for key in EXPERIMENTS if key not in DEFAULT)
-    verb.add_argument("--seeds", type=integer, default=10, help="seeds of every experiment")
-    add_output(verb, "--out", folder=True, default="report", help="where the report goes")
     verb.add_argument(
-        "--only", type=names, help=f"{', '.join(EXPERIMENTS)} (default: all but {left_out})"
+        "--seeds", type=integer, default=10, help="number of seeds in each experiment"
+    )
+    add_output(verb, "--out", folder=True, default="report", help="the folder of the report")
+    verb.add_argument(
+        "--only",
+        type=names,
+        help=f"experiments to run: {', '.join(EXPERIMENTS)} (default: all but {left_out})",
     )
     verb.add_argument(
         "--full",
         action="store_true",
-        help="also other data, 8,192 units, 30 hidden layers: up to an hour",
+        help="use more data sets, up to 8,192 units and up to 30 hidden layers; takes up to an "
+        "hour",
     )
     add_threads(verb)
-    verb.add_argument("--no-progress", action="store_true", help="show no bars")
+    verb.add_argument("--no-progress", action="store_true", help="show no progress bars")
 
 
 def study_verb(arguments: argparse.Namespace) -> None:
@@ -71,13 +76,18 @@ def fill_bench(verb: Parser) -> None:
         "only",
         nargs="*",
         choices=[[], *BENCHES, *OTHER_BENCHES],
-        help=f"default: {', '.join(BENCHES)}; only when named: {', '.join(OTHER_BENCHES)}",
+        help=f"benchmarks to run (default: {', '.join(BENCHES)}); these run only when they are "
+        f"named: {', '.join(OTHER_BENCHES)}",
     )
-    verb.add_argument("--quick", action="store_true", help="small sizes, under a minute")
-    verb.add_argument("--rounds", type=integer, help="rounds of timing (default 7, quick 3)")
-    add_output(verb, "--json", help="also write the tables there, - to standard output")
-    add_output(verb, "--plot", folder=True, help="also draw pictures there")
-    add_output(verb, "--markdown", help="also write a page there")
+    verb.add_argument(
+        "--quick", action="store_true", help="use small sizes; takes less than a minute"
+    )
+    verb.add_argument(
+        "--rounds", type=integer, help="how often each time is measured (default 7; with --quick 3)"
+    )
+    add_output(verb, "--json", help=f"also write the tables to this file; {STREAM}")
+    add_output(verb, "--plot", folder=True, help="also draw pictures, in this folder")
+    add_output(verb, "--markdown", help="also write a page to this file")
 
 
 def bench_verb(arguments: argparse.Namespace) -> None:
@@ -115,7 +125,7 @@ def _path(out: Out | None) -> Path | None:
 
 def fill_info(verb: Parser) -> None:
     """Add the options of info."""
-    add_output(verb, "--json", nargs="?", const="-", help="as JSON, to standard output or a file")
+    add_output(verb, "--json", nargs="?", const="-", help="write JSON to this file, or print it")
 
 
 def info_verb(arguments: argparse.Namespace) -> None:
@@ -134,16 +144,17 @@ def info_verb(arguments: argparse.Namespace) -> None:
 
 def fill_demo(verb: Parser) -> None:
     """Add the options of demo."""
-    add_output(verb, "--out", required=True, help="the page, an HTML file of 2.2 MB")
+    add_output(verb, "--out", required=True, help="the HTML file to write, 2.2 MB")
     verb.add_argument(
         "--data",
         action="store_true",
-        help="also write mnist.bin.gz beside it, 11 MB: all of MNIST, which the page can load",
+        help="also write mnist.bin.gz into the same folder, 11 MB: all of MNIST, which the page "
+        "can load",
     )
     verb.add_argument(
         "--text",
         metavar="PATH",
-        help="a JSON file with all text of the page, for another language (default: English)",
+        help="a JSON file with the text of the page in another language (default: English)",
     )
 
 

@@ -65,7 +65,9 @@ def stages(text: str) -> str | list[int | Stage]:
             raise argparse.ArgumentTypeError(
                 f"expected {RECIPES.listed()}, or a list of stages, got {text!r}"
             ) from None
-        raise argparse.ArgumentTypeError(f"{RECIPES.listed()}, or a list: {error}") from None
+        raise argparse.ArgumentTypeError(
+            f"expected {RECIPES.listed()}, or a list of stages; as a list: {error}"
+        ) from None
 
 
 def thresholds(text: str) -> float | str:

@@ -1,4 +1,4 @@
-"""Data sets: MNIST inside the package, others from disk or a mirror, and files of one's own."""
+"""Data sets: MNIST inside the package, others from disk or a mirror, and your own files."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ __all__ = [
 def load_mnist() -> Dataset:
     """Load MNIST, 60,000 and 10,000 handwritten digits of 28 x 28 pixels.
 
-    The files are part of the package; their sums are checked. MNIST is by Yann LeCun and Corinna
-    Cortes, CC BY-SA 3.0, derived from databases of NIST.
+    The files are part of the package. Their checksums are verified. MNIST is by Yann LeCun and
+    Corinna Cortes, CC BY-SA 3.0, derived from databases of NIST.
 
     Returns
     -------
@@ -50,13 +50,15 @@ def load_mnist() -> Dataset:
 def load_fashion_mnist(data_home: str | PathLike[str] | None = None) -> Dataset:
     """Load Fashion-MNIST, 60,000 and 10,000 images of clothes of 28 x 28 pixels.
 
-    Looked for in `data_home`, then where Debian's package dataset-fashion-mnist puts it, then
-    downloaded. By Zalando SE (Xiao, Rasul, Vollgraf 2017, arXiv:1708.07747), MIT licence.
+    The files are looked for in `data_home`, then where Debian's package dataset-fashion-mnist puts
+    them. Otherwise they are downloaded. By Zalando SE (Xiao, Rasul, Vollgraf 2017,
+    arXiv:1708.07747), MIT licence.
 
     Parameters
     ----------
     data_home : path-like, optional
-        Folder of data. Default: ``RANDPROP_DATA``, else the platform's cache folder.
+        Folder of data sets. Default: ``RANDPROP_DATA``, or the platform's cache folder if that is
+        not set.
 
     Returns
     -------
@@ -66,7 +68,7 @@ def load_fashion_mnist(data_home: str | PathLike[str] | None = None) -> Dataset:
     Raises
     ------
     OSError
-        If no mirror could be reached; the message says how to supply the files by hand.
+        If no mirror can be reached. The message says how to supply the files by hand.
     ValueError
         If a file is damaged.
     """
@@ -76,8 +78,8 @@ def load_fashion_mnist(data_home: str | PathLike[str] | None = None) -> Dataset:
 def load_kmnist(data_home: str | PathLike[str] | None = None) -> Dataset:
     """Load Kuzushiji-MNIST, 60,000 and 10,000 cursive characters of 28 x 28 pixels.
 
-    Looked for in `data_home`, then downloaded. By the Center for Open Data in the Humanities
-    (Clanuwat et al. 2018, arXiv:1812.01718), CC BY-SA 4.0.
+    The files are looked for in `data_home`. Otherwise they are downloaded. By the Center for Open
+    Data in the Humanities (Clanuwat et al. 2018, arXiv:1812.01718), CC BY-SA 4.0.
 
     Parameters
     ----------
@@ -95,9 +97,9 @@ def load_kmnist(data_home: str | PathLike[str] | None = None) -> Dataset:
 def load_cifar10(data_home: str | PathLike[str] | None = None) -> Dataset:
     """Load CIFAR-10, 50,000 and 10,000 colour images of 32 x 32 pixels.
 
-    Looked for in `data_home` (``cifar10/cifar-10-binary.tar.gz``, or unpacked there:
-    ``cifar10/cifar-10-batches-bin``), then downloaded. By Alex Krizhevsky (2009), "Learning
-    multiple layers of features from tiny images".
+    The files are looked for in `data_home`, as ``cifar10/cifar-10-binary.tar.gz`` or unpacked as
+    ``cifar10/cifar-10-batches-bin``. Otherwise they are downloaded. By Alex Krizhevsky (2009),
+    "Learning multiple layers of features from tiny images".
 
     Parameters
     ----------
@@ -107,7 +109,7 @@ def load_cifar10(data_home: str | PathLike[str] | None = None) -> Dataset:
     Returns
     -------
     Dataset
-        3,072 features (channel, y, x: the order of the files), labels 0 to 9.
+        3,072 features in the order of the files, (channel, y, x); labels 0 to 9.
     """
     source = sources.SOURCES["cifar10"]
     if not fetch.in_data_home(source, data_home):
@@ -126,7 +128,7 @@ def load_cifar10(data_home: str | PathLike[str] | None = None) -> Dataset:
 def load_digits() -> Dataset:
     """Load scikit-learn's digits, 1,797 images of 8 x 8 pixels with values 0 to 16.
 
-    The first 1,437 (four of five) train, the rest test, in the order of the file.
+    The first 1,437 (four of five) are the training samples. The rest are the test samples.
 
     Returns
     -------
@@ -149,8 +151,8 @@ def load_idx(
     images : path-like
         File of unsigned bytes with at least 2 dimensions.
     labels : path-like
-        File of whole numbers of 8, 16 or 32 bits with 1 dimension; or a label file of QMNIST, 8
-        numbers of 32 bits a sample, of which the first is the class.
+        File of integers of 8, 16 or 32 bits with 1 dimension. Or a label file of QMNIST, which has
+        8 numbers of 32 bits per sample; the first is the class.
 
     Returns
     -------
@@ -162,10 +164,10 @@ def load_idx(
     Raises
     ------
     OSError
-        If a file cannot be read, or is no ordinary file but a pipe or a device.
+        If a file cannot be read, or is a pipe or a device.
     TypeError, ValueError
-        If an argument is no path; if a file is not IDX of these types, is cut short or too long,
-        or the two disagree in the number of samples.
+        If an argument is not a path. If a file is not IDX of these types, or is cut short or too
+        long. If the files have different numbers of samples.
     """
     image_path, label_path = check_path("images", images), check_path("labels", labels)
     return _pair(read_bytes(image_path), str(image_path), read_bytes(label_path), str(label_path))
@@ -212,7 +214,7 @@ def load(name: str) -> Dataset:
     TypeError, ValueError
         If the name is none of these, or a file is damaged.
     OSError
-        If the data are neither on disk nor to be had from a mirror.
+        If the data are not on disk and cannot be downloaded.
     """
     return DATASETS.choose("name", name).load()
 

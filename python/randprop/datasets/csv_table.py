@@ -27,17 +27,17 @@ _MISSING = ("", "na", "n/a", "nan", "null", "none", "?")
 
 
 class CsvTable(NamedTuple):
-    """What a CSV file holds.
+    """Content of a CSV file.
 
     Attributes
     ----------
     X : ndarray of shape (n_samples, n_features), dtype float64
         Features.
     y : ndarray of shape (n_samples,) or None
-        Labels: integers where all cells are integers, numbers where all are numbers, else strings.
-        None where the file has none.
+        Labels: integers if all cells are integers, floats if all are numbers, else strings. None
+        if the file has no labels.
     feature_names : tuple of str or None
-        What the columns of `X` are called; None where the file has no line of names.
+        Names of the columns of `X`. None if the file has no line of names.
     """
 
     X: NDArray[np.float64]
@@ -52,23 +52,23 @@ def load_csv(
     header: bool | str = "auto",
     delimiter: str | None = None,
 ) -> CsvTable:
-    r"""Read a table of numbers, one column of which may be labels.
+    r"""Read a table of numbers, with or without a column of labels.
 
-    Text that stands for numbers, such as the name of a colour, is refused: encode it first. So are
-    missing values.
+    Missing values are refused. So is text among the features, such as the name of a colour: encode
+    it as numbers first.
 
     Parameters
     ----------
     path : path-like
         A CSV file in UTF-8, as spreadsheets and pandas (``to_csv(index=False)``) write it.
     label : int, str or None, default=-1
-        Which column holds the labels: its position, from the end where it is negative, or its name.
-        None: no column does.
+        The column of the labels: its name, or its position. 0 is the first column, -1 the last.
+        None: the file has no labels.
     header : bool or "auto", default="auto"
-        Whether the first line holds names. ``"auto"``: it does where one of its cells is no number
-        and the cell below it is one.
+        Whether the first line holds names. ``"auto"``: it does if one of its cells is not a number
+        and the cell below it is a number.
     delimiter : {",", ";", "|", "\t"}, optional
-        What is between cells. Default: that which cuts the first line into most cells.
+        Character between cells. Default: the one that gives the first line the most cells.
 
     Returns
     -------
@@ -78,10 +78,10 @@ def load_csv(
     Raises
     ------
     OSError
-        If the file cannot be read, or is no ordinary file.
+        If the file cannot be read, or is not a regular file.
     TypeError, ValueError
-        If an argument is not as above, or a line is not as the others are; the message names line
-        and column, the first of each being 1.
+        If an argument is not as above, or if a line differs from the others. The message names the
+        line and the column, counted from 1.
 
     Examples
     --------
@@ -224,7 +224,7 @@ def _names(lines: _Lines, row: _Row) -> list[str]:
                 "that pandas writes, leave it out: to_csv(index=False)"
             )
         if name in names[: place - 1]:
-            raise ValueError(f"{lines.name}: line {row.number}: {name!r} names two columns")
+            raise ValueError(f"{lines.name}: line {row.number}: two columns have the name {name!r}")
     return names
 
 
@@ -265,7 +265,7 @@ class _Columns:
             missing = [name for name in wanted if name not in self.names]
             if missing:
                 raise ValueError(
-                    f"{self.file} lacks the columns that were fitted: "
+                    f"{self.file} lacks columns of the training data: "
                     f"{', '.join(map(repr, missing[:5]))}"
                     + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
                 )
@@ -322,7 +322,9 @@ def _refuse(file: str, row: _Row, columns: _Columns, features: list[int]) -> NoR
         shown = repr(cell) if cell else "nothing"
         raise ValueError(f"{where} holds {shown}: fill missing values, or leave those lines out")
     if re.fullmatch(r"[-+]?[0-9]*,[0-9]+", cell):
-        raise ValueError(f"{where} holds {cell!r}: numbers have a point, 1.5, not a comma")
+        raise ValueError(
+            f"{where} holds {cell!r}: write numbers with a point, 1.5, not with a comma"
+        )
     shown = printable(told(cell).removeprefix("str "))
     raise ValueError(
         f"{where} holds {shown}, which is not a number: encode text as numbers first, such as one "

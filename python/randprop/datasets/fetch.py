@@ -94,7 +94,7 @@ def locate(source: Source, name: str, data_home: str | PathLike[str] | None = No
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists():
-            raise OSError("not an ordinary file")
+            raise OSError("not a regular file")
     except OSError as error:
         failures.append(f"{path}: {error}")
     else:

@@ -29,35 +29,36 @@ _COLOUR = ("P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "LAB", "HSV")
 def load_images(
     folder: str | PathLike[str], *, size: Iterable[int] | None = None, seed: int = 0
 ) -> Dataset:
-    """Read images of a folder that has one subfolder a class, named by it.
+    """Read images from a folder with one subfolder per class. Its name is the label.
 
-    Where the folder has subfolders ``train`` and ``test``, those have the classes. Else one image
-    in five of each class, drawn by `seed`, tests. Needs Pillow: ``pip install 'randprop[images]'``.
+    The folder may have the subfolders ``train`` and ``test``, which then have the class folders.
+    Otherwise one image in five of each class is a test image, drawn with `seed`. Needs Pillow:
+    ``pip install 'randprop[images]'``.
 
     Parameters
     ----------
     folder : path-like
-        Of images, all of one size. Hidden files are left aside.
+        Folder of images, all of the same size. Hidden files are ignored.
     size : (int, int), optional
-        Height and width to which every image is brought. Default: images of different sizes are
+        Height and width. Every image is resized to it. Default: images of different sizes are
         refused.
     seed : int, default=0
-        In [0, 2**32): draws the images that test.
+        Seed for the choice of test images, in [0, 2**32).
 
     Returns
     -------
     Dataset
-        ``X_train, y_train, X_test, y_test``: images of shape (n_images, height, width) where all
-        are grey, else (n_images, height, width, 3) without transparency; labels are the names of
-        the folders.
+        ``X_train, y_train, X_test, y_test``. Images have shape (n_images, height, width) if all
+        are grey, else (n_images, height, width, 3), without transparency. Labels are the names of
+        the class folders.
 
     Raises
     ------
     OSError
         If the folder or a file cannot be read.
     TypeError, ValueError
-        If an argument is not as above; if a file is no image, or of another size; if a class is
-        missing in ``train``.
+        If an argument is not as above. If a file is not an image, or has another size. If a class
+        of ``test`` is missing in ``train``.
     ImportError
         If Pillow is not installed.
     """
@@ -94,7 +95,7 @@ def labelled(folder: Path) -> tuple[list[Path], NDArray[Any]]:
         files += found
         labels += [subfolder.name] * len(found)
     if not files:
-        raise ValueError(f"{folder} must hold one folder of images a class, got no folder")
+        raise ValueError(f"{folder} must hold one folder of images for each class, got no folder")
     return files, np.array(labels)
 
 
@@ -130,7 +131,7 @@ def read_images(files: list[Path], size: tuple[int, ...] | None = None) -> NDArr
         if arrays[-1].shape[:2] != arrays[0].shape[:2]:
             shapes = [f"{a.shape[0]} x {a.shape[1]}" for a in (arrays[0], arrays[-1])]
             raise ValueError(
-                f"images must have one size, but {files[0]} has {shapes[0]} pixels and {file} "
+                f"images must have the same size, but {files[0]} has {shapes[0]} pixels and {file} "
                 f"{shapes[1]}; size=(height, width) brings all to one"
             )
     if all(array.ndim == 2 for array in arrays):
@@ -141,7 +142,7 @@ def read_images(files: list[Path], size: tuple[int, ...] | None = None) -> NDArr
 def _pixels(file: Path, image: Any, size: tuple[int, ...] | None) -> NDArray[np.uint8]:
     if image.mode not in _GREY and image.mode not in _COLOUR:
         raise ValueError(
-            f"{file} has pixels of kind {image.mode!r}; convert it to grey or colours of 8 bits"
+            f"{file} has pixels of kind {image.mode!r}; convert it to 8-bit grey or colour"
         )
     image = image.convert("L" if image.mode in _GREY else "RGB")
     if size is not None:

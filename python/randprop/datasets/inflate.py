@@ -64,7 +64,7 @@ class Inflated(io.RawIOBase):
             self._block = memoryview(next(self._blocks, b""))
             self._left -= len(self._block)
             if self._left < 0:
-                raise ValueError("holds more than the archive may")
+                raise ValueError("unpacks to more bytes than are allowed")
         count = min(len(buffer), len(self._block))
         buffer[:count] = self._block[:count]
         self._block = self._block[count:]

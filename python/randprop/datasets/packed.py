@@ -84,7 +84,7 @@ def _read_head(data: bytes) -> tuple[int, int, list[_Chunk]]:
     length = at + sum(sum(line[2:]) for line in lines)
     if len(data) != length:
         problem = "cut short" if len(data) < length else "too long"
-        raise ValueError(f"{problem}: {length} bytes by its header, the file has {len(data)}")
+        raise ValueError(f"{problem}: the header says {length} bytes, the file has {len(data)}")
     if sum(line[0] for line in lines) != n_images:
         raise ValueError(f"the chunks do not hold {n_images} images")
     n_features = height * width

@@ -16,7 +16,7 @@ class Dataset(NamedTuple):
     Attributes
     ----------
     X_train, X_test : ndarray of shape (n_samples, n_features), dtype uint8
-        Features 0 to 255. Of `load_images` they have the shape of images.
+        Features 0 to 255. `load_images` gives them the shape of images.
     y_train, y_test : ndarray of shape (n_samples,)
         Labels.
     """
@@ -40,7 +40,7 @@ def split_by_class(X: Any, y: NDArray[Any], seed: int) -> Dataset:
         test[generator.permutation(members)[: len(members) // 5]] = True
     if not test.any():
         raise ValueError(
-            f"a class must have 5 samples, so that one is for the test, got {len(y)} samples of "
-            f"{len(np.unique(y))} classes"
+            f"at least one class must have 5 samples, so that one of them can be a test sample, "
+            f"got {len(y)} samples of {len(np.unique(y))} classes"
         )
     return Dataset(X[~test], y[~test], X[test], y[test])

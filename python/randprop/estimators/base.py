@@ -83,21 +83,21 @@ class StepNetworkEstimator(BaseEstimator):
     _shape: Shape | None = None  # of a sample, where the first stage reads one
 
     def prepare(self: Self, X: Any, y: Any = None) -> Self:
-        """Make scaling, thresholds and network from data that stand for all, without labels.
+        """Choose scaling, thresholds and network from samples like those of all parts.
 
-        They are fixed from then on: `partial_fit` of any parts in any order then makes the model of
-        the whole, to the last bit. `fit` makes them anew.
+        Labels are not needed. The choice is then fixed. So `partial_fit` gives the same model for
+        any parts in any order, to the last bit. `fit` makes a new choice.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples such as all the others: the training data, or some of them.
+            The training samples, or some that cover all of them.
         y : ignored
 
         Returns
         -------
         estimator
-            Itself: not fitted, but for what it learned of `X`.
+            Itself. Its readout is not fitted yet.
         """
         with self._fitting() as fitting:
             fitting._validate_params()
@@ -119,7 +119,7 @@ class StepNetworkEstimator(BaseEstimator):
         now, then = self._network_params(), self._prepared_with or {}
         changed = [name for name in now if repr(now[name]) != repr(then.get(name))]
         if changed:
-            raise ValueError(f"{changed[0]} has changed since prepare(X); call it again")
+            raise ValueError(f"{changed[0]} has changed since prepare(X); call prepare(X) again")
 
     def _forget(self) -> None:
         """Drop what was fitted."""
@@ -161,14 +161,15 @@ class StepNetworkEstimator(BaseEstimator):
         """Warn where a first part alone has decided what the model of the whole is."""
         if self._chosen:
             warn_data(
-                f"partial_fit has chosen scaling or thresholds by its first part, of {n_samples} "
-                "samples: other parts would have given another model. Call prepare(X) first, with "
-                "data that stand for all of them, or give scaling and thresholds"
+                f"partial_fit has chosen the scaling or the thresholds from its first part, of "
+                f"{n_samples} samples. Another first part would give another model. Call "
+                "prepare(X) first, with samples that cover all parts, or give scaling and "
+                "thresholds"
             )
 
     @property
     def input_range_(self) -> tuple[float, float] | None:
-        """What is mapped to 0 and 255; None where it is not the same for all features."""
+        """Values that are mapped to 0 and 255. None if they differ between features."""
         check_is_fitted(self, "scaling_")
         return self.scaling_.input_range
 
@@ -250,7 +251,7 @@ class StepNetworkEstimator(BaseEstimator):
 
     @property
     def dead_units_(self) -> NDArray[np.bool_]:
-        """Units whose output was the same for all training samples: a mask, of shape (n_units,)."""
+        """Mask of the units whose output was the same for all training samples."""
         check_is_fitted(self, "network_")
         if "_watch" not in vars(self):
             raise AttributeError("a model file has no information about the training samples")

@@ -48,7 +48,7 @@ def _gives_probabilities(classifier: StepClassifier) -> bool:
 
 
 class StepClassifier(ClassifierMixin, Predictor):
-    """Random step network and a readout of its outputs.
+    """Random step network with a fitted readout.
 
     With ``stages="images"``, ``"series"`` or ``"table"`` the network is made for that kind of data.
     Without `stages` it is the paper's network.
@@ -59,32 +59,32 @@ class StepClassifier(ClassifierMixin, Predictor):
     Parameters
     ----------
     layers : int, default=0
-        Hidden layers of the plain network, or what `stages` takes.
+        Number of hidden layers of the plain network. It must be 0 if `stages` is given.
     width : int, Dense, Conv2D, or sequence of them, default=1024
-        Plain network: outputs of every matrix, or of each of the ``layers + 1``; None means the
-        number of features, as in the paper. Kind of data: number of features in all. Ignored if
-        `stages` is a list.
+        Plain network: number of outputs of every matrix, or a sequence with one entry for each of
+        the ``layers + 1`` matrices; None means the number of inputs, as in the paper. Kind of data
+        in `stages`: total number of features for the readout. Ignored if `stages` is a list.
     weight_bits : {1, 2, 4, 8, 24}, default=8
     activation : {"step", "sign"}, default="step"
     stages : {"images", "series", "table"} or sequence of stages, optional
-        ``"images"``: `Conv2D` whose units look at few pixels, counts of set bits in windows of the
-        image, linear discriminant. ``"series"``: `Conv1D` at many time scales, thresholds, one
-        count over the series, ridge. ``"table"``: a range for each feature, one dense stage,
-        thresholds at quantiles, ridge. Or a list of stages. Default: the plain network. See "Which
-        network for which data" in the documentation.
+        ``"images"``: a `Conv2D` whose units look at few pixels, counts of set bits in windows of
+        the image, and a linear discriminant. ``"series"``: a `Conv1D` at many time scales with
+        calibrated thresholds, one count over the series, and ridge. ``"table"``: one range per
+        feature, one dense stage with calibrated thresholds, and ridge. Or a list of stages.
+        Default: the plain network. See "Which network for which data" in the documentation.
     scaling : {"range", "features", "binary"} or Scaling, optional
-        How features become what the network reads: see `Scaling`. A fitted one is used as it is.
-        Default: what suits the kind of data, or ``"range"``.
+        How features become bytes or bits for the network, see `Scaling`. A fitted `Scaling` is used
+        as it is. Default: the scaling for the kind of data, or ``"range"``.
     thresholds : "calibrated", int or float, optional
-        ``"calibrated"``: quantiles of each unit's sums over the data, see `StepNetwork.calibrate`,
-        of at most 2,048 samples. A number: the `bias` of every stage. Default: what suits the kind
-        of data, or the thresholds of the stages.
+        ``"calibrated"``: quantiles of each unit's sums over at most 2,048 samples, see
+        `StepNetwork.calibrate`. A number: the `bias` of every stage. Default: the thresholds for
+        the kind of data, or those of the stages.
     readout : str or Readout, optional
-        ``"centroid"``: the nearest class mean, the paper's. ``"knn"``: the nearest training samples
-        by Hamming distance. ``"majority"``: the nearest class majority by Hamming distance, one bit
-        a unit. ``"cosine"``: the class mean of the largest cosine. ``"ridge"``: least squares on
-        the labels. ``"discriminant"``: the linear discriminant. Or an unfitted readout. Default:
-        what suits the kind of data, or ``"centroid"``.
+        ``"centroid"``: the nearest class mean, the paper's readout. ``"knn"``: the nearest training
+        samples by Hamming distance. ``"majority"``: the nearest class mean by Hamming distance,
+        with means rounded to bits. ``"cosine"``: the class mean with the largest cosine.
+        ``"ridge"``: least squares on the labels. ``"discriminant"``: the linear discriminant. Or an
+        unfitted readout. Default: the readout for the kind of data, or ``"centroid"``.
     metric : {"euclidean", "cosine", "hamming"}, default="euclidean"
         For ``"centroid"``. Other readouts have their own metric and refuse ``"cosine"``. Neighbours
         have the same order by Euclidean and by Hamming distance.
@@ -94,15 +94,15 @@ class StepClassifier(ClassifierMixin, Predictor):
         For ``"ridge"`` and ``"discriminant"``: the weight of the L2 term, see `RidgeReadout`.
     input_range : (float, float), optional
         Values that are mapped to 0 and 255. Default: the smallest and the largest feature of the
-        training data (`fit`) or of the first part (`partial_fit`). If all features are integers of
-        [0, 255], of any type, they are used as they are. Set it if you call `partial_fit` without
-        `prepare`: the first part decides the range, and later features outside it are rounded and
-        cut, with a `RandpropDataWarning`.
+        training data (`fit`) or of the first part (`partial_fit`). If all features are integers
+        from 0 to 255, of any type, they are used as they are. Set it if you call `partial_fit`
+        without `prepare`. Otherwise the first part decides the range, and later features are
+        rounded and cut to it, with a `RandpropDataWarning`.
     input_shape : tuple of int, optional
-        (height, width, channels) of images, or (length, channels) of series, if `X` has rows.
-        Default: the shape of `X`, where images are (n_samples, height, width) or (n_samples,
-        height, width, channels) and series are (n_samples, channels, length). Rows are taken for
-        square images of one channel, or for series of one channel.
+        (height, width, channels) of images, or (length, channels) of series, if the samples in `X`
+        are rows. Default: the shape of `X`, where images are (n_samples, height, width) or
+        (n_samples, height, width, channels) and series are (n_samples, channels, length). Rows are
+        read as square images of one channel, or as series of one channel.
     random_state : int, RandomState instance or None, default=0
         An int is the network's seed.
     n_jobs : int, optional
@@ -116,12 +116,12 @@ class StepClassifier(ClassifierMixin, Predictor):
     network_ : StepNetwork
     readout_ : Readout
     scaling_ : FixedScaling
-        What maps features to what the network reads.
+        The scaling that maps features to the inputs of the network.
     input_range_ : (float, float) or None
         Values that are mapped to 0 and 255; None if features have different ranges.
     decided_ : dict
-        What was given or decided by the data: the shape, the scaling, the thresholds. For images
-        also the share of their values between dark and light.
+        What was given, or chosen from the data: the shape, the scaling, the thresholds. For images
+        also the share of their values that are neither dark nor light.
     dead_units_ : ndarray of shape (n_units,), dtype bool
         Units whose output bit was the same for all training samples of all parts so far.
 
@@ -129,7 +129,7 @@ class StepClassifier(ClassifierMixin, Predictor):
     -----
     RandpropDataWarning
         Once for each fit and cause: if most units never change on the training data, if features
-        fall into few of the 256 levels, or if features to predict are far from those of training.
+        take few of the 256 levels, or if features in `predict` are far from the training features.
 
     Examples
     --------
@@ -197,7 +197,7 @@ class StepClassifier(ClassifierMixin, Predictor):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Finite numbers, as `to_bytes` takes them.
+            Finite numbers, in any form that `to_bytes` takes.
         y : array-like of shape (n_samples,)
             Labels: numbers or strings.
 
@@ -209,19 +209,18 @@ class StepClassifier(ClassifierMixin, Predictor):
         return self._fit(X, y, first=True)
 
     def partial_fit(self, X: Any, y: ArrayLike, classes: ArrayLike | None = None) -> StepClassifier:
-        """Add training samples: any parts in any order make the readout of the whole.
+        """Add training samples. The order and the sizes of the parts do not change the result.
 
-        With ``readout="knn"`` the order decides which of equally near neighbours counts. Scaling,
-        thresholds and network are those that `prepare` made of data that stand for all; without it
-        they are those of the first part, with a `RandpropDataWarning` where other data would have
-        given others.
+        With ``readout="knn"`` the order decides between equally near neighbours. `prepare` chooses
+        scaling, thresholds and network beforehand. Without it the first part chooses them, with a
+        `RandpropDataWarning` if another first part could give other ones.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
         y : array-like of shape (n_samples,)
         classes : array-like of shape (n_classes,), optional
-            Labels to hold even if none has come yet. Not needed: a label that is new is added.
+            All labels, if some come only in later parts. Not needed: new labels are added.
 
         Returns
         -------
@@ -231,7 +230,7 @@ class StepClassifier(ClassifierMixin, Predictor):
         return self._fit(X, y, first=False, classes=classes)
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """Label of each sample.
+        """Return the predicted label of each sample.
 
         Parameters
         ----------
@@ -246,7 +245,7 @@ class StepClassifier(ClassifierMixin, Predictor):
 
     @available_if(_gives_scores)
     def decision_function(self, X: Any) -> NDArray[np.float64]:
-        """Score of each class: the largest is predicted, the first class at a tie.
+        """Return the score of each class. The label is the class with the largest score.
 
         Parameters
         ----------
@@ -255,9 +254,10 @@ class StepClassifier(ClassifierMixin, Predictor):
         Returns
         -------
         ndarray of shape (n_samples, n_classes), or (n_samples,) for two classes
-            Less the distance to the class (class means), its cosine, the fitted value (ridge), or
-            the logarithm of its probability but for what all classes share (discriminant); for two
-            classes the second's less the first's.
+            Class means: the negative distance to the class mean, or the cosine. Ridge: the fitted
+            value. Discriminant: the logarithm of the probability, up to a term that all classes
+            share. For two classes: the score of the second minus the score of the first. At a tie
+            the first class is predicted.
         """
         seen, bits = self._seen(X)
         scores = seen.readout_.scores(bits)
@@ -265,10 +265,10 @@ class StepClassifier(ClassifierMixin, Predictor):
 
     @available_if(_gives_probabilities)
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
-        """Probability of each class, where the readout has any.
+        """Return the probability of each class, if the readout has probabilities.
 
-        For ``"knn"`` the share of the class among the nearest neighbours; of ``"discriminant"`` its
-        probability if the classes were Gaussian, see `DiscriminantReadout.predict_proba`.
+        ``"knn"``: the share of the class among the nearest neighbours. ``"discriminant"``: the
+        probability for Gaussian classes, see `DiscriminantReadout.predict_proba`.
 
         Parameters
         ----------
@@ -283,13 +283,13 @@ class StepClassifier(ClassifierMixin, Predictor):
         return np.asarray(readout.predict_proba(bits))
 
     def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """Share of samples whose predicted label is the right one.
+        """Return the accuracy: the share of samples whose predicted label is right.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
         y : array-like of shape (n_samples,)
-            Right labels, of the kind of `classes_`.
+            Right labels, of the same type as `classes_`.
         sample_weight : array-like of shape (n_samples,), optional
             Default: 1 for each.
 

@@ -25,37 +25,37 @@ class StepRegressor(MultiOutputMixin, RegressorMixin, Predictor):
     """Random step network and ridge regression on its outputs, in closed form.
 
     Sums of features, of targets and of their products are exact. So the data may come in parts, in
-    any order: the model is the same to the last bit. For that, call `prepare` first, or give
+    any order, and the model is the same to the last bit. For that, call `prepare` first, or give
     scaling and thresholds. Threads may share a regressor. Each call sees it as it was before or
     after another thread fits it. If several threads call `partial_fit`, the samples of all of them
     count.
 
-    Keep a regressor with pickle. Model files and exports are for classifiers.
+    Save a regressor with pickle. Model files and exports are for classifiers.
 
     Parameters
     ----------
     layers : int, default=0
-        Hidden layers, where `stages` is None.
+        Number of hidden layers, if `stages` is None.
     width : int, Dense, Conv2D, or sequence of them, default=1024
-        Number of outputs in all. If `stages` is None: outputs of every matrix, or of each of the
-        ``layers + 1``.
+        Total number of features for the readout. If `stages` is None: number of outputs of every
+        matrix, or a sequence with one entry for each of the ``layers + 1`` matrices.
     weight_bits : {1, 2, 4, 8, 24}, default=8
     activation : {"step", "sign"}, default="step"
     stages : str or sequence of Stage, default="table"
-        ``"table"``, ``"images"`` or ``"series"``: the network for such data. Or stages of your own.
-        None is the paper's network, which has no thresholds. It sees the ratios of features and not
-        their size, and a target usually depends on the size.
+        ``"table"``, ``"images"`` or ``"series"``: the network for such data. Or a list of stages.
+        None is the paper's network, whose thresholds are 0. Its bits depend on the ratios of
+        features and not on their size, and a target usually depends on the size.
     scaling : str or Scaling, default=None
-        How features become bytes or bits. None: as `stages` has it. With ``"table"``, each feature
-        has its own range.
+        How features become bytes or bits. None: the scaling for `stages`. With ``"table"``, each
+        feature has its own range.
     thresholds : float or "calibrated", default=None
-        ``"calibrated"``: quantiles of the training data. A number: the `bias` from which they are
-        drawn, see `Dense`. None: as `stages` has it.
+        ``"calibrated"``: quantiles of each unit's sums over the training data. A number: the `bias`
+        of every stage, see `Dense`. None: the thresholds for `stages`.
     alpha : float or "auto", default="auto"
-        Weight of the L2 term, as in `RidgeReadout`. All targets share it. ``"auto"`` measures each
-        target in units of its variance.
+        Weight of the L2 term, as in `RidgeReadout`. All targets share it. ``"auto"`` divides the
+        error of each target by its variance.
     input_range : (float, float), optional
-        Values that are mapped to 0 and 255, in place of `scaling`.
+        Values that are mapped to 0 and 255. It replaces `scaling`.
     input_shape : sequence of int, optional
         Shape of a sample, if the first stage reads an image or a series: (height, width, channels)
         or (length, channels).
@@ -70,7 +70,7 @@ class StepRegressor(MultiOutputMixin, RegressorMixin, Predictor):
     ----------
     network_ : StepNetwork
     readout_ : RidgeRegression
-        With `coef_` and `intercept_` of the network's outputs, and `alpha_`.
+        It has `coef_`, `intercept_` and `alpha_`.
     scaling_ : FixedScaling
     input_range_ : (float, float) or None
     dead_units_ : ndarray of shape (n_units,), dtype bool
@@ -79,7 +79,7 @@ class StepRegressor(MultiOutputMixin, RegressorMixin, Predictor):
     Warns
     -----
     RandpropDataWarning
-        As `StepClassifier` warns.
+        In the same cases as `StepClassifier`.
 
     Examples
     --------
@@ -128,14 +128,14 @@ class StepRegressor(MultiOutputMixin, RegressorMixin, Predictor):
         self.n_jobs = n_jobs
 
     def fit(self, X: Any, y: ArrayLike) -> StepRegressor:
-        """Make the network and fit the readout to its outputs.
+        """Make the network, and fit the readout to its outputs.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Finite numbers, as `to_bytes` takes them.
+            Finite numbers, in any form that `to_bytes` takes.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            Targets: finite real numbers, which are used as float64.
+            Targets: finite real numbers. They are converted to float64.
 
         Returns
         -------
@@ -145,10 +145,10 @@ class StepRegressor(MultiOutputMixin, RegressorMixin, Predictor):
         return self._fit(X, y, first=True)
 
     def partial_fit(self, X: Any, y: ArrayLike) -> StepRegressor:
-        """Add training samples: any parts in any order make the readout of the whole.
+        """Add training samples. The order and the sizes of the parts do not change the result.
 
-        Scaling and thresholds that are neither given nor made by `prepare` are those of the first
-        part, with a `RandpropDataWarning`.
+        If scaling and thresholds are neither given nor chosen by `prepare`, the first part chooses
+        them, with a `RandpropDataWarning`.
 
         Parameters
         ----------
@@ -163,7 +163,7 @@ class StepRegressor(MultiOutputMixin, RegressorMixin, Predictor):
         return self._fit(X, y, first=False)
 
     def predict(self, X: Any) -> NDArray[np.float64]:
-        """Target of each sample.
+        """Return the predicted target of each sample.
 
         Parameters
         ----------
@@ -172,7 +172,7 @@ class StepRegressor(MultiOutputMixin, RegressorMixin, Predictor):
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_targets)
-            As the targets were that it was fitted to.
+            With as many dimensions as the training targets.
         """
         seen, bits = self._seen(X)
         return seen.readout_.predict(bits)

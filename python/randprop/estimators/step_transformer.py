@@ -24,19 +24,20 @@ class StepTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, StepNet
     """Map features to the outputs of a random step network: bits or counts.
 
     `fit` learns the number of features, their scaling, calibrated thresholds, and which units never
-    change. It learns nothing else.
+    change. It learns nothing more.
 
     Parameters
     ----------
     layers : int, default=0
-        Hidden layers of the plain network, or what `stages` takes.
+        Number of hidden layers of the plain network. It must be 0 if `stages` is given.
     width : int, Dense, Conv2D, or sequence of them, default=1024
-        Plain network: outputs of every matrix, or of each of the ``layers + 1``; None means the
-        number of features. Kind of data: number of features in all.
+        Plain network: number of outputs of every matrix, or a sequence with one entry for each of
+        the ``layers + 1`` matrices; None means the number of inputs. Kind of data in `stages`:
+        total number of outputs.
     weight_bits : {1, 2, 4, 8, 24}, default=8
     activation : {"step", "sign"}, default="step"
     stages : {"images", "series", "table"} or sequence of stages, optional
-        As for `StepClassifier`, like the next two.
+        As for `StepClassifier`. So are the next two.
     scaling : {"range", "features", "binary"} or Scaling, optional
     thresholds : "calibrated", int or float, optional
     output : {"dense", "packed"}, default="dense"
@@ -44,8 +45,8 @@ class StepTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, StepNet
         Counts are uint8.
     input_range : (float, float), optional
         Values that are mapped to 0 and 255. Default: the smallest and the largest feature of the
-        training data. If all features are integers of [0, 255], of any type, they are used as they
-        are.
+        training data. If all features are integers from 0 to 255, of any type, they are used as
+        they are.
     input_shape : tuple of int, optional
         As for `StepClassifier`.
     random_state : int, RandomState instance or None, default=0
@@ -59,18 +60,18 @@ class StepTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, StepNet
     ----------
     network_ : StepNetwork
     scaling_ : FixedScaling
-        What maps features to what the network reads.
+        The scaling that maps features to the inputs of the network.
     input_range_ : (float, float) or None
         Values that are mapped to 0 and 255; None if features have different ranges.
     decided_ : dict
-        What was given or decided by the data.
+        What was given, or chosen from the data.
     dead_units_ : ndarray of shape (n_units,), dtype bool
         Units whose output bit was the same for all training samples.
 
     Warns
     -----
     RandpropDataWarning
-        As `StepClassifier` warns.
+        In the same cases as `StepClassifier`.
 
     Examples
     --------
@@ -115,12 +116,12 @@ class StepTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, StepNet
         self.n_jobs = n_jobs
 
     def fit(self, X: Any, y: Any = None) -> StepTransformer:
-        """Make the network and note the range of the features.
+        """Make the network, and learn the range of the features.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Finite numbers, as `to_bytes` takes them.
+            Finite numbers, in any form that `to_bytes` takes.
         y : ignored
 
         Returns
@@ -132,7 +133,7 @@ class StepTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, StepNet
         return self
 
     def fit_transform(self, X: Any, y: Any = None) -> NDArray[Any]:
-        """Fit, and return the output bits of each sample, which go through the network once.
+        """Fit, and return the output bits of each sample, in one pass.
 
         Parameters
         ----------
@@ -146,7 +147,7 @@ class StepTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, StepNet
         return self._output(self._fit_bits(X))
 
     def transform(self, X: Any) -> NDArray[Any]:
-        """Output bits of each sample.
+        """Return the output bits of each sample.
 
         Parameters
         ----------

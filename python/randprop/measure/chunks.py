@@ -254,7 +254,7 @@ class Data:
         elif hasattr(y, "shape") and len(y.shape) == 1 and is_sliced(y):
             values = Portable(y)  # read by the workers too
         elif isinstance(y, str):
-            raise ValueError(f"y names the column {y!r}, which only X of Parquet files has")
+            raise ValueError(f"y is the column name {y!r}, but X is not a set of Parquet files")
         else:
             values = as_labels("y", y, n_samples, "X")
         found = int(y.shape[0]) if hasattr(y, "shape") else len(y)
@@ -314,8 +314,8 @@ class _Rows(NamedTuple):
         n_samples = X.shape[0] if hasattr(X, "shape") else len(X)
         if n_samples != self.stop - self.start:
             raise ValueError(
-                f"X has given {n_samples} samples for the {self.stop - self.start} from "
-                f"{self.start} to {self.stop} that it was asked for"
+                f"X must return {self.stop - self.start} samples for read({self.start}, "
+                f"{self.stop}), got {n_samples}"
             )
         return X, y
 

@@ -41,7 +41,7 @@ def dask_blocks(X: Any, y: Any) -> Iterator[tuple[tuple[Any, Any], int | None]]:
     if labels != parts:
         came = type(y).__name__ if labels is None else f"{labels}"
         raise ValueError(
-            f"X has {parts} blocks of unknown size: y must be of dask too, in as many blocks, "
+            f"X has {parts} blocks of unknown size: y must be of dask too, with as many blocks, "
             f"got {came}"
         )
     return ((pair, None) for pair in zip(_blocks(X), _blocks(y), strict=True))

@@ -84,53 +84,57 @@ def evaluate(
     input_shape: Iterable[int] | None = None,
     n_threads: int | None = None,
 ) -> Evaluation | Evaluations:
-    """Measure how well a readout tells classes apart by the outputs of a random network.
+    """Measure how well a readout classifies samples by the outputs of a random network.
 
-    Without `stages` it is the paper's network and its readout, class means.
+    Without `stages` the network and the readout are those of the paper: the readout is the nearest
+    class mean.
 
     Parameters
     ----------
     layers : int or iterable of int, optional
-        Hidden layers of the plain network. For several depths one network is propagated once.
-        Default: 3.
+        Number of hidden layers of the plain network. Several depths take one pass through the
+        deepest network. Default: 3.
     dataset : str or (X_train, y_train, X_test, y_test), default="mnist"
         A name that `randprop.datasets.load` knows, or arrays: features of shape (n_samples,
-        n_features), in any form that `to_bytes` takes, labels of shape (n_samples,). If `X_train`
-        holds integers of [0, 255], of any type, features are used as they are. Other features are
-        mapped to 8 bits by the range of `X_train`, which is `input_range` of the result.
+        n_features), in any form that `to_bytes` takes, and labels of shape (n_samples,). If
+        `X_train` holds integers from 0 to 255, of any type, features are used as they are. Other
+        features are mapped to bytes by the range of `X_train`, which is `input_range` of the
+        result.
     stages : {"images", "series", "table"} or sequence of stages, optional
-        A network for that kind of data, as in `StepClassifier`, or a list of stages. In place of
-        `layers`.
+        The kind of data, which has a network made for it, as in `StepClassifier`; or a list of
+        stages. It replaces `layers`.
     scaling : {"range", "features", "binary"} or Scaling, optional
-        How features become what the network reads. Default: what suits the kind of data, or one
-        range, as described under `dataset`.
+        How features become bytes or bits for the network. Default: the scaling for the kind of
+        data, or one range, as described under `dataset`.
     thresholds : "calibrated", int or float, optional
         As for `StepClassifier`.
     width : int, Dense, Conv2D, or sequence of them, optional
-        Outputs of every matrix, or of each of the ``max(layers) + 1``. Default: the number of
-        features. Kind of data: number of features in all, 1024 by default.
+        Number of outputs of every matrix, or a sequence with one entry for each of the
+        ``max(layers) + 1`` matrices. Default: the number of inputs. Kind of data in `stages`: total
+        number of features for the readout, 1024 by default.
     weight_bits : {1, 2, 4, 8, 24}, default=8
-        Bits of a weight.
+        Bits of each weight.
     activation : {"step", "sign"}, default="step"
-        How a matrix reads the bits of the one before.
+        How a matrix reads the bits of the matrix before it: as 0 and 1, or as -1 and +1.
     seed : int, default=0
         In [0, 2**64).
     readout : str or Readout, optional
-        ``"centroid"``, the paper's: nearest class mean. ``"majority"``: class means rounded to
-        bits. ``"cosine"``: class mean of the largest cosine. ``"knn"``: nearest training samples by
-        Hamming distance. ``"ridge"``: least squares, see `RidgeReadout`. ``"discriminant"``: see
-        `DiscriminantReadout`. Or an unfitted readout, such as ``RidgeReadout(alpha=0.1)``. Default:
-        what suits the kind of data, or ``"centroid"``.
+        ``"centroid"``: the nearest class mean, the paper's readout. ``"majority"``: the nearest
+        class mean, rounded to bits. ``"cosine"``: the class mean with the largest cosine.
+        ``"knn"``: the nearest training samples by Hamming distance. ``"ridge"``: least squares, see
+        `RidgeReadout`. ``"discriminant"``: see `DiscriminantReadout`. Or an unfitted readout, such
+        as ``RidgeReadout(alpha=0.1)``. Default: the readout for the kind of data, or
+        ``"centroid"``.
     metric : {"euclidean", "cosine", "hamming"}, default="euclidean"
         For ``"centroid"``.
     n_neighbors : int, default=1
-        For ``"knn"``; ``"knn_3"`` is the same as 3 of them.
+        For ``"knn"``. ``"knn_3"`` means 3 neighbours.
     alpha : float or "auto", default="auto"
         For ``"ridge"`` and ``"discriminant"``: the weight of the L2 term, see `RidgeReadout`.
     input_shape : (int, int, int), optional
-        Height, width and channels of the features. Needed if the first matrix is a `Conv2D`.
-        Default: the shape of the named data set. CIFAR-10 has no default, because its channels come
-        one after the other, and a convolution reads another order.
+        Height, width and channels of a sample. Needed if the first stage is a `Conv2D`. Default:
+        the shape of the named data set. CIFAR-10 has no default, because it stores one channel
+        after the other, and a convolution reads another order.
     n_threads : int, optional
         Default: the number in ``RANDPROP_NUM_THREADS``, or every CPU that the process may use; in a
         worker of a pool, its share of them. -1 means all, -2 all but one. Does not change the
@@ -139,18 +143,19 @@ def evaluate(
     Returns
     -------
     Evaluation or list of Evaluation
-        One for each entry of `layers`, in its order. ``print()`` shows a table of one or of the
-        list. The list also has ``to_pandas()`` and ``plot()``.
+        One for each entry of `layers`, in its order. ``print()`` shows one, or the list, as a
+        table. The list also has ``to_pandas()`` and ``plot()``.
 
     Raises
     ------
     OSError
-        If a data set by name cannot be had.
+        If a named data set can be neither found nor downloaded.
 
     Warns
     -----
     RandpropDataWarning
-        Where arrays suit no network: their levels, or most units, are lost on `X_train`.
+        If arrays suit the network badly: features of `X_train` take few of the 256 levels, or most
+        units never change.
 
     References
     ----------

@@ -42,7 +42,7 @@ __all__ = ["Confusion", "bit_chunks", "evaluate_parallel", "fit_parallel"]
 
 @dataclass(frozen=True, eq=False)
 class Confusion:
-    """How often which class was taken for which.
+    """Numbers of samples by true and by predicted class.
 
     Attributes
     ----------
@@ -56,7 +56,7 @@ class Confusion:
 
     @property
     def n_samples(self) -> int:
-        """Samples that were counted."""
+        """Number of samples that were counted."""
         return int(self.matrix.sum())
 
     @property
@@ -82,24 +82,24 @@ def fit_parallel(
     executor: Executor | str | None = None,
     n_jobs: int | None = None,
 ) -> Model:
-    """Fit a readout to data in parts, on one machine or many.
+    """Fit a readout to data in parts, on one machine or on many.
 
     Parameters
     ----------
     network : StepNetwork
     X : array-like, source, path-like, list of path-like, or iterable of (X, y)
-        Features of shape (n_samples, n_features), as `Model.propagate` takes them. What is too
-        large for memory is read a chunk at a time by the workers: a NumPy memmap; data of HDF5
-        (h5py) or Zarr; a dask array or DataFrame, block by block; a ``pyarrow.dataset.Dataset``;
-        files by their paths: ``.npy``, ``.parquet``, ``.tar`` (as WebDataset has them); an object
-        with ``n_samples``, ``n_features`` and ``read(start, stop)``, which returns features or
-        (features, labels). An iterable of parts is read here. Parts may be empty, the whole may
-        not.
+        Features of shape (n_samples, n_features), as `Model.propagate` takes them. Data that are
+        too large for memory are read by the workers, one chunk at a time: a NumPy memmap; data of
+        HDF5 (h5py) or Zarr; a dask array or DataFrame, block by block; a
+        ``pyarrow.dataset.Dataset``; files by their paths, ``.npy``, ``.parquet`` or ``.tar`` (in
+        the form of WebDataset); an object with ``n_samples``, ``n_features`` and
+        ``read(start, stop)``, which returns features or (features, labels). An iterable of parts
+        is read in the calling process. Parts may be empty, but not all of them.
     y : array-like, dask array or str, optional
-        Labels of shape (n_samples,): an array, or something that the workers read like `X`. For
-        Parquet files also the name of the column. Leave it out if `X` brings the labels. If the
-        sizes of the blocks of `X` are unknown, as in a dask DataFrame, give a dask array or Series
-        with as many blocks.
+        Labels of shape (n_samples,): an array, or data that the workers read like `X`. For Parquet
+        files also the name of the column. Leave it out if `X` has the labels. If the sizes of the
+        blocks of `X` are unknown, as in a dask DataFrame, give a dask array or Series with as many
+        blocks.
     readout : str or Readout, default="centroid"
         As `evaluate` takes it.
     metric : {"euclidean", "cosine", "hamming"}, default="euclidean"
@@ -109,43 +109,45 @@ def fit_parallel(
     alpha : float or "auto", default="auto"
         For ``"ridge"`` and ``"discriminant"``.
     input_range : (float, float), optional
-        As for `Model`. Default: features must be integers of [0, 255], of any type. Without a
-        range, nothing is rounded.
+        As for `Model`. Default: features must be integers from 0 to 255, of any type, and are used
+        as they are.
     scaling : Scaling, optional
-        A fitted scaling, in place of `input_range`.
+        A fitted scaling. It replaces `input_range`.
     chunk_size : int, default=4096
-        Samples of a chunk. Zarr and Parquet store data in chunks of their own, which are read as a
+        Samples in a chunk. Zarr and Parquet store data in their own chunks, which are read as a
         whole.
     resume : path-like, optional
-        File of partial sums. It is made if it is not there. If a fit is killed, call it again with
-        the same arguments, and it goes on from this file. Not for ``"knn"``, and not for an
+        File of partial sums. It is created if it does not exist. If a fit is stopped, call it again
+        with the same arguments, and it continues from this file. Not for ``"knn"``, and not for an
         iterable of parts.
     progress : bool, default=True
-        Show rate and time left on a terminal and in a notebook, and a line a minute elsewhere.
+        Show rate and time left, on a terminal and in a notebook. Elsewhere, print a line every
+        minute.
     executor : concurrent.futures.Executor or str, optional
-        Computes the chunks: a ProcessPoolExecutor, ``dask.distributed.Client().get_executor()``,
-        mpi4py's; the address of a dask scheduler, such as ``"tcp://10.0.0.1:8786"``. Default:
-        joblib.
+        It computes the chunks: a ProcessPoolExecutor, ``dask.distributed.Client().get_executor()``,
+        the executor of mpi4py, or the address of a dask scheduler, such as
+        ``"tcp://10.0.0.1:8786"``. Default: joblib.
     n_jobs : int, optional
-        Chunks at a time under joblib. Default: that of ``joblib.parallel_config``, which also names
-        the backend (``"loky"``, ``"dask"``, ``"ray"``), else 1.
+        Number of chunks that joblib computes at the same time. Default: the number in
+        ``joblib.parallel_config``, which also names the backend (``"loky"``, ``"dask"``,
+        ``"ray"``), else 1.
 
     Returns
     -------
     Model
-        The same for any partition, to the last bit.
+        The same for any partition into chunks, to the last bit.
 
     Raises
     ------
     ValueError
-        Also where the file of `resume` holds the sums of another fit, or no sums.
+        Also if the file of `resume` holds the sums of another fit, or no sums.
     OSError
         If a file of `X`, or the scheduler, cannot be reached.
 
     Warns
     -----
     RandpropDataWarning
-        If most units never change, or if `X` is an array whose features fall into few of the 256
+        If most units never change, or if `X` is an array whose features take few of the 256
         levels.
 
     Examples
@@ -211,7 +213,7 @@ def evaluate_parallel(
     executor: Executor | str | None = None,
     n_jobs: int | None = None,
 ) -> Confusion:
-    """Predict the labels of data in parts, wherever they are computed, and count what came of it.
+    """Predict the labels of data in parts, and count them by true class.
 
     Parameters
     ----------
@@ -222,7 +224,7 @@ def evaluate_parallel(
     y : array-like, dask array or str, optional
         Right labels, as for `fit_parallel`.
     chunk_size : int, default=4096
-        Samples of a chunk.
+        Samples in a chunk.
     progress : bool, default=True
         As for `fit_parallel`.
     executor : concurrent.futures.Executor or str, optional
@@ -262,16 +264,16 @@ def evaluate_parallel(
 
 
 def bit_chunks(A: Any, y: ArrayLike, chunk_size: int = 4096) -> Iterator[tuple[BitMatrix, Any]]:
-    """Pack an array of 0 and 1 part by part, for the `fit` of a readout.
+    """Pack an array of 0 and 1 in parts, for the `fit` of a readout.
 
     Parameters
     ----------
     A : array of shape (n_samples, n_bits)
-        Anything that gives rows by slices: a NumPy memmap, a dask array, HDF5 or Zarr data.
+        Any array whose slices are rows: a NumPy memmap, a dask array, HDF5 or Zarr data.
     y : array-like of shape (n_samples,)
         Labels.
     chunk_size : int, default=4096
-        Rows of a part.
+        Rows in a part.
 
     Yields
     ------
@@ -349,8 +351,8 @@ def _propagated(
         return network.propagate(features, n_threads=1), labels
     if scaling is None and not fits_bytes(features):
         raise ValueError(
-            "X holds values other than integers of [0, 255]; give input_range=(low, high), "
-            "the range of all of the data, which is mapped to them, or a fitted scaling"
+            "X holds other values than integers from 0 to 255; give a fitted scaling, or "
+            "input_range=(low, high), the range of all data, which is mapped to 0 to 255"
         )
     return propagate_table(network, features, scaling or AS_BYTES, 1), labels
 

@@ -70,7 +70,9 @@ def table_names(dataset: Any, label: str | None) -> tuple[tuple[str, ...], int]:
         raise ValueError(f"y must name a column of X, such as {listed}, got {label!r}")
     found = tuple(name for name in names if name != label)
     if feature_names(found) is None:
-        raise ValueError(f"X must have columns of different names beside the labels, got {names}")
+        raise ValueError(
+            f"X must have columns with different names, apart from the labels, got {names}"
+        )
     if len(found) == 1:
         return found, int(getattr(dataset.schema.field(found[0]).type, "list_size", 1))
     return found, len(found)

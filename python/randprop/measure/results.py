@@ -36,11 +36,11 @@ class Evaluation:
     Attributes
     ----------
     layers : int
-        Hidden layers.
+        Number of hidden layers.
     dataset : str
-        Name of the data, ``"arrays"`` for arrays of the caller.
+        Name of the data. ``"arrays"`` if arrays were given.
     n_train, n_test, n_features : int
-        Size of the data.
+        Numbers of training samples, test samples and features.
     classes : ndarray of shape (n_classes,)
         Labels, sorted.
     widths : tuple of int
@@ -51,39 +51,39 @@ class Evaluation:
     readout : str
         The arguments.
     input_range : tuple of float or None
-        (low, high) of the training features that were mapped to 0 and 255; None where they were
-        used as they came.
+        (low, high) of the training features, which were mapped to 0 and 255. None if features were
+        used as they are.
     accuracy : float
         Share of test samples with the right label.
     class_accuracy : ndarray of shape (n_classes,), dtype float64
-        The same for each true class; NaN for a class without test samples.
+        Accuracy for each true class. NaN for a class without test samples.
     confusion_matrix : ndarray of shape (n_classes, n_classes), dtype int64
         Test samples of true class (row) and predicted class (column).
     baseline_accuracy : float
-        Accuracy of the nearest class mean on the 8-bit features themselves.
+        Accuracy of the nearest class mean on the 8-bit features, without a network.
     variance_units : float
-        Variance over the units of an output vector, mean over the training samples.
+        Variance over the units of an output vector, averaged over the training samples.
     variance_samples : float
-        Variance over the training samples of a unit, mean over the units.
+        Variance of a unit over the training samples, averaged over the units.
     variance_class_means : float
-        Variance between the class means of a unit, mean over the units. All three are of the
-        values that the activation stands for: 0 and 1, or -1 and +1.
+        Variance of a unit between its class means, averaged over the units. All three variances
+        are of the values that a bit stands for: 0 and 1, or -1 and +1.
     seconds : dict
-        Wall time of each phase; propagation counts every matrix up to this depth.
+        Wall time of each phase. Propagation counts every matrix up to this depth.
     bytes_held : dict
-        Bytes of the packed activations of the output layer, of the weights laid out for the
-        kernels, and of the class counts.
+        Bytes of the packed bits of the output layer, of the weights in the order of the kernels,
+        and of the class counts.
     simd_level : str
     n_threads : int
     version : str
-        Of randprop.
+        Version of randprop.
     stages : str or None
-        The kind of data that the network was made for, ``"stages"`` of a chain that was given,
-        None of the plain network.
+        The kind of data that the network is made for. ``"stages"`` if a list of stages was given,
+        None for the plain network.
     chain : tuple of str
-        Its stages, where it is not the plain network.
+        The stages, if it is not the plain network.
     scaling : str or None
-        How features became what it reads.
+        How features became bytes or bits for the network.
     """
 
     layers: int
@@ -120,8 +120,8 @@ class Evaluation:
         Returns
         -------
         dict
-            The attributes by their names, and ``schema``, the version of this layout. NaN is given
-            as None.
+            The attributes by their names, and ``schema``, the version of this layout. NaN becomes
+            None.
         """
         values = {"schema": _SCHEMA, **asdict(self)}
         for name, value in values.items():
@@ -140,8 +140,8 @@ class Evaluation:
         Returns
         -------
         pandas.DataFrame
-            True classes (rows) and predicted classes (columns), by their labels; everything else
-            is in its ``attrs``.
+            True classes (rows) and predicted classes (columns), by their labels. Its ``attrs``
+            holds everything else.
         """
         values = self.to_dict()
         del values["confusion_matrix"]
@@ -151,7 +151,7 @@ class Evaluation:
         return frame
 
     def plot(self, *, ax: Any = None) -> Any:
-        """Draw which classes are taken for which, as `show.confusion` does.
+        """Draw the confusion matrix, as `show.confusion` does.
 
         Parameters
         ----------
@@ -185,8 +185,8 @@ class Evaluation:
         Parameters
         ----------
         columns : int, optional
-            Of the terminal, which no line then goes beyond where its words let it. Default: as
-            many as it takes.
+            Width of the terminal. Lines are wrapped between words to fit it. Default: lines are
+            not wrapped.
 
         Returns
         -------
@@ -195,7 +195,7 @@ class Evaluation:
         Raises
         ------
         TypeError, ValueError
-            If `columns` is no positive integer.
+            If `columns` is not a positive integer.
         """
         columns = check_columns(columns)
         seconds = ", ".join(f"{name} {value:.3f}" for name, value in self.seconds.items())
@@ -206,7 +206,7 @@ class Evaluation:
             *(f"{name:<28}  {value}" for name, value in self._numbers()),
             "",
             f"seconds: {seconds}",
-            f"held: {held}",
+            f"memory: {held}",
             f"SIMD level {self.simd_level}, {self.n_threads} threads, randprop {self.version}",
         ]
         text = "\n".join(wrapped(line, columns) for line in lines)
@@ -219,7 +219,7 @@ class Evaluation:
     def _numbers(self) -> list[tuple[str, str]]:
         return [
             ("accuracy", f"{self.accuracy:.4f}"),
-            ("class means of the features", f"{self.baseline_accuracy:.4f}   (no network at all)"),
+            ("class means of the features", f"{self.baseline_accuracy:.4f}   (without a network)"),
             ("variance over units", f"{self.variance_units:.4e}"),
             ("variance over samples", f"{self.variance_samples:.4e}"),
             ("variance between class means", f"{self.variance_class_means:.4e}"),
@@ -236,7 +236,7 @@ class Evaluation:
                 data,
                 f"network{kind}: {', '.join(self.chain)}, {self.widths[-1]} features, "
                 f"seed {self.seed}, readout {self.readout}",
-                f"features by {self.scaling}",
+                f"features scaled by {self.scaling}",
             ]
         widths = self.widths
         if len(set(widths)) == 1 and len(widths) > 1:
@@ -255,15 +255,15 @@ class Evaluation:
 
 
 class Evaluations(list[Evaluation]):
-    """Evaluations of several depths of one network: a list that shows itself as a table."""
+    """Evaluations of several depths of one network: a list that prints as a table."""
 
     def to_pandas(self) -> pandas.DataFrame:
-        """Return a DataFrame with a row a depth.
+        """Return a DataFrame with one row per depth.
 
         Returns
         -------
         pandas.DataFrame
-            Everything of `Evaluation` that is one number or name.
+            The attributes of `Evaluation` that are single numbers or names.
         """
         rows = [
             {name: v for name, v in r.to_dict().items() if not isinstance(v, (list, dict))}
@@ -278,8 +278,8 @@ class Evaluations(list[Evaluation]):
         Parameters
         ----------
         metric : str, default="accuracy"
-            ``"accuracy"``, beside chance and that of the features themselves, as `show.depth` draws
-            it, or one of the variances.
+            ``"accuracy"``, or one of the variances. Accuracy is drawn with chance and the accuracy
+            of the features without a network, as in `show.depth`.
         ax : matplotlib.axes.Axes, optional
             Where to draw. Default: new axes.
 
@@ -339,7 +339,7 @@ class Evaluations(list[Evaluation]):
         Raises
         ------
         TypeError, ValueError
-            If `columns` is no positive integer.
+            If `columns` is not a positive integer.
         """
         columns = check_columns(columns)
         if not self:

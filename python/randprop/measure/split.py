@@ -100,8 +100,8 @@ def check_n_classes(n_classes: int) -> None:
     """Refuse more classes than a confusion matrix may have."""
     if n_classes > _MAX_CLASSES:
         raise ValueError(
-            f"there must be at most {_MAX_CLASSES} classes, whose confusion matrix takes 1 GiB, "
-            f"got {n_classes}; Model.score needs no such matrix"
+            f"y must have at most {_MAX_CLASSES} classes, because their confusion matrix takes "
+            f"1 GiB, got {n_classes}; Model.score needs no such matrix"
         )
 
 
@@ -128,7 +128,7 @@ def _load(dataset: str | Sequence[ArrayLike], *, dims: int, check: bool) -> _Loa
         arrays = Dataset(tables[0], arrays[1], tables[1], arrays[3])
         return _Loaded(dataset, arrays, tables, sample_shape=shape)
     if not isinstance(dataset, (tuple, list)) or len(dataset) != 4:
-        came = f"{len(dataset)} of them" if hasattr(dataset, "__len__") else type(dataset).__name__
+        came = f"{len(dataset)} entries" if hasattr(dataset, "__len__") else type(dataset).__name__
         raise TypeError(f"dataset must be a name or (X_train, y_train, X_test, y_test), got {came}")
     if dims == 2:
         refuse_unequal("X_train", dataset[0])

@@ -109,7 +109,7 @@ class CellStore:
             if found.get(name) != value:
                 raise ValueError(
                     f"store {self._name} holds results of {name} {found.get(name)}, this is "
-                    f"{name} {value}: results of both do not mix; use another file"
+                    f"{name} {value}: their results cannot be mixed; use another file"
                 )
         return True
 
@@ -149,8 +149,8 @@ class CellStore:
             ).fetchone()
         if found != digest:
             raise ValueError(
-                f"store {self._name} holds results of another {dataset}: its data have the sum "
-                f"{found}, these {digest}; use another file"
+                f"store {self._name} holds results of other data named {dataset}, with checksum "
+                f"{found}; these data have checksum {digest}: use another file"
             )
 
     def find(self, cell: Mapping[str, Any]) -> dict[str, Any] | None:

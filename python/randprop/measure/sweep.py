@@ -63,35 +63,36 @@ def sweep(
     n_jobs: int | None = None,
     n_threads: int | None = None,
 ) -> SweepResult:
-    """Measure every combination of the arguments that have several values.
+    """Measure networks for every combination of the arguments' values.
 
-    A cell is one combination. A finished cell is kept at once, and cells that are in the store are
-    not computed again. So after any interruption, the same call goes on where it stopped. All
-    depths and readouts of a network share one propagation.
+    A cell is one combination. A finished cell is stored at once, and a stored cell is not computed
+    again. So after an interruption, the same call continues where it stopped. All depths and
+    readouts of a network share one pass.
 
     Parameters
     ----------
     layers : int or iterable of int, default=range(16)
-        Hidden layers.
+        Number of hidden layers.
     dataset : str, (X_train, y_train, X_test, y_test), or sequence of str, default="mnist"
-        Names, or one set of arrays as `evaluate` takes it.
+        Names, or one set of arrays as for `evaluate`.
     width : int, Dense, Conv2D, tuple of them, or iterable of such, optional
         Units of every matrix, or its stage. A tuple has one entry for each of the ``max(layers) +
-        1`` matrices. Default: the number of features.
+        1`` matrices. Default: the number of inputs.
     weight_bits : int or iterable of int, default=8
-        For uniform weights. Other weights only take the default.
+        Bits of each weight, for uniform weights. Other weights take only the default.
     weights : str or iterable of str, default="uniform"
-        ``"uniform"``, the definition's; ``"gaussian"``, ``"ternary"``, ``"cauchy"``,
+        ``"uniform"``, as in the definition; ``"gaussian"``, ``"ternary"``, ``"cauchy"``,
         ``"orthogonal"``, ``"zero_sum"`` (each row sums to 0), ``"shifted_5"`` (uniform, shifted by
-        5 % of its half width), ``"fan_in_2"`` (2 inputs a unit, weights -1 and +1 at random),
-        ``"fan_in_2_balanced"`` (as many of one as of the other).
+        5 % of its half width), ``"fan_in_2"`` (2 inputs per unit, random weights -1 and +1),
+        ``"fan_in_2_balanced"`` (as many weights -1 as +1).
     activation : str or iterable of str, default="step"
-        ``"step"`` and ``"sign"``, exact on packed bits; ``"relu"``, ``"sigmoid"``, ``"tanh"`` and
-        ``"identity"`` in floating point, with uniform weights and the readout ``"centroid"``.
+        ``"step"`` and ``"sign"`` are exact, on packed bits. ``"relu"``, ``"sigmoid"``, ``"tanh"``
+        and ``"identity"`` use floating point, and need uniform weights and the readout
+        ``"centroid"``.
     readout : str, Readout, or iterable of them, default="centroid"
-        As `evaluate` takes it: ``"centroid"``, ``"majority"``, ``"cosine"``, ``"knn"``,
-        ``"ridge"``, ``"discriminant"``, or an unfitted readout. A row names it by the shortest
-        name, such as ``"knn_3"`` for 3 neighbours.
+        As for `evaluate`: ``"centroid"``, ``"majority"``, ``"cosine"``, ``"knn"``, ``"ridge"``,
+        ``"discriminant"``, or an unfitted readout. The rows have its shortest name, such as
+        ``"knn_3"`` for 3 neighbours.
     metric : {"euclidean", "cosine", "hamming"}, default="euclidean"
         For ``"centroid"``.
     n_neighbors : int, default=1
@@ -99,23 +100,24 @@ def sweep(
     alpha : float or "auto", default="auto"
         For ``"ridge"`` and ``"discriminant"``.
     seeds : int or iterable of int, default=10
-        Seeds, or how many: 0, 1, ...
+        Seeds, or their number: then they are 0, 1, ...
     input_shape : (int, int, int), optional
         As for `evaluate`.
     n_train, n_test : int, optional
-        Use so many samples, evenly spread over the data. Default: all.
+        Number of samples to use, evenly spread over the data. Default: all.
     store : path-like, optional
         File for the results. Default: in memory.
     progress : bool, default=True
-        Show rate and time left on a terminal and in a notebook, and a line a minute elsewhere.
+        Show rate and time left, on a terminal and in a notebook. Elsewhere, print a line every
+        minute.
     executor : concurrent.futures.Executor or str, optional
-        Runs the networks: a ProcessPoolExecutor, ``dask.distributed.Client().get_executor()``,
-        mpi4py's; the address of a dask scheduler, such as ``"tcp://10.0.0.1:8786"``. Default:
-        joblib.
+        It runs the networks: a ProcessPoolExecutor, ``dask.distributed.Client().get_executor()``,
+        the executor of mpi4py, or the address of a dask scheduler, such as
+        ``"tcp://10.0.0.1:8786"``. Default: joblib.
     n_jobs : int, optional
-        Networks at a time, in processes of their own, through joblib; -1: one a CPU. Default: that
-        of ``joblib.parallel_config``, which also names the backend (``"loky"``, ``"dask"``,
-        ``"ray"``), else one at a time, on all threads.
+        Number of networks that joblib runs at the same time, each in its own process; -1: one per
+        CPU. Default: the number in ``joblib.parallel_config``, which also names the backend
+        (``"loky"``, ``"dask"``, ``"ray"``); else one network at a time, on all threads.
     n_threads : int, optional
         Threads of each network. Default: the number in ``RANDPROP_NUM_THREADS``, or every CPU that
         the process may use (in a worker of a pool, its share of them), divided by the jobs. -1
@@ -124,12 +126,12 @@ def sweep(
     Returns
     -------
     SweepResult
-        One row a cell.
+        One row per cell.
 
     Raises
     ------
     ValueError
-        If the store is of another version, definition or data.
+        If the store holds results of another version, definition or data.
     OSError
         If a named data set or the scheduler cannot be reached, or the store cannot be opened or
         written. The store keeps every finished cell.
@@ -137,7 +139,7 @@ def sweep(
     Warns
     -----
     RandpropDataWarning
-        As `evaluate` warns, once for all cells.
+        In the same cases as `evaluate`, once for all cells.
 
     Examples
     --------
@@ -238,7 +240,7 @@ def _network(cells: list[Cell], width: Any, data: _Loaded) -> Chain:
     if named is not None and named.planes is not None and input_dims_of(None, width) == 3:
         raise ValueError(
             f"width begins with a Conv2D, which reads images in the order (y, x, channel), but "
-            f"{name} has its channels one after the other; evaluate lays them out"
+            f"{name} stores one channel after the other; evaluate reorders them, sweep does not"
         )
     options = {n: cells[0][n] for n in ("weight_bits", "weights", "activation", "seed")}
     # A chain that stops before the last depth asked for does not look at the stages behind.
@@ -365,20 +367,20 @@ def _seeds(seeds: int | Iterable[int]) -> list[int]:
 def _grid(**axes: list[Any]) -> list[Cell]:
     cells = [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
     for cell in cells:
-        others = f"got weights {cell['weights']!r}"
+        came = f"got weights {cell['weights']!r}"
         real, shaped = smooth(cell["activation"]), cell["weights"] != UNIFORM
         if real and (shaped or cell["readout"] != "centroid"):
             raise ValueError(
-                f"activation {cell['activation']!r} takes weights 'uniform' and readout "
+                f"activation {cell['activation']!r} takes only weights 'uniform' and readout "
                 f"'centroid', got {cell['weights']!r} and {cell['readout']!r}"
             )
         if shaped and cell["weight_bits"] != 8:
             raise ValueError(
-                f"weight_bits {cell['weight_bits']} is for weights 'uniform', {others}"
+                f"weight_bits {cell['weight_bits']} is only for weights 'uniform', {came}"
             )
         if isinstance(cell["width"], str) and (shaped or real):
             raise ValueError(
-                f"width {cell['width']} is for weights 'uniform' and bits, "
-                f"{others} and activation {cell['activation']!r}"
+                f"width {cell['width']} is only for weights 'uniform' and activations that give "
+                f"bits, {came} and activation {cell['activation']!r}"
             )
     return cells

@@ -33,14 +33,14 @@ _SCHEMA = 1
 class SweepResult:
     """Rows of a sweep: parameters and metrics of each cell.
 
-    The metrics are those of `Evaluation`, and ``variance_floor``: what of ``variance_class_means``
-    comes from the finite number of training samples, estimated from the variance within the
-    classes. ``seconds`` are those of the chain up to the depth, propagation alone.
+    The metrics are those of `Evaluation`, and ``variance_floor``: the part of
+    ``variance_class_means`` that comes from the finite number of training samples. It is estimated
+    from the variance within the classes. ``seconds`` is the time of propagation up to the depth.
 
     Parameters
     ----------
     rows : list of dict
-        Kept under the same name.
+        One dict per cell. It is kept as the attribute `rows`.
     """
 
     def __init__(self, rows: list[Cell]) -> None:
@@ -91,7 +91,7 @@ class SweepResult:
         -------
         dict
             ``schema``, the version of this layout, ``version`` of randprop, and ``rows``, a list of
-            dict. NaN is given as None.
+            dict. NaN becomes None.
         """
         rows = [
             {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in row.items()}
@@ -102,13 +102,13 @@ class SweepResult:
     def to_csv(self, path: str | PathLike[str]) -> None:
         """Write the rows as CSV, with a line of names.
 
-        Text that a spreadsheet would take for a formula, that is, a name that begins with ``=``,
-        ``+``, ``-``, ``@``, a tab or an end of line, has an apostrophe before it.
+        A name that a spreadsheet would read as a formula gets an apostrophe before it. Such a name
+        begins with ``=``, ``+``, ``-``, ``@``, a tab or an end of line.
 
         Parameters
         ----------
         path : path-like
-            Written whole or not at all, as by `save`.
+            File to write. It is written completely or not at all.
 
         Raises
         ------
@@ -126,11 +126,11 @@ class SweepResult:
         """
         names = PARAMETERS + METRICS
         if others := {name for row in self.rows for name in row} - set(names):
-            raise ValueError(f"rows have {', '.join(map(repr, sorted(others)))}, got no column")
+            raise ValueError(f"rows have unknown columns: {', '.join(map(repr, sorted(others)))}")
         return csv_text(names, ([row.get(n) for n in names] for row in self.rows))
 
     def summary(self, metric: str = "accuracy") -> list[Cell]:
-        """Mean over the seeds of each combination of the other parameters.
+        """Return the mean over seeds for each combination of the other parameters.
 
         Parameters
         ----------
@@ -140,9 +140,9 @@ class SweepResult:
         Returns
         -------
         list of dict
-            Parameters, ``n_seeds``, the mean under the metric's name, ``sd`` over seeds, and
-            ``ci95``, half the width of the 95 % confidence interval of the mean by Student's t
-            (NaN for one seed).
+            The parameters, ``n_seeds``, the mean under the name of the metric, ``sd`` (standard
+            deviation over seeds), and ``ci95``, half the width of the 95 % confidence interval of
+            the mean by Student's t (NaN for one seed).
         """
         check_choice("metric", metric, METRICS)
         groups: dict[tuple[Any, ...], list[Cell]] = {}
@@ -164,7 +164,7 @@ class SweepResult:
         return out
 
     def plot(self, metric: str = "accuracy", *, ax: Any = None) -> Any:
-        """Draw a metric against the hidden layers, a line a combination of what else varies.
+        """Draw a metric against the hidden layers, one line per combination of other parameters.
 
         Parameters
         ----------
@@ -176,8 +176,8 @@ class SweepResult:
         Returns
         -------
         matplotlib.axes.Axes
-            Bands are the 95 % confidence intervals of the means. Accuracy stands beside chance, and
-            beside that of the features themselves, where these are one number for all lines.
+            Bands are the 95 % confidence intervals of the means. Chance, and the accuracy of the
+            features without a network, are drawn too if they are the same for all lines.
         """
         ax = axes(ax)
         rows = self.summary(metric)
@@ -223,7 +223,7 @@ class SweepResult:
         return self.to_text()
 
     def to_text(self, columns: int | None = None) -> str:
-        """Return what ``print()`` shows: means over seeds, and above what does not vary.
+        """Return what ``print()`` shows: the fixed parameters, and a table of means over seeds.
 
         Parameters
         ----------
@@ -233,12 +233,12 @@ class SweepResult:
         Returns
         -------
         str
-            Of one seed there is no deviation and no interval: a dash stands there.
+            With one seed there is no deviation and no interval. The table then has a dash.
 
         Raises
         ------
         TypeError, ValueError
-            If `columns` is no positive integer.
+            If `columns` is not a positive integer.
         """
         columns = check_columns(columns)
         if not self.rows:

@@ -173,7 +173,7 @@ def _check_same(path: str, offset: int, array: NDArray[Any], length: int) -> Non
             f"{path}, which is mapped into memory, cannot be opened by workers: {error.strerror}"
         ) from None
     if size < offset + length or any(mapped != found for mapped, found in ends):
-        raise ValueError(f"{path} is no longer the file that was mapped into memory; map it again")
+        raise ValueError(f"{path} has changed since it was mapped into memory; map it again")
 
 
 def _open_mapped(

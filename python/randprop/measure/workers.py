@@ -100,7 +100,7 @@ def on_workers(executor: Executor | str | None) -> Iterator[Executor | None]:
         import distributed
     except ImportError:
         raise ImportError(
-            "the workers of a dask scheduler are reached by distributed: pip install distributed"
+            "executor as the address of a dask scheduler needs distributed: pip install distributed"
         ) from None
     try:
         connect: Any = distributed.Client

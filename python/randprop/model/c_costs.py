@@ -86,9 +86,9 @@ def costs_of(layout: CLayout) -> list[Cost]:
 def told_costs(layout: CLayout) -> str:
     """Return a table of code, stack and time by processor, in Markdown."""
     lines = [
-        "The program needs about this in addition, at -Os:",
+        "The code adds about this much, at -Os:",
         "",
-        "| processor | code, bytes | stack, bytes | a sample |",
+        "| processor | code, bytes | stack, bytes | per sample |",
         "|---|---:|---:|---:|",
     ]
     lines += [

@@ -34,7 +34,8 @@ _BINARY = """static inline uint8_t {p}model_input(double x, uint16_t index) {{
 
 _USE = """
 
-`{src}{p}inputs.h` does this. It gives the same bytes as the desktop if a `double` has 64 bits:
+`{src}{p}inputs.h` does this mapping, if a `double` has 64 bits. It gives the same bytes as the
+desktop:
 
 ```c
 #include "{p}inputs.h"
@@ -45,12 +46,12 @@ static uint8_t read_input(void* context, uint16_t index) {{
 }}
 ```
 
-With it `{p}rp_classify(&{p}model, read_input, features, ...)` takes an array of features. Its
+With it, `{p}rp_classify(&{p}model, read_input, features, ...)` takes an array of features. Its
 tables take {size:,} bytes of flash.{integers}"""
 
-_INTEGERS = """ For integers of a sensor,
-up to 32 bits, `{p}model_input_integer(x, index)` gives the same bytes without a `double`. Use it on
-AVR, where a `double` has only 32 bits."""
+_INTEGERS = """ Integers of a sensor, up to 32 bits, become the same bytes with
+`{p}model_input_integer(x, index)`, without a `double`. It also works on AVR, where a `double` has
+fewer bits."""
 
 
 def input_code(scaling: FixedScaling, names: Names) -> str | None:
@@ -72,21 +73,20 @@ def input_code(scaling: FixedScaling, names: Names) -> str | None:
 def told_inputs(scaling: FixedScaling, names: Names, src: str) -> str:
     """Tell what the inputs of a model are, and how to make them of features."""
     if scaling == AS_BYTES:
-        return "The inputs are the features without a change: integers from 0 to 255."
+        return "The inputs are the unchanged features: integers from 0 to 255."
     if type(scaling) is BinaryScaling:
-        told = f"An input is 1 if the feature is above {scaling.level!r}, and otherwise 0."
+        told = f"The inputs are 1 if a feature is above {scaling.level!r}, else 0."
     elif scaling.input_range is not None:
         low, high = scaling.input_range
         told = (
             "The inputs are features mapped to bytes: x becomes the integer\nnearest to "
-            f"255 (x - ({low!r})) / ({high!r} - ({low!r})).\n"
-            "Features outside the range become 0 or 255."
+            f"255 (x - ({low!r})) / ({high!r} - ({low!r})). Features outside become 0 or 255."
         )
     else:
         told = (
-            "The inputs are features mapped to bytes, each by a range of its own or of its channel:"
-            "\nx becomes the integer nearest to 255 (x - low) / (high - low). Features outside\n"
-            "the range become 0 or 255."
+            "The inputs are features mapped to bytes. Each feature, or each channel, has its range:"
+            "\nx becomes the integer nearest to 255 (x - low) / (high - low). Features outside "
+            "become 0 or 255."
         )
     size = sum(table.nbytes for table in _tables(scaling).values())
     integers = _INTEGERS.format(p=names.lower) if integer_code(scaling, names) else ""

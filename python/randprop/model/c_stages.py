@@ -102,7 +102,7 @@ def check_units(units: object) -> str:
 
 def check_network(network: StepNetwork) -> None:
     """Refuse what the runtime does not do."""
-    refused = "which the microcontroller runtime does not do"
+    refused = "which the microcontroller runtime does not support"
     counts = (
         ("inputs", network.n_features, MAX_UNITS),
         ("outputs of a stage", max(network.widths), MAX_UNITS),

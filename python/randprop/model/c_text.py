@@ -42,8 +42,8 @@ class Names:
             len(name) > _LONGEST or not re.fullmatch("[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*", name)
         ):
             raise ValueError(
-                f"name must be a name in C of at most {_LONGEST} letters, digits and single "
-                f"underscores between them, letter first, got {name[:60]!r}"
+                f"name must begin with a letter and hold only letters, digits and single "
+                f"underscores between them, at most {_LONGEST} in all, got {name[:60]!r}"
             )
         self.lower = "" if name is None else f"{name}_"
         self.upper = self.lower.upper()
@@ -77,9 +77,9 @@ def c_string(label: object) -> str:
     try:
         encoded = text.encode()
     except UnicodeEncodeError:
-        raise ValueError(f"the class label {text!r} holds half a character") from None
+        raise ValueError(f"the class label {text!r} holds half of a surrogate pair") from None
     if 0 in encoded:
-        raise ValueError(f"the class label {text!r} holds a NUL, at which a string of C ends")
+        raise ValueError(f"the class label {text!r} holds a NUL, which ends a string in C")
     return (
         '"'
         + "".join(

@@ -79,7 +79,7 @@ def open_regular(path: Path) -> Iterator[tuple[BinaryIO, int]]:
         if stat.S_ISDIR(state.st_mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
         if not stat.S_ISREG(state.st_mode):
-            raise ValueError(f"{path} is no regular file")
+            raise ValueError(f"{path} is not a regular file")
         with open(descriptor, "rb", closefd=False) as file:
             yield file, state.st_size
     finally:
@@ -92,20 +92,20 @@ def read_container(file: BinaryIO, size: int) -> tuple[str, dict[str, NDArray[An
     Nothing is read or allocated before the bytes ahead of it account for it.
     """
     if not 8 <= size <= MAX_FILE:
-        raise ValueError(f"{size} bytes, of 8 to 2**40")
+        raise ValueError(f"the file has {size} bytes, expected 8 to 2**40")
     length = int.from_bytes(_exactly(file, 8), "little")
     if length > min(MAX_HEADER, size - 8):
-        raise ValueError(f"a header of {length} bytes in a file of {size}")
+        raise ValueError(f"the header takes {length} bytes, the file has {size}")
     text = _exactly(file, length).decode("utf-8")
     if not text.startswith("{"):
-        raise ValueError("its header is no JSON object")
+        raise ValueError("its header is not a JSON object")
     header = parse_json(text)
     metadata = header.pop("__metadata__", None)
     if not isinstance(metadata, dict) or KEY not in metadata:
         raise NoModelError
     members("__metadata__", metadata, [KEY])
     if not isinstance(metadata[KEY], str):
-        raise ValueError(f"an entry {KEY} that is no string")
+        raise ValueError(f"the entry {KEY!r} of __metadata__ is not a string")
     body_size = size - 8 - length
     # Each byte of the body is of one array.
     end, spans = 0, []
@@ -115,10 +115,10 @@ def read_container(file: BinaryIO, size: int) -> tuple[str, dict[str, NDArray[An
     spans.sort()
     for first, last, *_ in spans:
         if first != end:
-            raise ValueError("arrays that overlap, or bytes that are no array's")
+            raise ValueError("arrays overlap, or some bytes belong to no array")
         end = last
     if end != body_size:
-        raise ValueError("bytes that are no array's")
+        raise ValueError("some bytes belong to no array")
     body = _exactly(file, body_size)
     if file.read(1):
         raise ValueError("it grew while it was read")
@@ -126,7 +126,7 @@ def read_container(file: BinaryIO, size: int) -> tuple[str, dict[str, NDArray[An
     for first, last, name, dtype, shape in spans:
         found = np.frombuffer(body, np.uint8, last - first, first)
         if dtype == DTYPES["BOOL"] and (found > 1).any():
-            raise ValueError("an array of BOOL with other bytes than 0 and 1")
+            raise ValueError(f"array {told(name)} of type BOOL holds other bytes than 0 and 1")
         arrays[name] = found.view(np.dtype(dtype).newbyteorder("<")).reshape(shape)
     return metadata[KEY], arrays
 
@@ -146,36 +146,36 @@ def members(
 ) -> dict[str, Any]:
     """Return an object that has these members, and perhaps optional ones, and no others."""
     if not isinstance(found, dict):
-        raise ValueError(f"{what} that is no object")
+        raise ValueError(f"{what} is not an object")
     for name in names:
         found[name]  # a KeyError says which one is not there
     if unknown := sorted(found.keys() - {*names, *optional}):
-        raise ValueError(f"{what} with a member that is not known, {told(unknown[0])}")
+        raise ValueError(f"{what} has the unknown member {told(unknown[0])}")
     return found
 
 
 def _exactly(file: BinaryIO, size: int) -> bytes:
     data = file.read(size)
     if len(data) != size:
-        raise ValueError("it ends early")
+        raise ValueError("the file ends too early")
     return data
 
 
 def _entry(found: Any, body_size: int) -> tuple[str, tuple[int, ...], tuple[int, int]]:
     """Return type, shape and place of an array, which agree."""
-    members("an array", found, ["dtype", "shape", "data_offsets"])
+    members("the entry of an array", found, ["dtype", "shape", "data_offsets"])
     dtype, shape, offsets = found["dtype"], found["shape"], found["data_offsets"]
     if not isinstance(dtype, str) or dtype not in DTYPES:
-        raise ValueError(f"an array of type {told(dtype)}")
+        raise ValueError(f"an array has the unknown type {told(dtype)}")
     if not _sizes(shape, body_size) or not _sizes(offsets, body_size) or len(offsets) != 2:
-        raise ValueError("an array whose shape or data_offsets are no sizes within the file")
+        raise ValueError("shape or data_offsets of an array do not fit the file")
     n_bytes = int(DTYPES[dtype][1])
     for length in shape:
         n_bytes *= length
         if n_bytes > body_size:
-            raise ValueError("an array that is larger than the file")
+            raise ValueError("an array is larger than the file")
     if offsets[1] - offsets[0] != n_bytes:
-        raise ValueError("an array whose bytes are not those of its shape")
+        raise ValueError("the number of bytes of an array does not fit its shape")
     return DTYPES[dtype], tuple(shape), (offsets[0], offsets[1])
 
 
@@ -188,7 +188,7 @@ def _sizes(found: Any, largest: int) -> bool:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise ValueError("JSON with an object that has a name twice")
+        raise ValueError("an object of the JSON has a name twice")
     return found
 
 
@@ -197,4 +197,4 @@ def _integer(text: str) -> int | float:
 
 
 def _no_constant(text: str) -> Any:
-    raise ValueError(f"JSON with {text}")
+    raise ValueError(f"the JSON holds {text}")

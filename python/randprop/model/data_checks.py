@@ -211,19 +211,19 @@ class _Usual:
         if far > (_FAR if len(rows) >= _BATCH else _FAR_ALONE):
             mean = np.asarray(self._sum) / self._n
             return "far", (
-                f"the features are far from those of training: half of {len(rows)} samples lie at "
-                f"least {np.sqrt(far):.1f} times as far from the training mean as any of {self._n} "
-                f"training samples; their features are at level {levels.mean():.0f} of 255 on "
-                f"average, those of training at {mean.mean():.0f}. Labels are likely to be wrong: "
-                "are images inverted, columns in another order, or features in another unit?"
+                f"the features are far from the training features: half of {len(rows)} samples lie "
+                f"at least {np.sqrt(far):.1f} times as far from the training mean as any of the "
+                f"{self._n} training samples. Their mean level is {levels.mean():.0f} of 255, that "
+                f"of the training features is {mean.mean():.0f}. The labels are probably wrong. "
+                "Are images inverted, columns in another order, or features in another unit?"
             )
         energy = _median(_energy(rows))
         if 0.0 < energy < _SMALL * self._smallest:
             return "small", (
-                f"the features are far from those of training: half of {len(rows)} samples have a "
-                f"root mean square of at most {np.sqrt(energy):.2g}, the smallest of {self._n} "
-                f"training samples has {np.sqrt(self._smallest):.2g}. Labels are likely to be "
-                "wrong: are features in another unit, such as [0, 1] for [0, 255]?"
+                f"the features are far from the training features: half of {len(rows)} samples "
+                f"have a root mean square of at most {np.sqrt(energy):.2g}, and the smallest of "
+                f"the {self._n} training samples has {np.sqrt(self._smallest):.2g}. The labels are "
+                "probably wrong. Are features in another unit, such as [0, 1] instead of [0, 255]?"
             )
         return "far", None
 
@@ -271,17 +271,24 @@ def _stuck(
     n_never, n_hardly = int((rarer == 0).sum()), int((100 * rarer < n_samples).sum())
     if 2 * n_hardly <= ones.size:
         return None
-    hardly = f", {n_hardly - n_never} more on less than 1 % of them" if n_hardly > n_never else ""
+    hardly = (
+        f", and {n_hardly - n_never} more change on less than 1 % of them"
+        if n_hardly > n_never
+        else ""
+    )
     told = (
         f"{n_never} of {ones.size} units never change on {n_samples} training samples{hardly}: "
-        "they tell little or nothing of a sample. "
+        "these units say little or nothing about a sample. "
     )
     if not plain:
-        return told + "Do the features hardly vary, take few values, or lie far off in a few cells?"
+        return told + (
+            "Do the features hardly vary, do they take few values, or are there a few extreme "
+            "values?"
+        )
     return told + (
-        "A unit asks whether a weighted sum of the "
-        "features is above 0, and features that are mapped by one range and lie far from 0, or "
-        f"beside much larger ones, do not move it across; {_CURE}"
+        "A unit compares a weighted sum of the features with 0. One range maps all features. If "
+        "they lie far from 0, or if a few are much larger than the others, the sums stay on one "
+        f"side of 0; {_CURE}"
     )
 
 
@@ -308,8 +315,8 @@ def _squeezed(X: Any, scaling: FixedScaling) -> str | None:
         low, high = np.quantile(rows, [0.05, 0.95])
     levels_told = f"{max(few)} or fewer" if max(few) > 1 else "1"
     return (
-        f"{what} many values, 9 of 10 of which fall into {levels_told} of the 256 levels that a "
-        "network reads: most of what tells them apart is lost. "
+        f"{what} many values, and 9 of 10 of them fall into {levels_told} of the 256 levels that "
+        "a network reads: most differences between the values are lost. "
     ) + _cause_of(scaling, float(low), float(high))
 
 
@@ -317,14 +324,14 @@ def _cause_of(scaling: FixedScaling, low: float, high: float) -> str:
     """Say what squeezes features of which 9 of 10 lie between low and high, and what to do."""
     if scaling.input_range is None:
         return (
-            "Each feature is mapped by a range of its own, in which a few values lie far from all "
-            "others: take them out, clip them, or cut them off by the trim of a Scaling"
+            "Each feature has its own range, in which a few values lie far from all others: remove "
+            "or clip these values, or cut them off with the trim of a Scaling"
         )
     span = "{:.6g} to {:.6g}".format(*scaling.input_range)
     return (
-        f"All features are mapped by one range, {span}, while 9 of 10 of their values lie in "
-        f"{low:.4g} to {high:.4g}: are there outliers, or features in other units? Take outliers "
-        f"out, clip them, or cut them off by the trim of a Scaling, and {_CURE}"
+        f"One range, {span}, maps all features, but 9 of 10 of their values lie between "
+        f"{low:.4g} and {high:.4g}: are there outliers, or features in other units? Remove or "
+        f"clip outliers, or cut them off with the trim of a Scaling, and {_CURE}"
     )
 
 

@@ -48,50 +48,50 @@ def export_c(
     arduino: bool = False,
     units: str = "auto",
 ) -> Path:
-    """Write a model as C for a microcontroller: one folder that needs nothing else to compile.
+    """Write a model as C for a microcontroller: a folder that compiles without other files.
 
-    The folder holds the runtime, which is C99 without allocation and floating point and draws
-    weights from the seed. ``randprop_config.h`` restricts the runtime to what this model needs.
-    ``model.h`` has the tables, ``self_test.h`` has inputs and the results that they must give, and
-    ``example.c`` shows all of it in use. A README tells the bytes of flash and RAM. If the model
-    maps features, ``inputs.h`` maps them on the device, to the same bytes, or to 0 and 1. The
-    device computes the same bits, scores and labels as ``QuantizedReadout`` does here. The same
-    model gives the same files on any machine.
+    The folder holds the runtime: C99 without allocation and without floating point, which draws
+    weights from the seed. ``randprop_config.h`` limits the runtime to what this model needs.
+    ``model.h`` has the tables. ``self_test.h`` has inputs with known results. ``example.c`` shows
+    how to use them. A README says how many bytes of flash and RAM the model takes. If the model
+    scales features, ``inputs.h`` scales them on the device, to the same bytes or bits. The device
+    computes the same bits, scores and labels as the model with a `QuantizedReadout` does here. The
+    same model gives the same files on any machine.
 
     Parameters
     ----------
     model : Model or StepClassifier
-        Fitted. A network of `Dense` stages of 1, 2, 4 or 8 weight bits, and of `Dense`, `Conv1D`
-        and `Conv2D` stages with a fan_in of at most 255, with thresholds and pools, of at most
-        65,535 inputs and outputs each; and a `Centroids`, `RidgeReadout`, `DiscriminantReadout` or
-        `QuantizedReadout`.
+        A fitted model. Its network may have `Dense` stages with 1, 2, 4 or 8 weight bits, and
+        `Dense`, `Conv1D` and `Conv2D` stages with a `fan_in` of at most 255, with thresholds and
+        pools. Each stage may have at most 65,535 inputs and outputs. Its readout is a `Centroids`,
+        `RidgeReadout`, `DiscriminantReadout` or `QuantizedReadout`.
     path : path-like
-        Folder to write to. It is made if it is not there. Files of earlier exports are replaced,
-        all or none. If a file of the same name is not from an export, it is not replaced and an
-        error is raised.
+        Folder to write to. It is created if it does not exist. Files of earlier exports are
+        replaced, all or none. If the folder has a file of the same name that is not from an export,
+        an error is raised.
     readout_bits : int or "ternary", optional
-        Bits of a class mean or a coefficient, 1 to 8, for any readout. Default: the next two
+        Bits of each class mean or coefficient, 1 to 8, for any readout. Default: the next two
         arguments.
     centroid_bits : int, default=4
-        Bits of a class mean, 1 to 8, if the readout is `Centroids`.
+        Bits of each class mean, 1 to 8, if the readout is `Centroids`.
     ridge_bits : int or "ternary", default=8
-        Bits of a coefficient, 1 to 8, if the readout is `RidgeReadout` or `DiscriminantReadout`.
+        Bits of each coefficient, 1 to 8, if the readout is `RidgeReadout` or `DiscriminantReadout`.
     self_test : int or ndarray of shape (n, n_features), dtype uint8, default=4
-        How many inputs of a fixed pattern to put into the self-test, or the inputs themselves: what
-        the network reads, which is 0 and 1 where the model has a `BinaryScaling`.
+        Number of inputs with a fixed pattern in the self-test. Or the inputs themselves, as the
+        network reads them: 0 and 1 if the model has a `BinaryScaling`, else 0 to 255.
     name : str, optional
-        A name in front of all files, types, functions, tables and macros. ``"digits"`` gives
-        ``digits_model.h``, ``digits_rp_classify``, ``DIGITS_MODEL_N_CLASSES``. Models with
+        A prefix for the names of all files, types, functions, tables and macros. ``"digits"``
+        gives ``digits_model.h``, ``digits_rp_classify``, ``DIGITS_MODEL_N_CLASSES``. Models with
         different names can be in one program. At most 40 letters, digits and single underscores.
-        Default: no name.
+        Default: no prefix.
     arduino : bool, default=False
         Write a library for Arduino: ``library.properties``, ``src`` and
-        ``examples/NAME/NAME.ino``. Needs a `name`, which is the library's.
+        ``examples/NAME/NAME.ino``. Needs a `name`, which becomes the name of the library.
     units : {"auto", "stored", "seed"}, default="auto"
-        Where the device gets inputs, dilations and drawn thresholds of stages with `fan_in`.
-        ``"stored"``: from a table, with a byte or two for each; this is fastest. ``"seed"``: it
-        draws them when they are needed. ``"auto"`` stores up to 2,048 bytes. Bits and scores are
-        the same.
+        Where the device gets the inputs, dilations and drawn thresholds of units in stages with
+        `fan_in`. ``"stored"``: from a table, with a byte or two for each; this is fastest.
+        ``"seed"``: the device draws them when it needs them. ``"auto"``: from a table if it takes
+        at most 2,048 bytes. Bits and scores are the same.
 
     Returns
     -------
@@ -103,7 +103,7 @@ def export_c(
     ValueError
         If the model, its labels or its name cannot be written as C. Nothing is written then.
     OSError
-        If the folder cannot be written, or holds a file of the same name that is not from an
+        If the folder cannot be written, or has a file of the same name that is not from an
         export.
 
     Examples
@@ -189,7 +189,7 @@ def _check_tables(layout: CLayout) -> None:
 
 def _check_library(name: str | None) -> None:
     if name is None:
-        raise ValueError("arduino=True needs a name, which is the library's")
+        raise ValueError("arduino=True needs a name, which becomes the name of the library")
     if name.lower().startswith("arduino"):
         raise ValueError(f"name must not begin with Arduino, as its own libraries do, got {name!r}")
 
@@ -275,21 +275,21 @@ def _written(
 
 def _said(names: Names, library: str | None) -> dict[str, str]:
     """Return what depends on names and on where the files go, for the README."""
-    example = "`example.c`: shows how to use all of it. It compiles as it is."
+    example = "`example.c`: an example program. It compiles without changes."
     if library is not None:
         example = (
-            f"`examples/{library}/{library}.ino`: shows how to use all of it. This folder is a "
-            "library for Arduino.\n  Move it to the folder `libraries` of the sketchbook, then "
-            f"choose File > Examples > {library}."
+            f"`examples/{library}/{library}.ino`: an example sketch. This folder is a library for "
+            "Arduino: put it\n  into the folder `libraries` of the sketchbook, then choose "
+            f"File > Examples > {library}."
         )
     several = (
-        "If a program has several models, export each one with a name of its own. The name is put\n"
-        "in front of all its files, types, functions, tables and macros."
+        "For several models in one program, export each with a different name. The name is then\n"
+        "a prefix of all its files, types, functions, tables and macros."
     )
     if names.lower:
         several = (
-            f"All names begin with `{names.lower}` or `{names.upper}`. So models with other names\n"
-            "fit into the same program, each with its own runtime."
+            f"All names begin with `{names.lower}` or `{names.upper}`. So the same program can\n"
+            "have models with other names, each with its runtime."
         )
     return {"name": library or "", "example": example, "several": several}
 
@@ -415,12 +415,12 @@ def _streaming(layout: CLayout, names: Names) -> str:
     if not layout.holds_inputs:
         return ""
     n, size = layout.pushes
-    p, what = names.lower, "row" if layout.stages[0].height != 1 else "reading of all channels"
+    p, what = names.lower, "row" if layout.stages[0].height != 1 else "moment of all channels"
     return (
-        f"\nA sample may also come piece by piece: `{p}rp_start(&stream, &{p}model, hop, buffer,\n"
+        f"\nA sample may also come in pieces. Call `{p}rp_start(&stream, &{p}model, hop, buffer,\n"
         f"sizeof buffer)`, then `{p}rp_push(&stream, values, scores, &label)` for every {what},\n"
-        f"{size} bytes. A window is {n} of them. After every `hop` of them there is a label, and\n"
-        f"otherwise `{names.upper}RP_NO_LABEL`.\n"
+        f"{size} bytes. A window has {n} of them. After every `hop` of them there is a label. In\n"
+        f"between, the label is `{names.upper}RP_NO_LABEL`.\n"
     )
 
 

@@ -41,27 +41,25 @@ def export_onnx(
 ) -> None:
     """Write a model with its weights as ONNX (opset 17).
 
-    Input ``X`` has shape (n, n_features). It is uint8 if the model takes integers of [0, 255] as
-    they are. Otherwise it is float64, and the graph maps it by the model's `scaling`: to bytes by
-    one range or several, or to 1 if X is above a level and 0 if not. Outputs ``label`` (n,),
-    ``scores`` (n, n_classes) of float64, whose largest is the label's, and ``bits`` (n, n_bits) of
-    uint8. The model's feature names, if it has any, are metadata: a JSON list under
-    ``feature_names``.
+    The input ``X`` has shape (n, n_features). It is uint8 if the model takes integers from 0 to 255
+    as they are. Otherwise it is float64, and the graph applies the model's `scaling`, which gives
+    bytes or bits. The outputs are ``label`` (n,), ``scores`` (n, n_classes) of float64, where the
+    label has the largest score, and ``bits`` (n, n_bits) of uint8. The model's feature names, if it
+    has any, are metadata: a JSON list under ``feature_names``.
 
-    Bits and labels are those of the library: preactivations are integers in whatever type holds
-    them exactly. The exceptions are `RidgeReadout` and `DiscriminantReadout`, whose scores are sums
-    of float64 that may differ in the last bits.
+    Bits and labels are the same as in the library, because preactivations are integers in a type
+    that holds them exactly. With `RidgeReadout` and `DiscriminantReadout` the scores are sums of
+    float64, which may differ in the last bits.
 
     Parameters
     ----------
     model : Model or StepClassifier
-        Fitted, with any readout but `HammingNeighbors`.
+        A fitted model, with any readout except `HammingNeighbors`.
     path : path-like
-        File to write; weights take a byte each and more, so that four matrices of 784 x 784 make
-        2.5 MB.
+        File to write. Each weight takes at least a byte: four matrices of 784 x 784 take 2.5 MB.
     matmul : {"integer", "float"}, default="integer"
-        MatMulInteger, or MatMul in float32 where that is exact and else in float64, for runtimes
-        that have no integer products. 24-bit weights always take float64.
+        ``"integer"``: MatMulInteger. ``"float"``: MatMul in float32 if that is exact, else in
+        float64, for runtimes without integer products. 24-bit weights always use float64.
 
     Raises
     ------

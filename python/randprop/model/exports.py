@@ -42,7 +42,7 @@ EXPORTS.add(
     "c",
     Target(
         _export_c,
-        "a folder of C99; see its README.md",
+        "a folder of C99 code, see its README.md",
         is_folder=True,
         quantized=True,
         options=("name", "arduino"),
@@ -51,7 +51,11 @@ EXPORTS.add(
 EXPORTS.add(
     "onnx",
     Target(
-        lambda model, path, _: export_onnx(model, path), "needs 'randprop[onnx]'", package="onnx"
+        lambda model, path, _: export_onnx(model, path),
+        "an ONNX file, needs 'randprop[onnx]'",
+        package="onnx",
     ),
 )
-EXPORTS.add("model", Target(lambda model, path, _: save(model, path), "a file for randprop.load"))
+EXPORTS.add(
+    "model", Target(lambda model, path, _: save(model, path), "a model file for randprop.load")
+)

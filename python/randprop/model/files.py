@@ -43,23 +43,23 @@ _MAX_LABEL_CHARACTERS = 1 << 26
 def save(model: Model | HasModel, path: str | os.PathLike[str]) -> None:
     """Write a fitted model to a file.
 
-    The weights are a function of the seed and are not stored. A file holds the readout and a
-    description, some tens of KB. The same model gives the same bytes.
+    The weights are a function of the seed and are not stored. The file holds the readout and a
+    description of the network, some tens of KB. The same model gives the same bytes.
 
     Parameters
     ----------
     model : Model or StepClassifier
         A fitted model. Or a pipeline of scikit-learn that ends in a `StepClassifier`, with only
         StandardScaler, MinMaxScaler and MaxAbsScaler before it. For a pipeline, `load` returns a
-        classifier that does the same.
+        classifier that gives the same results.
     path : path-like
-        File to write. It is written under another name and then renamed, so that no reader sees
-        half a file.
+        File to write. It is written under another name and then renamed, so that no program reads
+        an incomplete file.
 
     Raises
     ------
     ValueError
-        If the model is beyond the limits of the format. Nothing is written then.
+        If the model exceeds the limits of the format. Then nothing is written.
     OSError
         If the file cannot be written.
 
@@ -90,7 +90,9 @@ def save(model: Model | HasModel, path: str | os.PathLike[str]) -> None:
         labels = None
         arrays["classes"] = classes
     else:
-        raise ValueError(f"a model file holds no labels of dtype {classes.dtype}")
+        raise ValueError(
+            f"model has labels of dtype {classes.dtype}, which a model file cannot hold"
+        )
     for m, stage in enumerate(model.network.stages):
         if stage.thresholds is not None:
             arrays[f"thresholds_{m}"] = np.array(stage.thresholds, dtype=np.int64)
@@ -113,7 +115,7 @@ def save(model: Model | HasModel, path: str | os.PathLike[str]) -> None:
     try:
         _read_model(parse_json(text), dict(arrays))
     except _REFUSALS as error:
-        raise ValueError(f"model cannot be kept in a file: {_reason(error)}") from None
+        raise ValueError(f"model cannot be saved: {_reason(error)}") from None
     text = f"{_sum(text, arrays):08x} {text}"
     write_bytes(target, packed(arrays, text))
 
@@ -132,7 +134,7 @@ def read_model(path: str | os.PathLike[str]) -> tuple[Model, str | None]:
             raise ValueError(f"{name} is a safetensors file, but holds no randprop model") from None
         except _REFUSALS as error:
             raise ValueError(
-                f"{name} is damaged, cut short, or no safetensors file: {_reason(error)}"
+                f"{name} is damaged, cut short, or not a safetensors file: {_reason(error)}"
             ) from None
     total, _, text = stored.partition(" ")
     try:
@@ -142,12 +144,12 @@ def read_model(path: str | os.PathLike[str]) -> tuple[Model, str | None]:
         raise ValueError(f"{name} is a safetensors file, but holds no randprop model") from None
     if type(version) is not int or version != FORMAT_VERSION:
         raise ValueError(
-            f"{name} has version {told(version)} of the format; this randprop reads up to "
-            f"{FORMAT_VERSION}: install a newer one"
+            f"{name} has version {told(version)} of the format, and this randprop reads version "
+            f"{FORMAT_VERSION}; install a newer randprop"
         )
     try:
         if total != f"{_sum(text, arrays):08x}":
-            raise ValueError("its sum is not the one that was stored")
+            raise ValueError("its checksum does not match its content")
         return _read_model(description, arrays), description.get("estimator")
     except _REFUSALS as error:
         raise ValueError(f"{name} is damaged: {_reason(error)}") from None
@@ -158,7 +160,7 @@ _REFUSALS = (KeyError, TypeError, ValueError, AttributeError, OverflowError, Rec
 
 
 def _reason(error: Exception) -> str:
-    return f"no {error}" if isinstance(error, KeyError) else str(error)
+    return f"{error} is missing" if isinstance(error, KeyError) else str(error)
 
 
 def _sum(text: str, arrays: Arrays) -> int:
@@ -186,7 +188,7 @@ def _describe_scaling(scaling: FixedScaling) -> tuple[dict[str, Any], Arrays]:
     if type(scaling) is BinaryScaling:
         return {"scaling": {"kind": scaling.kind, "level": scaling.level}}, {}
     if type(scaling) is not LinearScaling:
-        raise TypeError(f"a model file holds no {type(scaling).__name__}")
+        raise TypeError(f"model has a {type(scaling).__name__}, which a model file cannot hold")
     if scaling.input_range is not None:
         return {"input_range": list(scaling.input_range)}, {}
     arrays = {"scaling_low": scaling.low, "scaling_high": scaling.high}
@@ -197,53 +199,53 @@ def _read_model(description: dict[str, Any], arrays: Arrays) -> Model:
     """Return the model, or raise one of `_REFUSALS`; takes the arrays out of `arrays`."""
     names = ["version", "network", "classes", "readout"]
     optional = ("input_range", "scaling", "feature_names", "estimator")
-    members("a description", description, names, optional=optional)
+    members("the description", description, names, optional=optional)
     if not isinstance(description.get("estimator", ""), str):
-        raise ValueError(f"an estimator that is no string, {told(description['estimator'])}")
+        raise ValueError(f"estimator must be a string, got {told(description['estimator'])}")
     network = _read_network(description["network"], arrays)
     _check_feature_names(description.get("feature_names"), network.n_features)
     classes = _read_classes(description["classes"], arrays)
     readout = _read_readout(description["readout"], arrays, classes, network)
     scaling = _read_scaling(description, arrays)
     if arrays:
-        raise ValueError(f"an array that no part of the model has, {told(next(iter(arrays)))}")
+        raise ValueError(f"array {told(next(iter(arrays)))} belongs to no part of the model")
     return Model(network, readout, scaling=scaling, feature_names=description.get("feature_names"))
 
 
 def _read_scaling(description: dict[str, Any], arrays: Arrays) -> FixedScaling:
     """Return what maps features; `Model` checks that the ranges share out the features."""
     if ("input_range" in description) == ("scaling" in description):
-        raise ValueError("not one of input_range and scaling")
+        raise ValueError("there must be either input_range or scaling")
     if "input_range" in description:
         input_range = description["input_range"]
         if not isinstance(input_range, list):
-            raise ValueError(f"an input_range that is no list, {told(input_range)}")
+            raise ValueError(f"input_range must be a list, got {told(input_range)}")
         return LinearScaling(*check_range("input_range", input_range))
     found = description["scaling"]
     if not isinstance(found, dict):
-        raise ValueError(f"a scaling that is no object, {told(found)}")
+        raise ValueError(f"scaling must be an object, got {told(found)}")
     if found["kind"] == BinaryScaling.kind:
-        return BinaryScaling(members("a scaling", found, ["kind", "level"])["level"])
+        return BinaryScaling(members("scaling", found, ["kind", "level"])["level"])
     if found["kind"] != LinearScaling.kind:
-        raise ValueError(f"a scaling {told(found['kind'])}")
-    members("a scaling", found, ["kind"])
+        raise ValueError(f"scaling has the unknown kind {told(found['kind'])}")
+    members("scaling", found, ["kind"])
     low, high = (
         _taking(arrays)(name, (None,), "f8", np.float64) for name in ("scaling_low", "scaling_high")
     )
     scaling = LinearScaling(low, high)
     if scaling.n_groups == 1:
-        raise ValueError("a scaling of one range, which input_range spells")
+        raise ValueError("scaling has only one range, which must be stored as input_range")
     return scaling
 
 
 def _read_network(found: Any, arrays: Arrays) -> StepNetwork:
     names = ["n_features", "matrices", "input_shape", "weight_bits", "activation", "seed"]
-    members("a network", found, names)
+    members("network", found, names)
     matrices, seed = found["matrices"], found["seed"]
     if not isinstance(matrices, list):
-        raise ValueError(f"matrices that are no list, {told(matrices)}")
+        raise ValueError(f"matrices must be a list, got {told(matrices)}")
     if not isinstance(seed, str) or len(seed) > 20 or not seed.isdecimal() or not seed.isascii():
-        raise ValueError(f"a seed {told(seed)}")
+        raise ValueError(f"seed must be a string of digits, got {told(seed)}")
     network = StepNetwork(
         found["n_features"],
         stages=[read_stage(entry, _thresholds(m, arrays)) for m, entry in enumerate(matrices)],
@@ -255,7 +257,7 @@ def _read_network(found: Any, arrays: Arrays) -> StepNetwork:
     # One spelling for each: a number that the network does not look at is not there.
     shape = network.input_shape
     if found["input_shape"] != (None if shape is None else list(shape)) or seed != str(int(seed)):
-        raise ValueError("an input_shape or a seed that is not as `save` spells it")
+        raise ValueError("input_shape or seed is not written as `save` writes it")
     return network
 
 
@@ -266,33 +268,37 @@ def _check_feature_names(found: Any, n_features: int) -> None:
         and all(isinstance(name, str) for name in found)
         and len(set(found)) == n_features
     ):
-        raise ValueError(f"feature_names that are not {n_features} different strings")
+        raise ValueError(f"feature_names must be {n_features} different strings")
 
 
 def _read_classes(found: Any, arrays: Arrays) -> NDArray[Any]:
     """Return the labels: an array of numbers, or strings of the description."""
     labels = arrays.pop("classes") if found is None else found
     if not isinstance(labels, (list, np.ndarray)) or not 1 <= len(labels) <= _MAX_CLASSES:
-        raise ValueError(f"classes that are no 1 to {_MAX_CLASSES} labels")
+        raise ValueError(f"classes must be 1 to {_MAX_CLASSES} labels")
     if isinstance(labels, np.ndarray):
         classes = labels.astype(labels.dtype.newbyteorder("="))
         if classes.ndim != 1 or (classes.dtype.kind == "f" and not np.isfinite(classes).all()):
-            raise ValueError(f"classes of dtype {classes.dtype}, shape {classes.shape}")
+            raise ValueError(
+                "classes must have 1 dimension and finite values, got "
+                f"dtype {classes.dtype}, shape {classes.shape}"
+            )
         rising = bool((classes[:-1] < classes[1:]).all())
     else:
         if not all(isinstance(label, str) for label in labels):
-            raise ValueError("classes that are no strings")
+            raise ValueError("classes must be strings")
         # NumPy's arrays of strings are as wide as the longest, and end where a NUL does.
         if max(map(len, labels)) * len(labels) > _MAX_LABEL_CHARACTERS:
             raise ValueError(
-                f"classes whose number times the longest label is above {_MAX_LABEL_CHARACTERS}"
+                "the number of classes times the length of the longest label must be at most "
+                f"{_MAX_LABEL_CHARACTERS}"
             )
         if any(label.endswith("\0") for label in labels):
-            raise ValueError("a label that ends in U+0000")
+            raise ValueError("a label ends in U+0000")
         classes = np.array(labels)
         rising = all(a < b for a, b in pairwise(labels))
     if not rising:
-        raise ValueError("classes that are not sorted, or not different")
+        raise ValueError("classes must be sorted and different")
     return classes
 
 
@@ -312,7 +318,10 @@ def _thresholds(m: int, arrays: Arrays) -> NDArray[np.int64] | None:
     """Return the thresholds of a stage where the file has them."""
     found = arrays.pop(f"thresholds_{m}", None)
     if found is not None and (found.ndim != 1 or found.dtype.str[1:] != "i8"):
-        raise ValueError(f"thresholds of dtype {found.dtype}, shape {found.shape}")
+        raise ValueError(
+            f"array thresholds_{m} must be int64 with 1 dimension, got dtype {found.dtype}, "
+            f"shape {found.shape}"
+        )
     return None if found is None else found.astype(np.int64)
 
 
@@ -320,16 +329,16 @@ def _read_readout(
     found: Any, arrays: Arrays, classes: NDArray[Any], network: StepNetwork
 ) -> Readout:
     if not isinstance(found, dict):
-        raise ValueError(f"a readout that is no object, {told(found)}")
+        raise ValueError(f"readout must be an object, got {told(found)}")
     described = _Asked(found)
     kinds, kind = readout_kinds(), described["kind"]
     if not isinstance(kind, str) or kind not in kinds:
-        raise ValueError(f"a readout {told(kind)}")
+        raise ValueError(f"readout has the unknown kind {told(kind)}")
     readout = kinds[kind].from_arrays(
         described, _taking(arrays), classes, network.widths[-1], of_bits=not network.gives_bytes
     )
     if described.left:
-        raise ValueError(f"a readout with a member that is not known, {told(min(described.left))}")
+        raise ValueError(f"readout has the unknown member {told(min(described.left))}")
     return readout
 
 
@@ -342,11 +351,14 @@ def _taking(arrays: Arrays) -> Take:
             want in (None, have) for want, have in zip(shape, array.shape, strict=True)
         )
         if not fits or not array.size or not array.dtype.str[1:].startswith(kinds):
-            raise ValueError(f"an array {name} of dtype {array.dtype}, shape {array.shape}")
+            raise ValueError(
+                f"array {name} has dtype {array.dtype} and shape {array.shape}, which do not fit "
+                "the model"
+            )
         if array.dtype.kind == "f" and not np.isfinite(array).all():
-            raise ValueError(f"an array {name} with NaN or infinity")
+            raise ValueError(f"array {name} holds NaN or infinity")
         if array.dtype == np.uint64 and dtype is np.int64 and (array > 2**63 - 1).any():
-            raise ValueError(f"an array {name} beyond 63 bits")
+            raise ValueError(f"array {name} holds numbers of 2**63 or more")
         return array.astype(dtype)
 
     return take

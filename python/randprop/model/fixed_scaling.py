@@ -34,7 +34,7 @@ class FixedScaling:
     n_groups: int
 
     def transform(self, X: ArrayLike) -> Any:
-        """Map features to what a network reads.
+        """Map features to bytes or bits for a network.
 
         Parameters
         ----------
@@ -44,7 +44,7 @@ class FixedScaling:
         Returns
         -------
         ndarray of uint8, or BitMatrix, of shape (n_samples, n_features)
-            Of a sparse matrix one of uint8, where zeros stay zeros.
+            A sparse matrix of uint8 if `X` is sparse and zeros are mapped to zeros.
         """
         values = check_features("X", X, empty=True).values
         self.check_groups(values.shape[1])
@@ -95,13 +95,15 @@ class FixedScaling:
 
 
 class LinearScaling(FixedScaling):
-    """Low to 0 and high to 255, rounded to the nearest integer, those outside cut.
+    """Map features linearly from [low, high] to the integers 0 to 255.
+
+    Results are rounded to the nearest integer. Features outside the range become 0 or 255.
 
     Parameters
     ----------
     low, high : array-like of shape (n_groups,) or float
-        Of each group of features: feature j belongs to group ``j mod n_groups``. (0, 255) leaves
-        integers as they are.
+        Range of each group of features. Feature j belongs to group ``j mod n_groups``. (0, 255)
+        leaves integers from 0 to 255 as they are.
     """
 
     kind = "linear"
@@ -310,17 +312,18 @@ def warn_outside(name: str, X: Any, scaling: FixedScaling, first: str) -> bool:
     if scaling == AS_BYTES and fits_bytes(X):
         return False
     found = scaling.outside(X)
-    rule, cure = "integers of [0, 255] are used as they come", "input_range=(low, high)"
+    rule, cure = "keeps integers from 0 to 255 as they are", "input_range=(low, high)"
     if scaling == AS_BYTES:
-        found = found or "values that are no integers"
+        found = found or "values that are not integers"
     elif scaling.input_range is not None:
-        rule = f"they are mapped by {scaling.input_range}"
+        rule = f"maps the range {scaling.input_range}"
     else:
-        rule, cure = "each feature is mapped by a range of its own", "a fitted Scaling"
+        rule, cure = "has one range per feature", "a fitted Scaling"
     if found is None:
         return False
     warn_data(
-        f"{name} has {found}, but {rule}, which is that of {first}; what does not fit is rounded "
-        f"or cut. Give {cure} of all of the data, or call prepare with data that stand for them"
+        f"{name} has {found}, but the scaling was chosen from {first} and {rule}: values that do "
+        f"not fit are rounded or cut. Give {cure} of all data, or call prepare with samples that "
+        "cover all data"
     )
     return True

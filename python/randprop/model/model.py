@@ -35,10 +35,10 @@ __all__ = ["HasModel", "Model", "as_model", "check_names", "check_scaling"]
 
 
 class Model:
-    """Network and fitted readout.
+    """A scaling, a network and a fitted readout.
 
-    Threads may share a model and go on fitting its readout. Each call sees one state of the
-    readout.
+    Threads may share a model while others add samples to its readout. Each call sees one state of
+    the readout.
 
     Parameters
     ----------
@@ -48,31 +48,30 @@ class Model:
         Fitted on output bits of `network`, with labels: `Centroids`, `RidgeReadout`,
         `DiscriminantReadout`, `HammingNeighbors` or `QuantizedReadout`.
     input_range : (float, float), optional
-        Low and high of the features. They are mapped to the integers 0 to 255 before they enter the
-        network, and those outside become 0 or 255. Default: (0, 255), which leaves such integers as
-        they are.
+        Low and high of the features, which are mapped to 0 and 255. Features outside become 0 or
+        255. Default: (0, 255), which leaves integers from 0 to 255 as they are.
     scaling : Scaling, optional
-        A fitted scaling, in place of `input_range`: a range for each feature, or a level that makes
-        bits.
+        A fitted scaling with a range for each feature, or with a level that gives bits. It replaces
+        `input_range`.
     feature_names : sequence of str, optional
-        Names of the features, each once. A DataFrame with other columns, or with the same columns
-        in another order, is refused. An array has no names, and its columns are taken in their
-        order.
+        Names of the features, all different. A DataFrame with other columns, or with the same
+        columns in another order, is refused. An array has no names, and its columns are used in
+        their order.
 
     Attributes
     ----------
     network, readout
         The arguments.
     scaling : FixedScaling
-        What maps features to what the network reads.
+        The scaling that maps features to the inputs of the network.
     input_range : (float, float) or None
-        Low and high; None where they are not the same for all features.
+        Low and high. None if they differ between features.
     feature_names : tuple of str or None
     classes_ : ndarray of shape (n_classes,)
         Labels, sorted.
     watch : DataWatch or None
-        For the model of a fitted estimator: what the training data looked like. It warns, once, of
-        features that are far from them. Files do not keep it.
+        Only in the model of a fitted estimator: a summary of the training data. It gives one
+        warning if features are far from them. It is not saved in files.
 
     Examples
     --------
@@ -127,7 +126,7 @@ class Model:
 
     @property
     def input_range(self) -> tuple[float, float] | None:
-        """Low and high of the features, None where they are not the same for all of them."""
+        """Low and high of the features. None if they differ between features."""
         return self.scaling.input_range
 
     @property
@@ -136,19 +135,20 @@ class Model:
         return self.readout.classes_
 
     def propagate(self, X: ArrayLike | BitMatrix, *, n_threads: int | None = None) -> Features:
-        """Map features to what the network reads, and send them through it.
+        """Scale features and send them through the network.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features), or BitMatrix
-            Numbers in any form that `to_bytes` takes, mapped by `scaling`; or bits, as they are.
+            Numbers in any form that `to_bytes` takes, which `scaling` maps. Or bits, which are used
+            as they are.
         n_threads : int, optional
             As for `StepNetwork.propagate`.
 
         Returns
         -------
         BitMatrix of shape (n_samples, n_bits), or ndarray of uint8
-            What the network's last stage puts out: bits, or counts.
+            Outputs of the last stage: bits, or counts.
         """
         if isinstance(X, BitMatrix):
             found: Features = self.network.propagate(X, n_threads=n_threads)
@@ -162,7 +162,7 @@ class Model:
         return bits
 
     def predict(self, X: ArrayLike | BitMatrix) -> NDArray[Any]:
-        """Label of each sample.
+        """Return the predicted label of each sample.
 
         Parameters
         ----------
@@ -177,14 +177,14 @@ class Model:
         return self.readout.predict(self.propagate(X))
 
     def score(self, X: ArrayLike | BitMatrix, y: ArrayLike) -> float:
-        """Share of samples whose predicted label is the right one.
+        """Return the accuracy: the share of samples whose predicted label is right.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features), or BitMatrix
             As in `propagate`.
         y : array-like of shape (n_samples,)
-            Right labels, of the kind of the model's.
+            Right labels, of the same type as the model's.
 
         Returns
         -------
@@ -203,24 +203,23 @@ class Model:
         centroid_bits: int = 4,
         ridge_bits: int | str = 8,
     ) -> Model:
-        """Return the model that a device gets: its readout in integers of few bits.
+        """Return the model for a device, with a readout in integers of few bits.
 
         Parameters
         ----------
         readout_bits : int or "ternary", optional
-            As the readout's `quantize` takes them, whatever the readout. Default: by the kind of
-            readout, as below.
+            Bits for any readout, as for its `quantize`. Default: the next two arguments.
         centroid_bits : int, default=4
-            Bits of a class mean, 1 to 8, where the readout is `Centroids` by Euclidean distance;
-            by Hamming distance it is 1.
+            Bits of each class mean, 1 to 8, if the readout is `Centroids` by Euclidean distance.
+            By Hamming distance it is always 1.
         ridge_bits : int or "ternary", default=8
-            Bits of a coefficient, 1 to 16, where the readout is `RidgeReadout` or
+            Bits of each coefficient, 1 to 16, if the readout is `RidgeReadout` or
             `DiscriminantReadout`.
 
         Returns
         -------
         Model
-            With a `QuantizedReadout`; itself if it has one already.
+            A model with a `QuantizedReadout`. The same model if it has one already.
         """
         given: dict[str, int | str] = {
             "centroid_bits": check_int("centroid_bits", centroid_bits, 1, 8),
@@ -289,7 +288,7 @@ def as_model(model: Model | HasModel) -> Model:
         if hasattr(type(model), "model_"):
             told_of += " that is not fitted"
         elif hasattr(model, "prepare"):
-            told_of += ": a Model has classes, so that no regressor or transformer has one"
+            told_of += ": a Model has classes, and a regressor or a transformer has none"
         raise TypeError(
             f"model must be a randprop.Model or a fitted randprop.StepClassifier, got {told_of}"
         )
@@ -302,8 +301,8 @@ def _of_pipeline(pipeline: Any) -> Model:
     last = last_step(pipeline)
     if isinstance(last, Model) or not hasattr(type(last), "model_"):
         raise TypeError(
-            "model must be a pipeline that ends in a randprop.StepClassifier, got one that ends in "
-            f"{type(last).__name__}"
+            "model must be a pipeline that ends in a randprop.StepClassifier, got a pipeline that "
+            f"ends in {type(last).__name__}"
         )
     model = as_model(last)
     n_features = model.network.n_features
@@ -345,7 +344,7 @@ def check_names(name: str, found: tuple[str, ...] | None, expected: tuple[str, .
         i for i, names in enumerate(zip(found, expected, strict=True)) if len({*names}) > 1
     )
     raise ValueError(
-        f"{name} has its columns in another order than was fitted: column {place} is "
+        f"{name} has its columns in another order than the training data: column {place} is "
         f"{found[place]!r}, expected {expected[place]!r}; select them by name, in order"
     )
 

@@ -56,8 +56,8 @@ def through_scalers(pipeline: Any, scaling: FixedScaling, n_features: int) -> Fi
         return scaling
     if not isinstance(scaling, LinearScaling):
         raise ValueError(
-            f"model holds no scaler before {scaling!r}: a bit has one level for all features; put "
-            "the scaler's work into Scaling, or leave it out"
+            f"model cannot hold a scaler before {scaling!r}, which has one level for all "
+            "features; do the scaler's work in Scaling, or leave the scaler out"
         )
     low, high = (
         np.resize(part, n_features).astype(np.float64) for part in (scaling.low, scaling.high)
@@ -70,14 +70,14 @@ def through_scalers(pipeline: Any, scaling: FixedScaling, n_features: int) -> Fi
             raise ValueError(
                 f"model cannot hold the step {name!r} of the pipeline: it cuts features to "
                 f"[{found.low:g}, {found.high:g}], which is narrower than the range that the "
-                "classifier maps; clip=False leaves that to the classifier"
+                "classifier maps; with clip=False the classifier cuts them"
             )
         with np.errstate(over="ignore"):
             low, high = (part * found.scale + found.shift for part in (low, high))
     if not (np.isfinite(low).all() and np.isfinite(high).all() and (low < high).all()):
         raise ValueError(
-            "model cannot hold the scalers of the pipeline: scaled and shifted in one step, a "
-            "range is too narrow or too wide for float64"
+            "model cannot hold the scalers of the pipeline: combined into one scaling, a range "
+            "is too narrow or too wide for float64"
         )
     return LinearScaling(low, high)
 
@@ -88,7 +88,7 @@ def _shift_of(name: str, step: Any, n_features: int) -> _Shift:
     if not kind.__module__.startswith("sklearn.preprocessing") or kind.__name__ not in _SCALERS:
         raise TypeError(
             f"model cannot hold the step {name!r} of the pipeline, {kind.__name__}: before the "
-            f"StepClassifier it holds {', '.join(_SCALERS)}; keep such a pipeline with pickle, or "
+            f"StepClassifier it can hold {', '.join(_SCALERS)}; save the pipeline with pickle, or "
             "apply the step to the data beforehand"
         )
     if not hasattr(step, "n_features_in_"):

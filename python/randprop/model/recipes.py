@@ -254,7 +254,7 @@ def shape_of(
             raise ValueError(
                 "X must hold images of shape (n_samples, height, width, channels), got samples of "
                 f"shape {sample_shape}, whose channels seem to come first: X.transpose(0, 2, 3, 1) "
-                "puts them last; input_shape says that they are none"
+                "puts them last; if the first axis is not channels, give input_shape"
             )
         return sample_shape if len(sample_shape) == 3 else (*sample_shape, 1)
     side = math.isqrt(n_features)

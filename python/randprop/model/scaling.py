@@ -30,22 +30,22 @@ _MOST_TRIMMED = 1024
 
 
 class Scaling:
-    """How features become what a network reads. It is found from data in one part or many.
+    """Map features to bytes or bits for a network. It is fitted to data in one part or many.
 
     Parameters
     ----------
     kind : {"features", "range", "channels", "binary"}, default="features"
         ``"features"``: each feature has its own range, which is mapped to 0 to 255. ``"range"``:
-        all features have one range; if all are integers of [0, 255], of any type, they are used as
-        they are. ``"channels"``: each channel of images or series has its own range. ``"binary"``:
-        the bit is 1 if a feature is above a level.
+        all features have one range; if all are integers from 0 to 255, of any type, they are used
+        as they are. ``"channels"``: each channel of images or series has its own range.
+        ``"binary"``: a feature becomes the bit 1 if it is above a level.
     trim : float, default=0
         Share of the values of a feature that may lie outside its range at each end, in [0, 0.5). So
-        a few wild values do not stretch the range. At most 1,023 values at each end.
+        a few extreme values do not stretch the range. At most 1,023 values at each end.
     n_channels : int, optional
-        For ``"channels"``.
+        Number of channels, for ``"channels"``.
     low, high : array-like of shape (n_ranges,) or float, optional
-        Known ranges. Then no data are needed.
+        Known ranges. Then it need not be fitted.
     level : float, optional
         For ``"binary"``, if the level is known. Default: ``low + (high - low) / 4`` of the range of
         all features.
@@ -53,7 +53,7 @@ class Scaling:
     Attributes
     ----------
     fixed_ : FixedScaling
-        What maps features; it never changes. Of an unfitted scaling there is none.
+        The fitted scaling, which never changes. An unfitted scaling does not have it.
 
     Examples
     --------
@@ -110,7 +110,7 @@ class Scaling:
 
     @property
     def fixed_(self) -> FixedScaling:
-        """What maps features."""
+        """The fitted scaling."""
         if self._given is not None:
             return self._given
         if not self._n_values:
@@ -138,13 +138,14 @@ class Scaling:
         return made
 
     def fit(self, X: ArrayLike) -> Scaling:
-        """Find the ranges or the level of these features, and forget others.
+        """Find the ranges or the level of these features. Earlier data are forgotten.
 
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
-            In any form that `to_bytes` takes. Of kind ``"channels"`` also series of shape
-            (n_samples, channels, length); for other kinds series come as rows, channel fastest.
+            In any form that `to_bytes` takes. For kind ``"channels"`` also series of shape
+            (n_samples, channels, length). For other kinds series are rows in the order (time,
+            channel).
 
         Returns
         -------
@@ -156,7 +157,7 @@ class Scaling:
         return self
 
     def partial_fit(self, X: ArrayLike) -> Scaling:
-        """Add features: any parts in any order give the ranges of the whole.
+        """Add features. The order and the sizes of the parts do not change the ranges.
 
         Parameters
         ----------
@@ -205,12 +206,12 @@ class Scaling:
         return self.merge(part)
 
     def merge(self, other: Scaling) -> Scaling:
-        """Add what another scaling, of the same parameters, was fitted to.
+        """Add the data that another scaling with the same parameters was fitted to.
 
         Parameters
         ----------
         other : Scaling
-            Its features count as if they had come here.
+            A scaling with the same parameters.
 
         Returns
         -------
@@ -238,7 +239,7 @@ class Scaling:
         return self
 
     def transform(self, X: ArrayLike) -> Any:
-        """Map features to what a network reads.
+        """Map features to bytes or bits for a network.
 
         Parameters
         ----------
@@ -248,8 +249,8 @@ class Scaling:
         Returns
         -------
         ndarray of uint8, or BitMatrix, of shape (n_samples, n_features)
-            Bits where the kind is ``"binary"``. Of a sparse matrix one of uint8, where zeros stay
-            zeros.
+            Bits if the kind is ``"binary"``. A sparse matrix of uint8 if `X` is sparse and zeros
+            are mapped to zeros.
         """
         fixed = fixed_scaling(self)
         values = self._checked(X, empty=True)
@@ -315,18 +316,18 @@ def to_bytes(X: ArrayLike, input_range: tuple[float, float] | None = None) -> ND
     X : array-like of shape (n_samples, n_features)
         Finite real numbers of any type: an array, nested lists, a sparse matrix, a DataFrame of
         numbers. Images of shape (n_samples, height, width) or (n_samples, height, width, channels)
-        are laid out as rows.
+        become rows.
     input_range : (float, float), optional
         Low and high, which become 0 and 255. Features outside become 0 or 255. Default: if all
-        features are integers of [0, 255], of any type, they are used as they are; others are mapped
-        by the smallest and the largest of `X`. Set it if several arrays must be mapped in the same
-        way.
+        features are integers from 0 to 255, of any type, they are used as they are; others are
+        mapped by the smallest and the largest value of `X`. Set it if several arrays must be mapped
+        in the same way.
 
     Returns
     -------
     ndarray of shape (n_samples, n_features), dtype uint8
-        The integers nearest to 255 (x - low) / (high - low), half to even; with high = low the
-        divisor is 1.
+        The integers nearest to 255 (x - low) / (high - low). A half is rounded to the even integer.
+        If high = low, the divisor is 1.
 
     See Also
     --------

@@ -39,9 +39,9 @@ def _input_sizes(name: str, shape: Shape, wanted: tuple[str, ...]) -> list[int]:
 class Conv2D(Stage):
     """Convolution: every patch of an image goes through the same random map.
 
-    Output unit i is channel i, input k is ``(dy * kernel_x + dx) * channels_in + c``; pixels
-    outside the image add nothing to a sum, whatever the activation. Images are rows in the order
-    (y, x, channel), channel fastest.
+    Output unit i is channel i, and input k is ``(dy * kernel_x + dx) * channels_in + c``. Pixels
+    outside the image add nothing to a sum, with either activation. Images are rows in the order
+    (y, x, channel), with the channel fastest.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ class Conv2D(Stage):
     stride : int or (int, int), default=1
         Pixels from one patch to the next.
     padding : int or (int, int), default=0
-        Pixels outside the image, on every side, that patches may reach; below `kernel`.
+        Number of pixels outside the image, on every side, that patches may reach. Below `kernel`.
     dilation : int or (int, int), default=1
         Pixels from one input of a patch to the next.
     fan_in : int, optional
@@ -61,9 +61,9 @@ class Conv2D(Stage):
     bias : int or float, default=0
     thresholds : array-like of int of shape (channels,), optional
     pool : int or (int, int), optional
-        Numbers of windows, down and across, whose set bits are counted. The stage then puts out
+        Numbers of windows, down and across, whose set bits are counted. The outputs are then
         counts, as bytes in the order (window y, window x, channel). In a window of more than 255
-        positions, the count is scaled to 255. Default: no counts; the stage puts out bits.
+        positions, the count is scaled to 255. Default: no counts; the outputs are bits.
 
     Examples
     --------
@@ -177,19 +177,20 @@ def _check_pair(name: str, value: Any, low: int) -> Pair:
 class Conv1D(Stage):
     """Convolution along a series: every stretch of it goes through the same random map.
 
-    Output unit i is channel i, input k is ``d * channels_in + c``. What lies outside the series
-    adds nothing to a sum. Series are rows in the order (time, channel), with the channel fastest.
+    Output unit i is channel i, and input k is ``d * channels_in + c``. Points outside the series
+    add nothing to a sum. Series are rows in the order (time, channel), with the channel fastest.
 
     Parameters
     ----------
     channels : int
         Output channels.
     kernel : int
-        Points of a stretch.
+        Number of points of a stretch.
     stride : int, default=1
         Points from one stretch to the next.
     padding : int, default=0
-        Points outside the series, at either end, that stretches may reach; below `kernel`.
+        Number of points outside the series, at either end, that stretches may reach. Below
+        `kernel`.
     dilation : int or "log", default=1
         Points from one input of a stretch to the next. ``"log"`` draws a power of 2 for each
         channel, up to the largest that fits the series; it needs ``pool=1`` and no padding.
@@ -199,9 +200,9 @@ class Conv1D(Stage):
     bias : int or float, default=0
     thresholds : array-like of int of shape (channels,), optional
     pool : int, optional
-        Number of windows whose set bits are counted. The stage then puts out counts, as bytes in
-        the order (window, channel). In a window of more than 255 positions, the count is scaled to
-        255. Default: no counts; the stage puts out bits.
+        Number of windows whose set bits are counted. The outputs are then counts, as bytes in the
+        order (window, channel). In a window of more than 255 positions, the count is scaled to 255.
+        Default: no counts; the outputs are bits.
 
     Examples
     --------

@@ -51,7 +51,7 @@ def page(
 def _lines(
     stages: Sequence[Stage], shapes: Sequence[Shape], held: Sequence[int], shown: Iterable[int]
 ) -> list[list[str]]:
-    lines = [["stage", "kind", "output", "inputs a unit", "weights", "bytes held"]]
+    lines = [["stage", "kind", "output", "inputs per unit", "weights", "bytes held"]]
     for m in shown:
         inputs = stages[m].inputs_a_unit(shapes[m])
         output = " x ".join(map(str, shapes[m + 1]))

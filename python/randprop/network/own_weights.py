@@ -26,10 +26,10 @@ def apply_weights(
     activation: str = "step",
     n_threads: int | None = None,
 ) -> BitMatrix:
-    """Send samples through one matrix of integer weights of the caller's own.
+    """Send samples through one matrix of integer weights that you give.
 
-    The same kernels and the same exact sums as `StepNetwork`, for weights of any distribution that
-    integers can stand for: a step does not see their scale.
+    It uses the same kernels and the same exact sums as `StepNetwork`. Weights of any distribution
+    can be rounded to integers at any scale, because a step does not depend on the scale.
 
     Parameters
     ----------
@@ -37,10 +37,10 @@ def apply_weights(
         Integers from 0 to 255, or bits, as `StepNetwork.propagate` takes them; at most 65,536
         features.
     W : ndarray of shape (n_out, n_features), integer
-        Weights between -2**22 and 2**22. Up to 8 bits are fast, more take two or three times as
-        long.
+        Weights between -2**22 and 2**22. Weights of up to 8 bits are fast. Others take two or three
+        times as long.
     activation : {"step", "sign"}, default="step"
-        How bits are read: as 0 and 1, or as -1 and +1. Features are read as they are.
+        How bits are read: as 0 and 1, or as -1 and +1. Integers are read as they are.
     n_threads : int, optional
         Default: the number in ``RANDPROP_NUM_THREADS``, or every CPU that the process may use; in a
         worker of a pool, its share of them. -1 means all, -2 all but one.
@@ -48,7 +48,7 @@ def apply_weights(
     Returns
     -------
     BitMatrix of shape (n_samples, n_out)
-        Bit i of sample s is set where the sum over k of X[s, k] W[i, k] is above 0.
+        Bit i of sample s is set if the sum over k of X[s, k] W[i, k] is above 0.
 
     Examples
     --------

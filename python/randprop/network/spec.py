@@ -36,10 +36,10 @@ def check_stages(
     if isinstance(width, Iterable) and not isinstance(width, (str, bytes)):
         stages = tuple(check(f"{name}[{m}]", entry) for m, entry in enumerate(width))
         if not stages:
-            raise ValueError(f"{name} must name at least one stage, got none")
+            raise ValueError(f"{name} must have at least one stage, got none")
         if len(stages) != n_stages:
             raise ValueError(
-                f"width must name {n_stages} widths, one for each matrix "
+                f"width must have {n_stages} entries, one for each matrix "
                 f"(layers + 1), got {len(stages)}"
             )
         return stages
@@ -94,7 +94,9 @@ def _resolve(stage: Stage, shape: Shape, weight_bits: int, *, reads_bytes: bool)
     largest = stage.fan_in or n_inputs * (2 ** (stage.weight_bits or weight_bits) - 1)
     bias = math.floor(stage.bias * (255 if reads_bytes else 1) * largest + 0.5)
     if bias >= 2**31:
-        raise ValueError(f"bias {stage.bias} makes thresholds to {bias}, beyond 2**31")
+        raise ValueError(
+            f"bias {stage.bias} gives thresholds up to {bias}, which must be below 2**31"
+        )
     return replace(stage, bias=bias)
 
 
@@ -123,14 +125,14 @@ def read_stage(found: Any, thresholds: NDArray[np.int64] | None = None) -> Stage
         fields = dict(found)
         kind = fields.pop("kind", "Conv2D")
         if not isinstance(kind, str) or kind not in STAGES:
-            raise ValueError(f"a stage {told(kind)}")
+            raise ValueError(f"a stage has the unknown kind {told(kind)}")
         stage = STAGES[kind](**fields)
         if stage.described() != found:
-            raise ValueError(f"a {kind} that is not as a file spells it")
+            raise ValueError(f"a {kind} is not written as `save` writes it")
     else:
         stage = Dense(found)
     if isinstance(stage.bias, float):
-        raise ValueError(f"a bias that is no integer, {told(stage.bias)}")
+        raise ValueError(f"bias must be an integer, got {told(stage.bias)}")
     return stage if thresholds is None else replace(stage, thresholds=tuple(thresholds.tolist()))
 
 
@@ -150,7 +152,7 @@ def parse_widths(text: str) -> list[int | Stage]:
             else:
                 found.append(check_int("a width", ast.literal_eval(node), 1, MAX_WIDTH))
         if not found:
-            raise ValueError("none")
+            raise ValueError("the list is empty")
     except (ValueError, TypeError, SyntaxError, KeyError, AssertionError, RecursionError) as error:
         raise ValueError(
             f"expected a width or a list of widths and stages ({', '.join(STAGES)}), such as 512 "

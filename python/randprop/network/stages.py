@@ -83,7 +83,7 @@ class Stage:
 
     @property
     def gives_bytes(self) -> bool:
-        """Whether it puts out counts rather than bits."""
+        """Whether the outputs are counts, and not bits."""
         return getattr(self, "pool", None) is not None
 
     def output_shape(self, shape: Shape) -> Shape:
@@ -139,24 +139,24 @@ def check_bias(name: str, bias: Any) -> float:
 @STAGES.kind
 @dataclass(frozen=True, repr=False)
 class Dense(Stage):
-    """Fully connected stage: every unit may look at every input. The same as its number of units.
+    """Fully connected stage: every unit may look at every input. An int is short for it.
 
     Parameters
     ----------
     units : int
-        Output bits.
+        Number of output bits.
     fan_in : int, optional
-        How many inputs a unit looks at, in [1, 65536], in place of `weight_bits`. The first half of
-        them, rounded up, has weight +1, and the others have -1. Default: all inputs, with weights
-        of `weight_bits`.
+        Number of inputs that a unit looks at, in [1, 65536]. It replaces `weight_bits`: the first
+        half of the inputs, rounded up, have weight +1, and the others have -1. Default: all inputs,
+        with weights of `weight_bits` bits.
     weight_bits : {1, 2, 4, 8, 24}, optional
-        Bits of a weight. Default: the network's.
+        Bits of each weight. Default: those of the network.
     bias : int or float, default=0
         Thresholds are drawn uniformly from the integers of [-bias, bias]. A float is a share of the
         largest sum that a unit can have.
     thresholds : array-like of int of shape (units,), optional
-        A unit's bit is set if its sum is above its threshold. Default: thresholds are drawn by
-        `bias`.
+        Thresholds of the units. A unit's bit is set if its sum is above its threshold. Default:
+        thresholds are drawn by `bias`.
 
     Examples
     --------

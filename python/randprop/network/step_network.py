@@ -36,27 +36,28 @@ class StepNetwork:
     Parameters
     ----------
     n_features : int
-        Inputs of the first matrix.
+        Number of inputs of the first matrix.
     layers : int, default=0
-        Hidden layers. There are ``layers + 1`` weight matrices.
+        Number of hidden layers. There are ``layers + 1`` weight matrices.
     stages : sequence of Dense, Conv1D, Conv2D or int, optional
-        The chain of stages, in place of `layers` and `width`. An int is a `Dense` with so many
-        units. A `Conv2D` reads the image of the input or of the `Conv2D` before it. A `Conv1D`
+        The chain of stages. It replaces `layers` and `width`. An int is the number of units of a
+        `Dense`. A `Conv2D` reads the image of the input or of the `Conv2D` before it. A `Conv1D`
         reads a series in the same way.
     width : int, Dense, Conv2D, or sequence of them, optional
-        Outputs of every matrix, or of each of the ``layers + 1``. Default: `n_features`.
+        Number of outputs of every matrix, or a sequence with one entry for each of the ``layers +
+        1`` matrices. Default: `n_features`.
     weight_bits : {1, 2, 4, 8, 24}, default=8
-        Bits of a weight, for stages that have no `weight_bits` of their own. 24 bits are, up to a
-        scale, float32 weights.
+        Bits of each weight, for stages without their own `weight_bits`. 24 bits are, up to a scale,
+        float32 weights.
     activation : {"step", "sign"}, default="step"
-        How a stage reads the bits of the stage before: as 0 or 1, or as -1 or +1. With both, its
-        own bit is z > t. The unit's threshold t is 0 unless its stage has others.
+        How a stage reads the bits of the stage before it: as 0 or 1, or as -1 or +1. In both cases
+        a unit's bit is 1 if z > t. The threshold t is 0 unless the stage has thresholds.
     seed : int, default=0
         In [0, 2**64).
     input_shape : (int, int, int) or (int, int), optional
-        Height, width and channels of the input if the first stage is a `Conv2D`; features are in
-        the order (y, x, channel). Length and channels if it is a `Conv1D`; features are in the
-        order (time, channel). Ignored otherwise.
+        Height, width and channels of the input if the first stage is a `Conv2D`; features are then
+        in the order (y, x, channel). Length and channels if it is a `Conv1D`; features are then in
+        the order (time, channel). Ignored otherwise.
 
     References
     ----------
@@ -114,17 +115,17 @@ class StepNetwork:
 
     @property
     def n_features(self) -> int:
-        """Inputs of the first matrix."""
+        """Number of inputs of the first matrix."""
         return self._n_features
 
     @property
     def layers(self) -> int:
-        """Hidden layers."""
+        """Number of hidden layers."""
         return len(self._stages) - 1
 
     @property
     def n_stages(self) -> int:
-        """Stages of the chain, ``layers + 1``."""
+        """Number of stages, ``layers + 1``."""
         return len(self._stages)
 
     @property
@@ -134,12 +135,12 @@ class StepNetwork:
 
     @property
     def gives_bytes(self) -> bool:
-        """Whether the last stage puts out counts rather than bits."""
+        """Whether the outputs of the last stage are counts, and not bits."""
         return self._stages[-1].gives_bytes
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """Output bits of each of the ``layers + 1`` weight matrices."""
+        """Number of outputs of each of the ``layers + 1`` stages."""
         return self._widths
 
     @property
@@ -149,19 +150,19 @@ class StepNetwork:
 
     @property
     def matrices(self) -> tuple[int | Stage, ...]:
-        """Each of the ``layers + 1`` stages: of a plain `Dense` its width."""
+        """Each of the ``layers + 1`` stages. A plain `Dense` is given as its width."""
         return tuple(
             stage.units if stage == Dense(stage.n_units()) else stage for stage in self._stages
         )
 
     @property
     def input_shape(self) -> Shape | None:
-        """Shape of the input where the first stage is a convolution."""
+        """Shape of the input, if the first stage is a convolution."""
         return self._shapes[0] if self._stages[0].input_dims > 1 else None
 
     @property
     def weight_bits(self) -> int:
-        """Bits of a weight."""
+        """Bits of each weight."""
         return self._weight_bits
 
     @property
@@ -171,22 +172,22 @@ class StepNetwork:
 
     @property
     def seed(self) -> int:
-        """The number that the weights are a function of."""
+        """The number from which all weights follow."""
         return self._seed
 
     @property
     def prepared_bytes(self) -> int:
-        """Bytes held by weights laid out for the kernels so far; they can always be made anew."""
+        """Bytes of the weights that are prepared for the kernels so far."""
         return sum(self._held())
 
     def summary(self) -> str:
-        """Describe the chain, one line a stage.
+        """Describe the chain, one line per stage.
 
         Returns
         -------
         str
-            Kind, shape of the output, inputs a unit, weights (of the seed: none is stored), and
-            the bytes that weights laid out for the kernels hold so far.
+            Kind, shape of the output, inputs per unit, number of weights (none is stored), and
+            the bytes of the weights that are prepared for the kernels so far.
 
         Examples
         --------
@@ -194,9 +195,9 @@ class StepNetwork:
         >>> conv = randprop.Conv2D(16, kernel=3, padding=1)
         >>> network = randprop.StepNetwork(64, 1, width=[conv, 100], input_shape=(8, 8, 1))
         >>> print(network.summary())
-        stage  kind    output      inputs a unit  weights  bytes held
-            0  Conv2D  8 x 8 x 16              9      144           0
-            1  Dense   100                  1024   102400           0
+        stage  kind    output      inputs per unit  weights  bytes held
+            0  Conv2D  8 x 8 x 16                9      144           0
+            1  Dense   100                    1024   102400           0
         """
         return summary(self._stages, self._shapes, self._held())
 
@@ -209,11 +210,11 @@ class StepNetwork:
         Parameters
         ----------
         X : array-like of int of shape (n_samples, n_features), or BitMatrix
-            Integers from 0 to 255 of any type, or bits read as 0 and 1. Images of shape
-            (n_samples, height, width) or (n_samples, height, width, channels) are laid out as rows,
-            and so are series of shape (n_samples, channels, length). `to_bytes` makes such
-            integers of other numbers. A `Dense` first stage reads a sparse matrix as it is: what
-            is zero costs neither time nor memory.
+            Integers from 0 to 255 of any type, or bits, which are read as 0 and 1. Images of shape
+            (n_samples, height, width) or (n_samples, height, width, channels) become rows, and so
+            do series of shape (n_samples, channels, length). `to_bytes` maps other numbers to such
+            integers. A `Dense` first stage reads a sparse matrix directly: zeros take neither time
+            nor memory.
         n_threads : int, optional
             Default: the number in ``RANDPROP_NUM_THREADS``, or every CPU that the process may use;
             in a worker of a pool, its share of them. -1 means all, -2 all but one. Does not change
@@ -222,14 +223,14 @@ class StepNetwork:
         Returns
         -------
         BitMatrix of shape (n_samples, widths[-1]), or ndarray of it, dtype uint8
-            The output layer: bits, or counts where the last stage has a pool.
+            The output layer: bits, or counts if the last stage has a pool.
         """
         return self._propagate(X, 0, self.n_stages, _core.Keep.last, n_threads)[-1]
 
     def propagate_all(
         self, X: ArrayLike | BitMatrix, *, n_threads: int | None = None
     ) -> list[BitMatrix]:
-        """Send samples through the network and keep the bits behind every matrix.
+        """Send samples through the network and return the output of every matrix.
 
         Parameters
         ----------
@@ -241,7 +242,7 @@ class StepNetwork:
         Returns
         -------
         list of BitMatrix or ndarray of uint8
-            Entry m is the output of the network with m hidden layers; entry m has shape
+            Entry m is the output of the network with m hidden layers. Its shape is
             (n_samples, widths[m]).
         """
         return self._propagate(X, 0, self.n_stages, _core.Keep.all, n_threads)
@@ -249,14 +250,14 @@ class StepNetwork:
     def propagate_stage(
         self, m: int, X: ArrayLike | BitMatrix, *, n_threads: int | None = None
     ) -> Any:
-        """Send the input of one stage through that stage alone.
+        """Send samples through one stage only.
 
         Parameters
         ----------
         m : int
             In [0, layers].
         X : array-like of int of shape (n_samples, n_features), or BitMatrix
-            Features where `m` is 0, else what stage ``m - 1`` put out.
+            Features if `m` is 0, else the output of stage ``m - 1``.
         n_threads : int, optional
             As in `propagate`.
 
@@ -268,12 +269,12 @@ class StepNetwork:
         return self._propagate(X, m, m + 1, _core.Keep.last, n_threads)[-1]
 
     def calibrate(self, X: ArrayLike | BitMatrix, *, n_threads: int | None = None) -> StepNetwork:
-        """Return this network with thresholds made from data, without labels.
+        """Return this network with thresholds that are quantiles of its sums over samples.
 
-        The thresholds of a stage become quantiles of its sums over the samples and positions, each
-        unit's its own, spread evenly: hardly a unit is dead, whatever the scale of the features.
-        Stages are taken in turn, each on what the calibrated ones before it give. Thresholds or a
-        bias that a stage had are replaced.
+        No labels are needed. Each unit gets a different quantile of its own sums, spread evenly
+        over the units. So almost no unit is dead, whatever the scale of the features. Stages are
+        calibrated one after the other, each on the outputs of the calibrated stages before it. They
+        lose the thresholds or the bias that they had.
 
         Parameters
         ----------
@@ -285,7 +286,7 @@ class StepNetwork:
         Returns
         -------
         StepNetwork
-            A new one. Its thresholds are part of it: of the models and files that hold it too.
+            A new network. Models and files with this network hold its thresholds too.
 
         Examples
         --------
@@ -318,7 +319,7 @@ class StepNetwork:
         return network
 
     def thresholds(self, m: int) -> NDArray[np.int64]:
-        """Return the thresholds of stage `m`: of each unit the number that its sum must exceed.
+        """Return the thresholds of stage `m`: for each unit, the number that its sum must exceed.
 
         Parameters
         ----------
@@ -342,7 +343,7 @@ class StepNetwork:
         Returns
         -------
         ndarray of shape (n_units,), dtype int64
-            Of shape (0,) where the stage has one for all its units.
+            Of shape (0,) if all units of the stage have the same dilation.
         """
         return self._core.dilations(check_int("m", m, 0, self.layers))
 
@@ -366,9 +367,9 @@ class StepNetwork:
         Returns
         -------
         ndarray of shape (n_out, n_in), dtype int32
-            For a convolution of shape (channels, inputs of a patch). Odd integers in
-            [1 - 2**weight_bits, 2**weight_bits - 1]; the real weight is this divided by
-            ``2**weight_bits * sqrt(n_in)``. Where a stage has a `fan_in`, -1, 0 and +1.
+            Odd integers in [1 - 2**weight_bits, 2**weight_bits - 1]. The real weight is this
+            integer divided by ``2**weight_bits * sqrt(n_in)``. If a stage has a `fan_in`: -1, 0 and
+            +1. For a convolution the shape is (channels, inputs of a patch).
         """
         return self._core.weights(check_int("m", m, 0, self.layers))
 

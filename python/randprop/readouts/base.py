@@ -57,7 +57,7 @@ if hasattr(os, "register_at_fork"):
 
 
 class NotFittedError(ValueError, AttributeError):
-    """A readout was asked before it was fitted."""
+    """A readout was used before it was fitted."""
 
 
 def changing() -> threading.RLock:
@@ -107,7 +107,7 @@ class Reader:
 
     @property
     def n_features(self) -> int | None:
-        """Bits or bytes of a vector; None before it was fitted."""
+        """Number of bits or bytes of a vector. None before `fit`."""
         raise NotImplementedError
 
     def check_fitted(self) -> None:
@@ -189,21 +189,21 @@ class Readout(Reader):
         bits: Features | Iterable[tuple[Features, ArrayLike]],
         y: ArrayLike | None = None,
     ) -> Self:
-        """Fit to training vectors, forgetting what was fitted before.
+        """Fit to training vectors. Earlier training vectors are forgotten.
 
         Parameters
         ----------
         bits : BitMatrix, ndarray of uint8, or iterable of (BitMatrix, labels)
-            Training vectors of shape (n_samples, n_bits), at least one: bits, or bytes read as 0
-            to 255. An iterable gives them part by part, each with its labels, so that they need not
-            fit into memory: see `bit_chunks`.
+            Training vectors of shape (n_samples, n_bits), at least one: bits, or bytes, which are
+            read as 0 to 255. An iterable gives them in parts, each with its labels. So they need
+            not fit into memory: see `bit_chunks`.
         y : array-like of shape (n_samples,), optional
-            Their labels: numbers or strings. Not given with an iterable.
+            Their labels: numbers or strings. Leave it out with an iterable.
 
         Returns
         -------
         Readout
-            Itself; nothing is changed where an argument is refused.
+            Itself. If an argument is refused, nothing is changed.
         """
         fitted = self.fresh()
         n_samples = 0
@@ -224,36 +224,36 @@ class Readout(Reader):
         Parameters
         ----------
         bits : BitMatrix or ndarray of uint8, of shape (n_samples, n_bits)
-            Training vectors; may be none. Bits or bytes as before, and as many of them.
+            Training vectors, or none. They must be of the same kind and width as earlier ones.
         y : array-like of shape (n_samples,)
             Their labels.
         classes : array-like of shape (n_classes,), optional
-            Labels to hold even if none has come yet. Not needed: a label that is new is added.
+            All labels, if some come only in later parts. Not needed: new labels are added.
 
         Returns
         -------
         Readout
-            Itself; nothing is changed where an argument is refused.
+            Itself. If an argument is refused, nothing is changed.
         """
         raise NotImplementedError
 
     def merge(self: Self, other: Self) -> Self:
-        """Add what another readout was fitted to: the same as having been fitted to both.
+        """Add the training vectors of another readout. The result is that of a fit to both.
 
         Parameters
         ----------
         other : Readout
-            Of the same kind, fitted on as many bits, or bytes.
+            A readout of the same class, fitted on vectors of the same kind and width.
 
         Returns
         -------
         Readout
-            Itself; nothing is changed where `other` is refused.
+            Itself. If `other` is refused, nothing is changed.
         """
         raise NotImplementedError
 
     def scores(self, bits: Features) -> NDArray[Any]:
-        """Score of each class for each vector: the largest is predicted, the first at a tie.
+        """Return the score of each class for each vector. The largest score gives the label.
 
         Parameters
         ----------
@@ -267,7 +267,7 @@ class Readout(Reader):
         raise NotImplementedError
 
     def predict(self, bits: Features) -> NDArray[Any]:
-        """Label of each vector, the first class at a tie.
+        """Return the predicted label of each vector. At a tie, the first class is predicted.
 
         Parameters
         ----------
@@ -293,7 +293,7 @@ class Readout(Reader):
         return rows_within(32 * len(self.classes_))  # scores, and what they come from
 
     def quantize(self, bits: int | str = 8) -> QuantizedReadout:
-        """Round to integers of few bits, where the readout has such a form."""
+        """Round to integers of few bits, if the readout has such a form."""
         raise TypeError(
             f"a {type(self).__name__} readout cannot be rounded to few bits; "
             "use Centroids, RidgeReadout or DiscriminantReadout"

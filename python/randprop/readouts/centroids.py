@@ -19,19 +19,19 @@ DISTANCES = ("euclidean", "cosine", "hamming")
 
 
 class Centroids(SummingReadout):
-    """Nearest class mean of bits or bytes, exact.
+    """Nearest class mean of bits or bytes, in exact arithmetic.
 
-    It only keeps integers: the sums of the training vectors of each class. So you may fit parts of
+    It keeps only integers: the sums of the training vectors of each class. So you may fit parts of
     the data in any order, on any machines, and merge the readouts. The result is the same. Threads
-    may share a readout. A call sees it as it was before or after another thread adds samples, and
-    additions wait for each other.
+    may share a readout. A call sees it as it was before or after another thread adds samples.
+    Additions wait for each other.
 
     Parameters
     ----------
     metric : {"euclidean", "cosine", "hamming"}, default="euclidean"
         What "nearest" means. ``"euclidean"``: Euclidean distance to the class mean, as in the
-        paper. ``"cosine"``: the angle to it. ``"hamming"``: Hamming distance to the mean rounded to
-        bits, which is the majority of the class in each bit; for bits only.
+        paper. ``"cosine"``: the angle to it. ``"hamming"``: Hamming distance to the class mean
+        rounded to bits, which is the majority of the class in each bit. It is only for bits.
     n_threads : int, optional
         Default: the number in ``RANDPROP_NUM_THREADS``, or every CPU that the process may use; in a
         worker of a pool, its share of them. -1 means all, -2 all but one.
@@ -41,9 +41,9 @@ class Centroids(SummingReadout):
     classes_ : ndarray of shape (n_classes,)
         Labels, sorted.
     counts_ : ndarray of shape (n_classes, n_bits), dtype int64
-        Sum of the class's training vectors: of bits, how many have the bit set.
+        Sum of the training vectors of each class. For bits: the number of vectors with the bit set.
     n_samples_ : ndarray of shape (n_classes,), dtype int64
-        Training vectors of the class.
+        Number of training vectors of each class.
 
     Examples
     --------
@@ -69,7 +69,7 @@ class Centroids(SummingReadout):
 
     @of_one_state
     def with_metric(self, metric: str) -> Centroids:
-        """Return a readout of the same counts, which it shares, by another metric.
+        """Return a readout with another metric, which shares the counts.
 
         Parameters
         ----------
@@ -86,7 +86,7 @@ class Centroids(SummingReadout):
 
     @of_one_state
     def distances(self, bits: Features) -> NDArray[np.float64]:
-        """Distance of each vector to each class, by the readout's metric.
+        """Return the distance of each vector to each class, by the readout's metric.
 
         Parameters
         ----------
@@ -96,10 +96,10 @@ class Centroids(SummingReadout):
         Returns
         -------
         ndarray of shape (n_samples, n_classes), dtype float64
-            ``"euclidean"``: the squared distance to the class mean, the exact rational number
-            correctly rounded. ``"hamming"``: how many bits differ from the class's majority.
-            ``"cosine"``: 1 less the cosine of the angle to the class mean; 1 where one of them is
-            zero. Infinity for a class without vectors.
+            ``"euclidean"``: the squared distance to the class mean, an exact rational number that
+            is rounded once. ``"hamming"``: the number of bits that differ from the majority of the
+            class. ``"cosine"``: 1 minus the cosine of the angle to the class mean, or 1 if one of
+            them is zero. Infinity for a class without vectors.
         """
         if self.metric == "cosine":
             cosines = self._cosines(bits)
@@ -148,26 +148,30 @@ class Centroids(SummingReadout):
 
     @of_one_state
     def quantize(self, bits: int | str = 8) -> QuantizedReadout:
-        """Round the class means to few bits a unit.
+        """Round the class means to few bits.
 
-        A mean is rounded to ``code / (2**bits - 1)``, or of bytes to 255 times that, half-way
-        cases down; the label is that of the least exact squared distance to the rounded means.
+        A mean is rounded to ``code / (2**bits - 1)``, or for bytes to 255 times that. A half is
+        rounded down. The label is the class with the smallest exact squared distance to its rounded
+        mean.
 
         Parameters
         ----------
         bits : int, default=8
-            Of a mean, 1 to 8 (7 for means of bytes). With 1 bit the distance is Hamming's.
+            Bits of each mean, 1 to 8 (1 to 7 for means of bytes). With 1 bit the distance is the
+            Hamming distance.
 
         Returns
         -------
         QuantizedReadout
-            Its score of class c is ``M**2 (x.x - d2[c])`` with M = ``2**bits - 1`` and d2 the
-            squared distance.
+            Its score for class c is ``M**2 (x.x - d2[c])``, where M is ``2**bits - 1`` and d2 is
+            the squared distance.
         """
         bits = check_int("bits", bits, 1, 8 if self.reads_bits else 7)
         self.check_fitted()
         if self.metric == "cosine":
-            raise ValueError("class means by cosine have norms and cannot be quantized")
+            raise ValueError(
+                "metric 'cosine' needs norms of the class means, which cannot be quantized"
+            )
         if self.metric == "hamming" and bits != 1:
             raise ValueError(f"bits must be 1 for metric 'hamming', got {bits}")
         if not self.n_samples_.all():
@@ -206,16 +210,16 @@ class Centroids(SummingReadout):
     ) -> Centroids:
         metric = described["metric"]
         if not isinstance(metric, str) or metric not in DISTANCES:
-            raise ValueError(f"a metric {told(metric)}")
+            raise ValueError(f"readout has the unknown metric {told(metric)}")
         centroids = cls(metric=metric)
         counts = take("counts", (len(classes), n_features), "u", np.int64)
         n_samples = take("n_samples", (len(classes),), "i8", np.int64)
         if (n_samples < 0).any() or (n_samples > MAX_CLASS_SAMPLES).any():
-            raise ValueError("n_samples below 0 or above 2**34")
+            raise ValueError("n_samples must lie in [0, 2**34]")
         if (counts > n_samples[:, None] * (1 if of_bits else 255)).any():
-            raise ValueError("larger sums than so many samples can have")
+            raise ValueError("counts are larger than the sums of n_samples samples can be")
         if metric == "hamming" and not of_bits:
-            raise ValueError("a metric 'hamming' of bytes")
+            raise ValueError("metric 'hamming' is for bits, and the network gives bytes")
         centroids.set_sums(classes, counts, n_samples, of_bits=of_bits)
         return centroids
 

@@ -24,11 +24,11 @@ _WELL = 1e-3
 
 
 class DiscriminantReadout(LinearReadout):
-    """Linear discriminant of bits or bytes: Gaussian classes of one covariance, in closed form.
+    """Linear discriminant of bits or bytes: Gaussian classes with one covariance, in closed form.
 
-    The readout of Itoh (2024) is `Centroids`, and not this one. Like `RidgeReadout` it keeps
-    integers that add, and solves its equations from them. So parts that are fitted anywhere merge
-    into exactly the readout of all data. Threads may share a readout.
+    The readout of Itoh (2024) is `Centroids`, and not this one. Like `RidgeReadout` it keeps exact
+    integer sums, and solves its equations from them. So readouts that are fitted to parts of the
+    data merge into exactly the readout of all data. Threads may share a readout.
 
     Let m_c be the class means, m the mean of all and n the number of vectors. S is the scatter
     within classes, with alpha times its mean diagonal added to its diagonal, divided by n. The
@@ -39,10 +39,10 @@ class DiscriminantReadout(LinearReadout):
     Parameters
     ----------
     alpha : float or "auto", default="auto"
-        What is added to the diagonal of the scatter within classes. It is above 0 and in units of
-        the mean of that diagonal, or of the scatter of all if the vectors of a class never differ.
-        ``"auto"`` chooses it as `RidgeReadout` does: the discriminant is that regression with the
-        same weight, and only its scores have another scale.
+        Number above 0 that is added to the diagonal of the scatter within classes. Its unit is the
+        mean of that diagonal, or of the diagonal of the total scatter if all vectors within classes
+        are equal. ``"auto"`` chooses it as `RidgeReadout` does: the discriminant is that regression
+        with the same weight, and only its scores have another scale.
     n_threads : int, optional
         Default: the number in ``RANDPROP_NUM_THREADS``, or every CPU that the process may use; in a
         worker of a pool, its share of them. -1 means all, -2 all but one.
@@ -78,7 +78,7 @@ class DiscriminantReadout(LinearReadout):
 
     @of_one_state
     def predict_proba(self, bits: Features) -> Floats:
-        """Probability of each class for each vector, under the model.
+        """Return the probability of each class for each vector, for Gaussian classes.
 
         Parameters
         ----------
@@ -88,9 +88,10 @@ class DiscriminantReadout(LinearReadout):
         Returns
         -------
         ndarray of shape (n_samples, n_classes), dtype float64
-            Rows sum to 1. They are those of Gaussian classes of one covariance. Features that are
-            far from Gaussian, or vectors that are not many beside the bits, make them too certain:
-            of MNIST, by 1,024 counts, the label has 0.998 on average and is right in 0.984.
+            Rows sum to 1. They are right for Gaussian classes with one covariance. They are too
+            high for the predicted label if features are far from Gaussian, or if there are few
+            vectors per bit. On MNIST with 1,024 counts, the predicted label has a mean probability
+            of 0.998, and 0.984 of the labels are right.
         """
         scores = self.scores(bits)
         scores -= scores.max(axis=1, keepdims=True)

@@ -88,7 +88,7 @@ class LinearReadout(SummingReadout):
 
     @property
     def alpha_(self) -> float:
-        """The alpha that was used: the one given, or the one that was chosen."""
+        """The alpha that was used: the given one, or the chosen one."""
         return self._solved()[0]
 
     @property
@@ -103,7 +103,7 @@ class LinearReadout(SummingReadout):
 
     @property
     def n_features(self) -> int | None:
-        """Bits or bytes of a vector; None before it was fitted."""
+        """Number of bits or bytes of a vector. None before `fit`."""
         seen = snapshot(self)
         if seen._solution is not None:
             return int(seen._solution[2].shape[1])
@@ -205,25 +205,26 @@ class LinearReadout(SummingReadout):
     def quantize(self, bits: int | str = 8) -> QuantizedReadout:
         """Round the coefficients to integers of few bits, with one scale for all.
 
-        They are rounded one after the other, of the feature of the largest variance first, and each
-        error is made up for by those that remain, through the sums of products. A readout from a
-        file, or of more than 4,096 features, has each rounded by itself.
+        They are rounded one after the other, beginning with the feature of the largest variance.
+        The coefficients that remain compensate for each rounding error, by means of the sums of
+        products. In a readout from a file, or with more than 4,096 features, each coefficient is
+        rounded alone.
 
         Parameters
         ----------
         bits : int or "ternary", default=8
-            Of a coefficient, 1 to 16; or -1, 0 and +1.
+            Bits of each coefficient, 1 to 16. ``"ternary"``: coefficients of -1, 0 and +1.
 
         Returns
         -------
         QuantizedReadout
-            Integers alone; its labels are the same on every machine. Its scores, times its scale,
-            stand for those of this readout but for a number that all classes share.
+            It has only integers, and its labels are the same on every machine. Its scores times its
+            scale approximate the scores of this readout, up to a number that all classes share.
 
         Warns
         -----
         RandpropDataWarning
-            Where each coefficient is rounded by itself, to fewer than 8 bits.
+            If each coefficient is rounded alone, to fewer than 8 bits.
         """
         levels = Levels(check_bits("bits", bits, 1, 16))
         _, coef, intercept = self._solved()
@@ -268,14 +269,13 @@ class LinearReadout(SummingReadout):
         return self._gram is not None or self._rows is not None
 
     def _why_each(self) -> str:
-        why = (
-            f"has more than {_MAX_FEEDBACK:,} features"
-            if self._holds_sums()
-            else "came from a file, which holds its coefficients but not the sums of products"
-        )
+        why, cure = f"has more than {_MAX_FEEDBACK:,} features", "use 8 bits"
+        if not self._holds_sums():
+            why = "came from a file, which holds its coefficients but not the sums of products"
+            cure += ", or quantize the readout before it is saved"
         return (
-            f"this {type(self).__name__} {why}: each coefficient is rounded by itself, which few "
-            "bits make far less accurate; quantize the fitted readout, or take 8 bits"
+            f"this {type(self).__name__} {why}: each coefficient is rounded alone, and with few "
+            f"bits that is far less accurate; {cure}"
         )
 
     def check_takes_samples(self) -> None:  # noqa: D102
@@ -283,7 +283,7 @@ class LinearReadout(SummingReadout):
         if self._solution is not None and not self._holds_sums():
             raise ValueError(
                 f"this {type(self).__name__} came from a file, which holds its coefficients but "
-                "not the sums that more samples, or another alpha, need; fit a new one"
+                "not the sums that are needed for more samples or another alpha; fit a new readout"
             )
 
     @of_one_state
@@ -307,7 +307,7 @@ class LinearReadout(SummingReadout):
         coef = take("coef", (len(classes), n_features), "f8", np.float64)
         intercept = take("intercept", (len(classes),), "f8", np.float64)
         if max(np.abs(coef).max(), np.abs(intercept).max()) > LARGEST:
-            raise ValueError("coef or intercept beyond 1e296")
+            raise ValueError("coef and intercept must lie in [-1e296, 1e296]")
         readout = cls(check_number("alpha", described["alpha"]))
         alpha = check_alpha(readout.alpha)
         assert alpha is not None

@@ -33,12 +33,12 @@ class HammingNeighbors(Readout):
     """Nearest training vectors: bits by Hamming distance, bytes by the sum of ``|x - y|``.
 
     Threads may share a readout. A call sees it as it was before or after another thread adds
-    samples, and additions wait for each other; their order decides between equally near neighbours.
+    samples. Additions wait for each other. Their order decides between equally near neighbours.
 
     Parameters
     ----------
     n_neighbors : int, default=1
-        In [1, 1000].
+        Number of neighbours, in [1, 1000].
     n_threads : int, optional
         Default: the number in ``RANDPROP_NUM_THREADS``, or every CPU that the process may use; in a
         worker of a pool, its share of them. -1 means all, -2 all but one.
@@ -46,7 +46,7 @@ class HammingNeighbors(Readout):
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        Labels, sorted; only if `fit` was given some.
+        Labels, sorted. Only if `fit` got labels.
 
     Examples
     --------
@@ -81,14 +81,14 @@ class HammingNeighbors(Readout):
         Parameters
         ----------
         bits : BitMatrix, ndarray of uint8, or iterable of (BitMatrix, labels)
-            At least `n_neighbors` of them, of shape (n_samples, n_bits). Kept, not copied.
+            At least `n_neighbors` vectors, of shape (n_samples, n_bits). They are not copied.
         y : array-like of shape (n_samples,), optional
-            Labels; needed for `predict` alone.
+            Labels. Only `predict` needs them.
 
         Returns
         -------
         HammingNeighbors
-            Itself; nothing is changed where an argument is refused.
+            Itself. If an argument is refused, nothing is changed.
         """
         fitted = self.fresh()
         if y is None and isinstance(bits, (BitMatrix, np.ndarray)):
@@ -127,21 +127,21 @@ class HammingNeighbors(Readout):
     def kneighbors(
         self, bits: Features, n_neighbors: int | None = None
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Find the nearest training vectors, nearest first, ties to the lowest index.
+        """Find the nearest training vectors, nearest first. At a tie, the lowest index is first.
 
         Parameters
         ----------
         bits : BitMatrix or ndarray of uint8, of shape (n_queries, n_bits)
             Queries.
         n_neighbors : int, optional
-            Default: as constructed.
+            Default: the number given to the constructor.
 
         Returns
         -------
         distances : ndarray of shape (n_queries, n_neighbors), dtype int64
-            Hamming distances in bits; of bytes sums of ``|x - y|``.
+            Hamming distances for bits, sums of ``|x - y|`` for bytes.
         indices : ndarray of shape (n_queries, n_neighbors), dtype int64
-            Rows of the training vectors.
+            Indices of the training vectors.
         """
         kept = self._kept()
         features = self.check_features("bits", bits)
@@ -159,7 +159,7 @@ class HammingNeighbors(Readout):
 
     @of_one_state
     def scores(self, bits: Features) -> NDArray[np.float64]:
-        """Share of each class among the nearest training vectors.
+        """Return the share of each class among the nearest training vectors.
 
         Parameters
         ----------
@@ -212,7 +212,7 @@ class HammingNeighbors(Readout):
 
     @property
     def n_features(self) -> int | None:
-        """Bits or bytes of a vector; None before it was fitted."""
+        """Number of bits or bytes of a vector. None before `fit`."""
         return None if self._features is None else self._features.shape[1]
 
     @of_one_state
@@ -238,7 +238,7 @@ class HammingNeighbors(Readout):
             vectors = take("bytes", (None, n_features), "u1", np.uint8)
         codes = take("codes", (len(vectors),), "u", np.int64)
         if codes.size and codes.max() >= len(classes):
-            raise ValueError("a code beyond the classes")
+            raise ValueError("codes holds a number that is not the number of a class")
         neighbors = cls(described["n_neighbors"]).fit(vectors)
         neighbors.classes_, neighbors._codes = classes, codes.astype(np.int32)
         return neighbors

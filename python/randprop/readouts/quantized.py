@@ -20,11 +20,11 @@ _MAX_BIAS = 2**61
 
 
 class QuantizedReadout(Readout):
-    """Linear readout in integers: the class of the largest score.
+    """Linear readout in integers. The label is the class with the largest score.
 
-    The score of a class is its bias plus the sum of its coefficients over the set bits; a
-    coefficient is ``multiplier * (code - offset)`` with a code of few bits. Nothing is rounded, so
-    that scores and labels are the same on every machine. `Centroids.quantize`,
+    The score of a class is its bias plus the sum of its coefficients over the set bits. A
+    coefficient is ``multiplier * (code - offset)`` with a code of few bits. No result is rounded.
+    So scores and labels are the same on every machine. `Centroids.quantize`,
     `RidgeReadout.quantize` and `DiscriminantReadout.quantize` make it.
 
     Parameters
@@ -42,9 +42,9 @@ class QuantizedReadout(Readout):
     multiplier : int, default=1
         In [1, 65535].
     scale : float, default=1.0
-        What a unit of the scores stands for.
+        Size of one unit of the scores, in the scores of the readout before quantization.
     of_bytes : bool, default=False
-        Whether vectors are bytes rather than bits.
+        Whether vectors are bytes and not bits.
     n_threads : int, optional
         Default: the number in ``RANDPROP_NUM_THREADS``, or every CPU that the process may use; in a
         worker of a pool, its share of them. -1 means all, -2 all but one.
@@ -119,7 +119,7 @@ class QuantizedReadout(Readout):
 
     @property
     def n_features(self) -> int:
-        """Bits or bytes of a vector."""
+        """Number of bits or bytes of a vector."""
         return int(self.codes_.shape[1])
 
     def scores(self, bits: Features) -> NDArray[np.int64]:  # noqa: D102
@@ -134,11 +134,11 @@ class QuantizedReadout(Readout):
     decision_function = scores
 
     def quantize(self, bits: int | str | None = None) -> QuantizedReadout:
-        """Return itself, whatever the bits: it is what `quantize` of the others makes."""
+        """Return itself: it has integers already."""
         return self
 
     def fresh(self) -> QuantizedReadout:  # noqa: D102
-        raise TypeError("a QuantizedReadout is made by `quantize` of another readout, not fitted")
+        raise TypeError("a QuantizedReadout cannot be fitted; call `quantize` of a fitted readout")
 
     def arrays(self) -> tuple[Arrays, dict[str, Any]]:  # noqa: D102
         numbers = ("bits", "offset", "multiplier", "scale")
@@ -158,7 +158,7 @@ class QuantizedReadout(Readout):
         bias = take("bias", (len(classes),), "i8", np.int64)
         # 2**28 codes of 16 bits times 2**16 stay below 2**60: no score leaves 63 bits.
         if (bias > 1 << 61).any() or (bias < -(1 << 61)).any():
-            raise ValueError("a bias beyond 2**61")
+            raise ValueError("bias must lie in [-2**61, 2**61]")
         return cls(
             take("codes", (len(classes), n_features), "u", np.int64),
             bias,

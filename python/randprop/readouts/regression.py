@@ -218,7 +218,7 @@ def too_small(alpha: float, least: float) -> str:
     """Say that rounding swamps an alpha."""
     return (
         f"alpha = {alpha:g} is too small for these features: some of them are sums of others, and "
-        f"rounding alone would decide the coefficients; take an alpha of at least {least:.0e}"
+        f"rounding errors would decide the coefficients; use an alpha of at least {least:.0e}"
     )
 
 

@@ -18,24 +18,24 @@ Floats = NDArray[np.float64]
 class RidgeReadout(LinearReadout):
     """Ridge regression on the labels, for bits or bytes, in closed form.
 
-    The readout of Itoh (2024) is `Centroids`, and not this one. Ridge finds more in the same bits,
-    at the same cost on a device. Like class means it only keeps integers: the sums of x_i x_j, and
-    of x_i by class. So parts that are fitted anywhere merge into exactly the readout of all data.
-    Threads may share a readout. A call sees it as it was before or after another thread adds
-    samples, and additions wait for each other.
+    The readout of Itoh (2024) is `Centroids`, and not this one. Ridge is more accurate with the
+    same bits, at the same cost on a device. Like class means it keeps only integers: the sums of
+    x_i x_j, and of x_i by class. So readouts that are fitted to parts of the data merge into
+    exactly the readout of all data. Threads may share a readout. A call sees it as it was before or
+    after another thread adds samples. Additions wait for each other.
 
     For class c, the target is 1 for vectors of the class and 0 for others. The intercept is not
-    penalised. Scores are fitted values, and not probabilities.
+    penalised. Scores are fitted values, not probabilities.
 
     Parameters
     ----------
     alpha : float or "auto", default="auto"
         Weight of the L2 term, above 0, in units of the mean diagonal of the centred Gram matrix:
         the mean over features of the sum of squares about their mean. If it is so small that
-        rounding would decide the coefficients, it is refused when they are computed. ``"auto"``
-        tries 1e-8, 3.2e-8, ..., 1e3 (half decades) and takes the value with the least generalised
-        cross-validation error, among those whose fit has at most 0.9 degrees of freedom a sample.
-        It depends on the sums only, and so not on the parts.
+        rounding errors would decide the coefficients, it is refused when they are computed.
+        ``"auto"`` tries 1e-8, 3.2e-8, ..., 1e3 (half decades) and takes the value with the smallest
+        generalised cross-validation error, among those whose fit has at most 0.9 degrees of freedom
+        per sample. It depends only on the sums, and so not on the order of parts.
     n_threads : int, optional
         Default: the number in ``RANDPROP_NUM_THREADS``, or every CPU that the process may use; in a
         worker of a pool, its share of them. -1 means all, -2 all but one.
@@ -45,15 +45,15 @@ class RidgeReadout(LinearReadout):
     classes_ : ndarray of shape (n_classes,)
         Labels, sorted.
     gram_ : ndarray of shape (n_bits, n_bits), dtype int64
-        Sums of products. For bits: how many training vectors have both set. While there are fewer
-        vectors than bits, the vectors are kept, and this is computed on request.
+        Sums of products. For bits: the number of training vectors with both bits set. While there
+        are fewer vectors than bits, the vectors are kept, and this is computed on request.
     counts_ : ndarray of shape (n_classes, n_bits), dtype int64
-        Sum of the class's training vectors.
+        Sum of the training vectors of each class.
     n_samples_ : ndarray of shape (n_classes,), dtype int64
-        Training vectors of the class.
+        Number of training vectors of each class.
     coef_ : ndarray of shape (n_classes, n_bits), dtype float64
     intercept_ : ndarray of shape (n_classes,), dtype float64
-        The solution. It is computed at the first request.
+        The solution. It is computed when it is first used.
     alpha_ : float
         The alpha that was used: the one given, or the one that was chosen.
 

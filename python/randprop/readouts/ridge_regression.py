@@ -41,20 +41,20 @@ _LARGEST = np.finfo(np.float64).max
 
 
 class RidgeRegression(Reader):
-    """Real targets from bits or bytes by least squares with an L2 term, in closed form.
+    """Ridge regression of real targets on bits or bytes, in closed form.
 
-    Sums of products of features are integers, and sums of targets, and of their products with
-    features, are kept exactly too, see `targets`: parts fitted anywhere, in any order, merge into
-    exactly what fitting on the whole gives. Threads may share one, as any readout.
+    Sums of products of features are integers. Sums of targets, and of their products with features,
+    are kept exactly too, see `targets`. So readouts that are fitted to parts of the data, in any
+    order, merge into exactly the readout of all data. Threads may share a readout.
 
-    The intercept is not penalised. Several targets share one alpha; ``"auto"`` counts each in units
-    of its variance. Inside the solution a target is in units of a power of 2 near its root mean
-    square, so that none is too large or too small.
+    The intercept is not penalised. Several targets share one alpha. ``"auto"`` divides the error of
+    each target by its variance. The solution uses targets in units of a power of 2 near their root
+    mean square, so that none is too large or too small.
 
     Parameters
     ----------
     alpha : float or "auto", default="auto"
-        Weight of the L2 term, as of `RidgeReadout`.
+        Weight of the L2 term, as in `RidgeReadout`.
     n_threads : int, optional
 
     Attributes
@@ -62,7 +62,7 @@ class RidgeRegression(Reader):
     n_samples_ : int
     coef_ : ndarray of shape (n_bits,) or (n_targets, n_bits), dtype float64
     intercept_ : float or ndarray of shape (n_targets,), dtype float64
-        The solution, computed when first asked for.
+        The solution. It is computed when it is first used.
     alpha_ : float
         The alpha that was used: the one given, or the one that was chosen.
     """
@@ -324,11 +324,11 @@ def _scaled(name: str, values: Floats, exponents: NDArray[np.intc]) -> Floats:
         found = np.ldexp(values, exponents)
     if not np.isfinite(found).all():
         raise ValueError(
-            f"{name} lies beyond float64, whose largest number is 1.8e308; predict has its own "
-            "units, or divide the targets"
+            f"{name} is larger than float64 allows, 1.8e308; use predict, which works in other "
+            "units, or divide the targets by a constant"
         )
     return found
 
 
 def _told(n_targets: int, alone: bool) -> str:
-    return "one target, without a dimension of its own" if alone else f"{n_targets} targets"
+    return "one target in a 1-dimensional array" if alone else f"{n_targets} targets"

@@ -112,7 +112,7 @@ class SummingReadout(Readout):
 
     @property
     def n_features(self) -> int | None:
-        """Bits or bytes of a vector; None before it was fitted."""
+        """Number of bits or bytes of a vector. None before `fit`."""
         return self.counts_.shape[1] if hasattr(self, "counts_") and len(self.classes_) else None
 
     def _facts(self) -> list[tuple[str, str]]:

@@ -167,7 +167,7 @@ def propagate(
     activation: str = "step",
     seed: int = 0,
 ) -> list[NDArray[np.uint8]]:
-    """Send samples through a network and return the bits behind every matrix.
+    """Send samples through a network and return the output bits of every matrix.
 
     Parameters
     ----------
@@ -176,9 +176,9 @@ def propagate(
     widths : sequence of int
         Outputs of each matrix.
     weight_bits : int, default=8
-        Bits of a weight.
+        Bits of each weight.
     activation : {"step", "sign"}, default="step"
-        How matrices after the first read a bit: 0 or 1, -1 or +1.
+        How matrices after the first read a bit: as 0 or 1, or as -1 or +1.
     seed : int, default=0
         In [0, 2**64).
 
@@ -216,12 +216,12 @@ def float_preactivations(
     w : ndarray of shape (n_out, n_in), dtype int64
         Integer weights.
     weight_bits : int, default=24
-        Their bits: the real weight is w / (2**weight_bits sqrt(n_in)).
+        Bits of each weight: the real weight is w / (2**weight_bits sqrt(n_in)).
 
     Returns
     -------
     ndarray of shape (n_samples, n_out), dtype float32
-        Rounded: near 0 the sign may differ from that of the exact sum.
+        Rounded sums. Near 0 the sign may differ from the sign of the exact sum.
     """
     x = check_integers("x", x, ("n_samples", "n_in"))
     w = check_integers("w", w, ("n_out", x.shape[1]))
@@ -250,7 +250,7 @@ def float_propagate(
     Returns
     -------
     list of ndarray of shape (n_samples, widths[m]), dtype uint8
-        Bits as 0 and 1; they differ from the exact ones where rounding crosses 0.
+        Bits as 0 and 1. They differ from the exact bits where rounding changes the sign.
     """
     widths = _check_chain(X, widths, activation, seed)
     return _bits_behind_each(X, widths, activation, float_preactivations, 24, seed)

@@ -47,7 +47,7 @@ def centroid_counts(
     codes : ndarray of shape (n_samples,), integer
         Class of each sample, in [0, n_classes).
     n_classes : int
-        Classes.
+        Number of classes.
 
     Returns
     -------
@@ -70,7 +70,7 @@ def centroid_counts(
 def centroid_distances(
     bits: NDArray[np.uint8], counts: NDArray[np.int64], n_samples: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Squared distances to the class means, from the definition, in Python's integers.
+    """Return squared distances to the class means, by the definition, with Python's integers.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def centroid_distances(
     Returns
     -------
     ndarray of shape (n_samples, n_classes), dtype float64
-        sum over i of (x_i - counts_i / n)^2; Python divides integers with one rounding.
+        The sum over i of (x_i - counts_i / n)^2. Python divides integers with one rounding.
     """
     _check_bits("bits", bits)
     counts = as_integers("counts", counts, ("n_classes", bits.shape[1]))
@@ -134,14 +134,14 @@ def _hamming(train: NDArray[np.uint8], queries: NDArray[np.uint8], out: NDArray[
 def hamming_neighbors(
     train: NDArray[np.uint8], queries: NDArray[np.uint8], n_neighbors: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Nearest training vectors by Hamming distance, ties to the lowest index.
+    """Find the nearest training vectors by Hamming distance. At a tie, the lowest index is first.
 
     Parameters
     ----------
     train, queries : ndarray of shape (n, n_bits), dtype uint8
         0 and 1.
     n_neighbors : int
-        How many.
+        Number of neighbours.
 
     Returns
     -------

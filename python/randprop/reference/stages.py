@@ -51,14 +51,14 @@ def few_inputs(n_in: int, n_out: int, *, layer: int, fan_in: int, seed: int) -> 
     layer : int
         Position of the stage, 0 the first.
     fan_in : int
-        Inputs of a unit, of [1, n_in]: the first half, rounded up, with weight +1, the others -1.
+        Inputs of a unit, in [1, n_in]. The first half, rounded up, have weight +1, the others -1.
     seed : int
         In [0, 2**64).
 
     Returns
     -------
     ndarray of shape (n_out, n_in), dtype int64
-        Of -1, 0 and +1.
+        Weights -1, 0 and +1.
     """
     n_in, n_out = check_int("n_in", n_in, 1, 1 << 28), check_int("n_out", n_out, 0, 1 << 28)
     layer = check_int("layer", layer, 0, 2**32 - 1)
@@ -116,9 +116,9 @@ def drawn_dilations(
     layer : int
         Position of the stage, 0 the first.
     kernel : int
-        Inputs that a unit reads of a channel, at least 2.
+        Number of inputs that a unit reads from a channel, at least 2.
     length : int
-        Of the series, at least `kernel`.
+        Length of the series, at least `kernel`.
     seed : int
         In [0, 2**64).
 
@@ -192,12 +192,12 @@ def convolve(
     w : ndarray of shape (n_out, kernel_y * kernel_x * n_channels), dtype int64
         Weights; input k = (dy * kernel_x + dx) * n_channels + c.
     kernel, stride, padding, dilation : int or (int, int)
-        As `randprop.Conv2D` has them, for y and x.
+        As in `randprop.Conv2D`, for y and x.
 
     Returns
     -------
     ndarray of shape (n_samples, out_height, out_width, n_out), dtype int64
-        Pixels outside the image add nothing.
+        The sums. Pixels outside the image add nothing.
     """
     x = as_integers("x", x, ("n_samples", "height", "width", "n_channels"))
     kernel, stride = _pair("kernel", kernel, 1), _pair("stride", stride, 1)
@@ -222,12 +222,12 @@ def convolve(
 
 
 def count_windows(bits: NDArray[Any], grid: Sequence[int]) -> NDArray[np.uint8]:
-    """Return the set bits of the windows of a map, as bytes.
+    """Count the set bits in the windows of a map.
 
     Parameters
     ----------
     bits : ndarray of shape (n_samples, height, width, n_channels), integer
-        Of 0 and 1.
+        0 and 1.
     grid : (int, int)
         Windows down and across; window j reaches from floor(j h / g) to floor((j + 1) h / g).
 
@@ -337,20 +337,20 @@ def propagate_stages(
     input_shape : sequence of int, optional
         (height, width, channels) or (length, channels) where the first stage is a convolution.
     weight_bits : int, default=8
-        Of stages that name neither their own nor `fan_in`.
+        Bits of each weight, for stages with neither `weight_bits` nor `fan_in`.
     activation : {"step", "sign"}, default="step"
-        How a stage reads the bits of the one before: 0 or 1, -1 or +1.
+        How a stage reads the bits of the stage before it: as 0 or 1, or as -1 or +1.
     seed : int, default=0
         In [0, 2**64).
     calibrate : bool, default=False
-        Whether thresholds are made from `X` rather than those of the stages.
+        Whether thresholds are quantiles of the sums over `X`, and not those of the stages.
 
     Returns
     -------
     outputs : list of ndarray of shape (n_samples, n_outputs), dtype uint8
-        Behind each stage: bits as 0 and 1, or counts.
+        Output of each stage: bits as 0 and 1, or counts.
     thresholds : list of ndarray of shape (n_units,), dtype int64
-        Of each stage.
+        Thresholds of each stage.
     """
     check_array("X", X, np.uint8, 2)
     check_choice("activation", activation, ("step", "sign"))

@@ -1,7 +1,7 @@
 """Pictures of what happens inside a network: bits stage by stage, weights, means, scores.
 
-They need matplotlib, ``pip install 'randprop[plot]'``, which is imported when the first is drawn.
-Every function takes arrays or what holds them, and returns the figure or the axes it drew on.
+They need matplotlib: ``pip install 'randprop[plot]'``. It is imported when the first picture is
+drawn. Every function takes arrays, or objects that hold them, and returns the figure or the axes.
 """
 
 from __future__ import annotations

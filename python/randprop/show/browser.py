@@ -49,18 +49,18 @@ def page(facts: Mapping[str, Any], sets: bytes, text: Mapping[str, str] | None =
     Parameters
     ----------
     facts : mapping
-        What its scripts know: ``version``, ``n_train``, ``n_test``, ``theory`` (activation to
-        width to accuracies by depth), ``channels`` and ``costs``.
+        Values for its scripts: ``version``, ``n_train``, ``n_test``, ``theory`` (accuracies by
+        activation, width and depth), ``channels`` and ``costs``.
     sets : bytes
-        The images inside the page, of `packed_sets`.
+        The images in the page, as `packed_sets` gives them.
     text : mapping, optional
         The table of text. Default: English.
 
     Raises
     ------
     ValueError
-        If the table lacks a line, has one more, one without the ``{names}`` of the English, or a
-        ``lang`` that is none.
+        If a line of the table is missing, unknown, or has other ``{names}`` than the English line,
+        or if ``lang`` is not a language.
     """
     table = _checked(text)
     script = _module(_SCRIPT)
@@ -123,7 +123,7 @@ def _checked(text: Mapping[str, str] | None) -> dict[str, str]:
                 f"text must have the names of {usual[name]!r} in {name!r}, got {line!r}"
             )
     if not _LANGUAGE.fullmatch(text["lang"]):  # a browser would refuse to write numbers in it
-        raise ValueError(f"text must name a language such as 'de' in 'lang', got {text['lang']!r}")
+        raise ValueError(f"text['lang'] must be a language such as 'de', got {text['lang']!r}")
     return dict(text)
 
 

@@ -78,13 +78,13 @@ def draw_curves(
 
 
 def depth(results: Any, *, ax: Any = None) -> Any:
-    """Draw accuracy against hidden layers, beside chance and the features themselves.
+    """Draw accuracy against hidden layers, with chance and the features without a network.
 
     Parameters
     ----------
     results : Evaluations, or iterable of Evaluation
-        As `evaluate` gives them for several depths, of one or several seeds: then the mean is
-        drawn, and the range from the lowest to the highest.
+        Results of `evaluate` for several depths. With several seeds, the mean is drawn with the
+        range from the lowest to the highest.
     ax : matplotlib.axes.Axes, optional
         Where to draw. Default: new axes.
 
@@ -95,9 +95,9 @@ def depth(results: Any, *, ax: Any = None) -> Any:
     Raises
     ------
     TypeError
-        If `results` are none.
+        If `results` are not of `evaluate`.
     ValueError
-        If there are none.
+        If there are no results.
     ImportError
         If matplotlib is not installed: ``pip install 'randprop[plot]'``.
 

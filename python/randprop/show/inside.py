@@ -77,17 +77,17 @@ def _titles(network: Any) -> list[str]:
 
 
 def bits(network: Any, x: ArrayLike, *, classes: Sequence[str] | None = None) -> Any:
-    r"""Draw a sample on its way through a network: the input, what every stage puts out, margins.
+    r"""Draw a sample on its way through a network: the input, each output, the scores.
 
     Parameters
     ----------
     network : StepNetwork, Model or StepClassifier
-        With a model or a fitted classifier the scores of the classes are drawn too, less that of
-        the best.
+        With a model or a fitted classifier, the scores of the classes are drawn too, as differences
+        from the best score.
     x : array-like of shape (n_features,) or the shape of one sample
-        As the network reads it; of a model as it reads features.
+        For a network its inputs, for a model its features.
     classes : sequence of str, optional
-        What the classes are called. Default: the labels of the model.
+        Names of the classes. Default: the labels of the model.
 
     Returns
     -------
@@ -96,9 +96,9 @@ def bits(network: Any, x: ArrayLike, *, classes: Sequence[str] | None = None) ->
     Raises
     ------
     TypeError
-        If `network` is none.
+        If `network` is not one of these.
     ValueError
-        If `x` is not one sample of its features.
+        If `x` is not one sample for the network.
     ImportError
         If matplotlib is not installed: ``pip install 'randprop[plot]'``.
 
@@ -148,7 +148,7 @@ def _margins(ax: Any, model: Any, features: Any, classes: Sequence[str] | None) 
 
 
 def weights(network: Any, m: int = 0, *, n: int = 16) -> Any:
-    """Draw what the first units of a stage look at: blue adds, orange takes away.
+    """Draw which inputs the first units of a stage look at: blue adds, orange subtracts.
 
     Parameters
     ----------
@@ -156,7 +156,7 @@ def weights(network: Any, m: int = 0, *, n: int = 16) -> Any:
     m : int, default=0
         The stage.
     n : int, default=16
-        How many units, in [1, 64].
+        Number of units, in [1, 64].
 
     Returns
     -------
@@ -165,7 +165,7 @@ def weights(network: Any, m: int = 0, *, n: int = 16) -> Any:
     Raises
     ------
     ValueError
-        If there is no such stage, or `n` lies outside.
+        If there is no such stage, or `n` is outside this range.
     ImportError
         If matplotlib is not installed: ``pip install 'randprop[plot]'``.
     """
@@ -192,7 +192,7 @@ def weights(network: Any, m: int = 0, *, n: int = 16) -> Any:
 
 
 def flips(network: Any, x: ArrayLike, feature: int | None = None) -> Any:
-    """Draw which bits change where one feature of a sample is turned over, stage by stage.
+    """Draw which bits change, stage by stage, if one feature of a sample is inverted.
 
     Parameters
     ----------
@@ -200,12 +200,13 @@ def flips(network: Any, x: ArrayLike, feature: int | None = None) -> Any:
     x : array-like of shape (n_features,) or the shape of one sample
         As for `bits`.
     feature : int, optional
-        The one: 0 where it is above 0, and else the most there is. Default: that in the middle.
+        The feature to invert: it becomes 0 if it is above 0, else the largest value. Default: the
+        feature in the middle.
 
     Returns
     -------
     matplotlib.figure.Figure
-        The sample, the feature marked; for each stage what changes, and the share of its outputs.
+        The sample with the feature marked; for each stage the outputs that change, and their share.
 
     Raises
     ------

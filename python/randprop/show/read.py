@@ -32,12 +32,12 @@ def class_means(
     Parameters
     ----------
     means : Centroids, or array-like of shape (n_classes, n_features)
-        Fitted to the features of a network, or to pixels: then the means are images themselves.
+        Class means of the features of a network, or of pixels. Means of pixels are images.
     shape : sequence of int, optional
-        Of a sample: (height, width), (height, width, channels) or (length, channels). Default: as
-        near to a square as it goes.
+        Shape of a sample: (height, width), (height, width, channels) or (length, channels).
+        Default: as near to a square as possible.
     classes : sequence of str, optional
-        What the classes are called. Default: the labels of the centroids, or numbers.
+        Names of the classes. Default: the labels of the centroids, or numbers.
 
     Returns
     -------
@@ -46,7 +46,7 @@ def class_means(
     Raises
     ------
     ValueError
-        If the means are not of two dimensions, or not of this shape.
+        If the means do not have two dimensions, or do not fit `shape`.
     ImportError
         If matplotlib is not installed: ``pip install 'randprop[plot]'``.
 
@@ -83,19 +83,19 @@ def _shape_of(shape: Sequence[int] | None, n_features: int) -> tuple[int, ...]:
     if len(sides) == 2 and int(np.prod(sides)) == n_features:
         return (*sides, 1)
     if int(np.prod(sides)) != n_features:
-        raise ValueError(f"shape must be that of means of {n_features} features, got {sides}")
+        raise ValueError(f"shape must have {n_features} features, as the means have, got {sides}")
     return sides
 
 
 def scores(values: ArrayLike, labels: ArrayLike, *, ax: Any = None) -> Any:
-    """Draw margins: the score of the right class less the best of the others, sample by sample.
+    """Draw margins: for each sample, the score of the right class minus the best other score.
 
     Parameters
     ----------
     values : array-like of shape (n_samples, n_classes)
-        Scores, larger for likelier classes, as `scores` of a readout gives them.
+        Scores, as a readout's `scores` gives them: the more likely class has the larger score.
     labels : array-like of int of shape (n_samples,)
-        Positions of the right classes.
+        Indices of the right classes.
     ax : matplotlib.axes.Axes, optional
         Where to draw. Default: new axes.
 
@@ -106,7 +106,7 @@ def scores(values: ArrayLike, labels: ArrayLike, *, ax: Any = None) -> Any:
     Raises
     ------
     ValueError
-        If the shapes do not fit, or a label is no position.
+        If the shapes do not fit, or a label is not an index of a class.
     ImportError
         If matplotlib is not installed: ``pip install 'randprop[plot]'``.
     """
@@ -143,14 +143,14 @@ def scores(values: ArrayLike, labels: ArrayLike, *, ax: Any = None) -> Any:
 
 
 def confusion(matrix: ArrayLike, classes: Sequence[str] | None = None, *, ax: Any = None) -> Any:
-    """Draw a confusion matrix: right classes down, predicted ones across, shares of each row.
+    """Draw a confusion matrix: rows are true classes, columns predicted ones, as shares of rows.
 
     Parameters
     ----------
     matrix : array-like of int of shape (n_classes, n_classes)
-        Numbers of samples, or an `Evaluation`, which holds them.
+        Numbers of samples, or an `Evaluation`, which has them.
     classes : sequence of str, optional
-        What the classes are called. Default: the labels of the evaluation, or numbers.
+        Names of the classes. Default: the labels of the evaluation, or numbers.
     ax : matplotlib.axes.Axes, optional
         Where to draw. Default: new axes.
 
@@ -161,7 +161,7 @@ def confusion(matrix: ArrayLike, classes: Sequence[str] | None = None, *, ax: An
     Raises
     ------
     ValueError
-        If the matrix is not square, or has no sample.
+        If the matrix is not square, or has no samples.
     ImportError
         If matplotlib is not installed: ``pip install 'randprop[plot]'``.
     """

@@ -96,20 +96,20 @@ def run_study(
     ----------
     out : path-like, default="report"
         Folder for ``report.html``, ``numbers.json``, figures, tables and ``cells.sqlite``, the
-        store of the sweeps; made if it is not there. A study that was stopped goes on from the
-        store.
+        store of the sweeps. It is created if it does not exist. A study that was stopped continues
+        from the store.
     seeds : int, default=10
-        Seeds 0, 1, ... of every experiment.
+        Number of seeds in each experiment: 0, 1, ...
     only : iterable of str, optional
         Keys of `EXPERIMENTS`. Default: all but ``"datasets"``.
     full : bool, default=False
-        Also other data sets, 8,192 units, 30 layers, and all seeds up to 4,096 units: up
-        to an hour.
+        Also use other data sets, up to 8,192 units, up to 30 hidden layers, and all seeds for up to
+        4,096 units. Takes up to an hour.
     progress : bool, default=True
-        Show bars where standard error is a terminal.
+        Show progress bars if standard error is a terminal.
     n_threads : int, optional
     say : callable, optional
-        Told what is going on.
+        Function that is called with messages about the progress.
 
     Returns
     -------
@@ -119,7 +119,7 @@ def run_study(
     Raises
     ------
     TypeError, ValueError
-        If an argument is not what is listed above, or the folder's store is of another version.
+        If an argument is not as above, or the store in the folder is of another version.
     ImportError
         If matplotlib is not installed: ``pip install 'randprop[plot]'``.
     OSError
@@ -154,5 +154,5 @@ def _select(only: Iterable[str] | None, full: bool) -> tuple[str, ...]:
         raise TypeError(f"only must be several names, got the string {only!r}")
     chosen = [check_choice(f"only[{i}]", key, tuple(EXPERIMENTS)) for i, key in enumerate(only)]
     if not chosen:
-        raise ValueError("only must name at least one experiment, got none")
+        raise ValueError("only must have at least one experiment, got none")
     return tuple(key for key in EXPERIMENTS if key in chosen)

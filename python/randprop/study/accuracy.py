@@ -53,13 +53,13 @@ def _present(numbers: dict[str, Any]) -> Section:
         f"(mean and 95 % confidence interval over {found['n_seeds']} seeds).",
         "The paper's picture, about 80 % at few hidden layers and chance by 15, "
         + (
-            "is reproduced, with 80 % kept by up to one hidden layer rather than two."
+            "is reproduced, but here only up to one hidden layer keeps 80 %, not two."
             if shallow and lost and mean[2] < 0.78
             else "is reproduced."
             if shallow and lost
             else "is not reproduced by these numbers."
         ),
-        f"Class means of the raw pixels, no network at all, are right for {percent(baseline)}: "
+        f"Class means of the raw pixels, without a network, are right for {percent(baseline)}: "
         + (
             "no depth of the random network does better."
             if mean.max() <= baseline + 0.002
@@ -86,7 +86,7 @@ def _present(numbers: dict[str, Any]) -> Section:
 EXPERIMENT = Experiment(
     "accuracy",
     "Accuracy against depth",
-    "How much does a random network still tell about the class, by its number of hidden layers? "
+    "How does the accuracy of a random network depend on its number of hidden layers? "
     "(Itoh 2024, experiments with 0 to 15 hidden layers, one network each)",
     "MNIST, 784 units in every matrix, 8-bit weights, step; class means of the outputs for the "
     "60,000 training images, nearest mean for the 10,000 test images.",

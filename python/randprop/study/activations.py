@@ -52,14 +52,14 @@ def _present(numbers: dict[str, Any]) -> Section:
         f"Their variance between class means nevertheless shrinks the most, by a factor of "
         f"{shrink[min(smooth, key=lambda n: shrink[n])]:.1e} "
         f"({min(smooth, key=lambda n: shrink[n])}) against {shrink['step']:.1e} for the step: a "
-        "small variance by itself loses nothing."
+        "small variance alone loses nothing."
         if min(shrink[name] for name in smooth) < shrink["step"]
         and last[smooth[0]] > last["step"] + 0.05
         else "Variance between class means and accuracy fall together here.",
         (
-            "Reading bits as -1 and +1 (sign) rather than 0 and 1 (step) keeps more: "
+            "Reading bits as -1 and +1 (sign) is more accurate than as 0 and 1 (step): "
             if last["sign"] > last["step"]
-            else "Reading bits as -1 and +1 (sign) rather than 0 and 1 (step) keeps no more: "
+            else "Reading bits as -1 and +1 (sign) is not more accurate than as 0 and 1 (step): "
         )
         + f"{found['sign']['mean'][5]:.3f} against {found['step']['mean'][5]:.3f} at "
         f"{layers[5]} hidden layers.",
@@ -82,12 +82,12 @@ def _present(numbers: dict[str, Any]) -> Section:
 EXPERIMENT = Experiment(
     "activations",
     "Activations",
-    "What do other activations do? (Itoh 2024, step alone; others left open)",
+    "What do other activations do? (Itoh 2024, only step; others left open)",
     "MNIST, 784 units, 8-bit weights as real numbers w / (256 sqrt(784)), pixels divided by 255 "
     "for smooth activations; 5,000 training and 2,500 test images, evenly spread. Smooth "
     "activations are propagated as differences from one reference point: the outputs of deep "
-    "sigmoid and tanh networks are closer together than floating point tells apart, and distances "
-    "of the outputs themselves would measure rounding.",
+    "sigmoid and tanh networks are closer together than floating point can tell apart, so that "
+    "distances between the outputs themselves would only measure rounding.",
     _measure,
     _present,
 )

@@ -38,14 +38,15 @@ def _present(numbers: dict[str, Any]) -> Section:
     )  # fmt: skip
     answer = [
         (
-            f"Nothing comes back: from 16 to {found['layers'][-1]} hidden layers every mean is "
-            f"within {gap:.3f} of chance, the largest {found['mean'][best]:.3f} at "
+            f"Accuracy does not come back: from 16 to {found['layers'][-1]} hidden layers every "
+            f"mean is within {gap:.3f} of chance, the largest {found['mean'][best]:.3f} at "
             f"{found['layers'][best]} hidden layers."
             if gap < 0.02
             else f"Accuracy is not at chance throughout: {found['mean'][best]:.3f} at "
             f"{found['layers'][best]} hidden layers."
         ),
-        f"The variance between class means stays at {ratio:.2f} of what sampling alone gives.",
+        f"The variance between class means stays at {ratio:.2f} times the value that "
+        "sampling alone gives.",
     ]
 
     draw = drawing.depth_curves({"random network": found}, (chance, drawing.MUTED, ":", "chance"))

@@ -170,24 +170,23 @@ def _present(numbers: dict[str, Any]) -> Section:
         last["accuracy"] < first["accuracy"]
     )
     answer = [
-        "Outputs times 2^-6 have 1/4096 of every variance, and "
+        "Outputs multiplied by 2^-6 have 1/4096 of every variance, and "
         + ("no label changes." if changed == 0 else f"{changed} labels change."),
         f"With {last['level']:.0f} training sample"
         + ("s" if last["level"] > 1 else "")
-        + f" a class the variance between class means is {last['variance']:.3f} and the accuracy "
+        + f" per class the variance between class means is {last['variance']:.3f} and the accuracy "
         f"{last['accuracy']:.3f}; with all of them {first['variance']:.3f} and "
         f"{first['accuracy']:.3f}: "
         + (
             "more variance, less accuracy." if more_variance_less else "the two move together here."
         ),
-        "At equal variance between class means, where both have it, accuracy differs from that of "
-        "the depth curve by up to "
+        "At equal variance between class means, accuracy differs from the depth curve by up to "
         + ", ".join(f"{gap:.2f} ({_FAMILIES[name]})" for name, gap in gaps.items())
         + ": "
         + (
-            f"{1 + len(several)} curves, not one. Variance does not cause accuracy; what decides "
-            "is how far the differences between classes stand above the noise of the units, which "
-            "the sections on theory and width measure."
+            f"{1 + len(several)} curves, not one. So variance does not cause accuracy. The cause "
+            "is how large the differences between classes are beside the noise of the units: see "
+            "the sections on theory and width."
             if several
             else "one curve. These interventions do not speak against the variance as the cause."
         ),
@@ -215,8 +214,8 @@ def _present(numbers: dict[str, Any]) -> Section:
         answer,
         [Figure("cause", "Accuracy against the variance between class means, for six ways to "
                 "change both.", draw)],
-        [Table("cause", "Level: hidden layers, probability, standard deviations, units, samples a "
-               "class", ("what changes", "level", "variance between class means", "accuracy"),
+        [Table("cause", "Level: hidden layers, probability, standard deviations, units, samples "
+               "per class", ("what changes", "level", "variance between class means", "accuracy"),
                rows)],
     )  # fmt: skip
 
@@ -224,8 +223,8 @@ def _present(numbers: dict[str, Any]) -> Section:
 EXPERIMENT = Experiment(
     "cause",
     "Does variance cause accuracy?",
-    "The paper takes the falling variance of the outputs for the reason of the falling accuracy: "
-    "is it? (Itoh 2024, discussion)",
+    "The paper says that accuracy falls because the variance of the outputs falls: is this the "
+    "cause? (Itoh 2024, discussion)",
     "The network without a hidden layer, MNIST, all training and 5,000 test images: output bits "
     "flipped or set to 0 at random, the threshold raised by multiples of the standard deviation of "
     "the preactivation, the first units alone, fewer training samples; against the depths 0 to 15.",

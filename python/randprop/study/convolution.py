@@ -139,8 +139,8 @@ def _patches_help(features: dict[str, Any]) -> list[str]:
     best = max(gains, key=lambda key: top(*key))
     few, every = (found[best[0]][weights][best[1]]["mean"] for weights in _WEIGHTS)
     return [
-        f"Counts, and readouts that know how features go together, at {int(size):,} features of "
-        "binary pixels; against as many units that look at the whole image: "
+        f"Counts, and readouts that use the correlations of features, with {int(size):,} features "
+        "of binary pixels. For each readout, units that look at the whole image come first: "
         + "; ".join(
             f"{readout} {top(_DENSE, readout):.3f}, "
             + ", ".join(f"{form} of patches {top(form, readout):.3f}" for form in _FORMS)
@@ -148,17 +148,17 @@ def _patches_help(features: dict[str, Any]) -> list[str]:
         )
         + ". "
         + (
-            "That looking at patches does not help holds for single bits and for class means, "
-            "and for no more: counted and read by ridge or the discriminant, patches have "
-            f"{min(gains[key] for key in counted):.3f} more."
+            "Patches do not help with single bits or with class means. With counts, and with ridge "
+            "or the discriminant, they gain at least "
+            f"{min(gains[key] for key in counted):.3f}."
             if counted <= helped and not helped & neither
-            else "Looking at patches helps nowhere."
+            else "Patches help nowhere."
             if not helped
-            else "Looking at patches helps "
+            else "Patches help "
             + ", ".join(f"{form} read by {readout}" for form, readout in sorted(helped))
             + "."
         ),
-        f"The best, {best[0]} read by {best[1]}, has {few:.3f} with 4 inputs a unit and "
+        f"The best, {best[0]} read by {best[1]}, has {few:.3f} with 4 inputs per unit and "
         f"{every:.3f} with all 49: "
         + (
             "few inputs help."
@@ -205,23 +205,21 @@ def _present(numbers: dict[str, Any]) -> Section:
     top = max(others, key=lambda n: stacks[n]["mean"][-1])
     answer = [
         f"One layer: the best convolution, {best} channels, reaches {single[best]['mean']:.3f}, "
-        f"a dense matrix of as many output bits {dense_best:.3f}: "
+        f"a dense matrix with as many output bits {dense_best:.3f}: "
         + (
-            "looking at patches helps class means of bits."
+            "patches help class means of bits."
             if single[best]["mean"] > dense_best + 0.01
-            else "looking at patches makes little difference."
+            else "patches make little difference."
             if abs(single[best]["mean"] - dense_best) <= 0.01
-            else "looking at patches does not help class means of bits."
+            else "patches do not help class means of bits."
         ),
         f"Stacks, {middle} hidden layers: dense {stacks[dense]['mean'][middle]:.3f}; "
         + ", ".join(f"{name} {stacks[name]['mean'][middle]:.3f}" for name in others)
         + ". "
         + (
-            "Convolutions keep more than the dense network of equal output: "
-            + ", ".join(better)
-            + "."
+            "More accurate than the dense network with as many outputs: " + ", ".join(better) + "."
             if better
-            else "No convolution keeps more than the dense network."
+            else "No convolution is more accurate than the dense network."
         ),
         f"At {_STACK_LAYERS} hidden layers the best stack, {top}, has "
         f"{stacks[top]['mean'][-1]:.3f}, the dense network {stacks[dense]['mean'][-1]:.3f}.",
@@ -251,10 +249,10 @@ def _present(numbers: dict[str, Any]) -> Section:
     means = {name: values["mean"] for name, values in stacks.items()}
     return Section(
         answer,
-        [Figure("convolution", "One layer of convolutions and dense matrices of equal output "
-                "(left), stacks (right).", draw, (9.6, 4.4)),
-         Figure("convolution_features", "One layer of as many features, by what they are and how "
-                "they are read. Filled: 4 inputs a unit; open: all of them.",
+        [Figure("convolution", "One layer of convolutions, and dense matrices with as many "
+                "outputs (left). Stacks (right).", draw, (9.6, 4.4)),
+         Figure("convolution_features", "One layer with the same number of features, by kind of "
+                "feature and readout. Filled: 4 inputs per unit; open: all inputs.",
                 partial(_draw_features, numbers["features"]), (10.4, 4.6))],
         [Table("convolution_single", "One layer: kernel, channels (784 output bits each)",
                ("layer", "mean accuracy", "sd", "ci95"),
@@ -274,7 +272,7 @@ def _present(numbers: dict[str, Any]) -> Section:
 EXPERIMENT = Experiment(
     "convolution",
     "Convolution",
-    "What do convolutions in place of full matrices do? (Itoh 2024, left open)",
+    "What do convolutions do, instead of full matrices? (Itoh 2024, left open)",
     "MNIST, step, 8-bit weights (1-bit in the dense stack), stride 1, padded to keep 28 x 28; "
     "4,000 training and 2,000 test images, evenly spread; class means of all output bits. As many "
     "features: all images, binary pixels (above 63), 7 x 7 patches: bits at 4 x 4 places that do "

@@ -115,13 +115,13 @@ def _useful(name: str, found: dict[str, Any]) -> str:
             for label, values in found.items()
             if label not in (_PIXELS, _BITS)
         )
-        + f"; dense units {bits[top(bits)]['mean']:.3f} ({top(bits)}), the pixels themselves "
+        + f"; dense units {bits[top(bits)]['mean']:.3f} ({top(bits)}), raw pixels "
         f"{pixels[best]['mean']:.3f} ({best}): "
         + (
-            "counts of patches find what neither has."
+            "counts of patches are clearly better than both."
             if min(values[top(values)]["mean"] for values in counts)
             > max(pixels[best]["mean"], bits[top(bits)]["mean"]) + 0.02
-            else "counts of patches find little more."
+            else "counts of patches are hardly better."
         )
     )
 
@@ -154,14 +154,14 @@ def _present(numbers: dict[str, Any]) -> Section:
         )
     if missing:
         sentences.append(
-            "Not measured, since the files are not there: "
+            "Not measured, because the files were not found: "
             + ", ".join(_NAMES[name] for name in missing)
             + "."
         )
     if len(found) > 1:
         ends = [values["mean"][-1] for values in found.values()]
         sentences.append(
-            "All fall to chance with depth: it is not a matter of MNIST."
+            "All fall to chance with depth: the loss is not special to MNIST."
             if max(ends) < 0.15
             else "Not all fall to chance by the last depth."
         )
@@ -202,12 +202,12 @@ def _present(numbers: dict[str, Any]) -> Section:
 EXPERIMENT = Experiment(
     "datasets",
     "Other data",
-    "Is it a matter of MNIST? (Itoh 2024, MNIST alone)",
+    "Is the loss of accuracy special to MNIST? (Itoh 2024, only MNIST)",
     "Step, as many units as features (784; 3,072 on CIFAR-10, with 1-bit weights there), depths 0 "
-    "to 15, all samples. Useful networks: counts of 7 x 7 patches, 4 inputs a unit, in 2 x 2 "
+    "to 15, all samples. Useful networks: counts of 7 x 7 patches, 4 inputs per unit, in 2 x 2 "
     f"windows, of pixels above {LEVEL} (MNIST, KMNIST); in 4 x 4 windows, of 8-bit pixels, "
     "thresholds within 0.1 of the largest sum (Fashion-MNIST); of 6 x 6 patches of three colours, "
-    "2 inputs a unit, 2 x 2 windows, the same thresholds (CIFAR-10). Alpha by generalised "
+    "2 inputs per unit, 2 x 2 windows, the same thresholds (CIFAR-10). Alpha by generalised "
     f"cross-validation; 4,096 features with at most {_MOST_WIDE} seeds.",
     _measure,
     _present,

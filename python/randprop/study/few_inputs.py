@@ -163,33 +163,34 @@ def _present(numbers: dict[str, Any]) -> Section:
     beyond = [label for label, error in errors.items() if error > _LIMIT]
     shrink = {i: cases[i]["signal"][-1] / cases[i]["signal"][-2] for i in narrow}
     answer = [
-        f"At {last} hidden layers of 784 units class means find "
+        f"At {last} hidden layers of 784 units, the accuracy of class means is "
         + ", ".join(f"{ends[i]:.3f} ({labels[i].split(',')[0]})" for i in narrow)
         + ": "
         + (
-            f"few inputs keep what all inputs lose, most of all {labels[best].split(',')[0]}."
+            f"few inputs lose less than all inputs, {labels[best].split(',')[0]} the least."
             if ends[best] > dense + 0.1
-            else "few inputs keep no more than all of them."
+            else "few inputs lose as much as all inputs."
         ),
-        "The theory says why. What a unit of few inputs does to two images follows from their "
-        "activities and their overlap, exactly; of 2 inputs the bit is set where one is set and "
-        f"the other is not, so that a share a of set bits becomes a (1 - a), {activity[0]:.3f} to "
-        f"{activity[-1]:.3f} over {len(activity) - 1} matrices, and falls like 1 / l. Of the "
-        "variance between class means at infinite width the last layer keeps "
+        "The theory explains it. The effect of a unit with few inputs on two images follows "
+        "exactly from their activities and their overlap. With 2 inputs, the bit is set if the "
+        "first is set and the second is not. So a share a of set bits becomes a (1 - a), "
+        f"{activity[0]:.3f} to {activity[-1]:.3f} over {len(activity) - 1} matrices, and falls "
+        "like 1 / l. The share of the variance between class means, at infinite width, that the "
+        "last layer keeps is "
         + ", ".join(f"{shrink[i]:.2f} ({labels[i].split(',')[0]})" for i in narrow)
-        + ". That of 2 inputs goes to 1, a power law; the others come to a fixed point, where "
-        "every layer takes the same factor.",
-        "With nothing fitted the prediction at finite width is within "
+        + ". With 2 inputs it goes to 1, a power law. The others reach a fixed point, where "
+        "every layer loses the same share.",
+        "Without fitted parameters, the prediction at finite width is within "
         + "; ".join(f"{error:.3f} ({label})" for label, error in errors.items())
         + f" of every measured depth: within {_LIMIT} "
-        + ("everywhere." if not beyond else f"but for {'; '.join(beyond)}."),
-        "It starts from bits. The first stage on bytes, calibrated thresholds, convolutions and "
-        "counts are not functions of two images' overlaps, and there is no such theory of them.",
+        + ("everywhere." if not beyond else f"except for {'; '.join(beyond)}."),
+        "The theory starts from bits. It does not cover a first stage on bytes, calibrated "
+        "thresholds, convolutions and counts, which do not depend on overlaps alone.",
     ]
     if wanted["widths"]:
         answer.append(
             f"For an accuracy of {wanted['accuracy']} at {wanted['depth']} hidden layers the "
-            "theory asks for "
+            "theory requires "
             + "; ".join(
                 f"{_label(entry['fan_in'], 0, entry['width'])}"
                 + (
@@ -212,20 +213,20 @@ def _present(numbers: dict[str, Any]) -> Section:
     ]  # fmt: skip
     return Section(
         answer,
-        [Figure("few_inputs", "Accuracy by depth for few inputs a unit (left), and the signal at "
+        [Figure("few_inputs", "Accuracy by depth for few inputs per unit (left), and the signal at "
                 "infinite width (right).", partial(_draw, cases, labels), (10.4, 4.8))],
         [by_depth("few_inputs", "Measured and predicted accuracy by depth",
                   cases[0]["accuracy"]["layers"], columns),
          Table("few_inputs_width", f"Width for an accuracy at {wanted['depth']} hidden layers",
-               ("inputs a unit", "units", "wanted", "measured"), rows)],
+               ("inputs per unit", "units", "wanted", "measured"), rows)],
     )  # fmt: skip
 
 
 EXPERIMENT = Experiment(
     "few_inputs",
     "Depth with few inputs",
-    "Does a network of units that look at few inputs forget as fast, and can it be derived? (Itoh "
-    "2024, all inputs alone)",
+    "Does a network with few inputs per unit lose accuracy as fast, and can this be derived? "
+    "(Itoh 2024, only all inputs)",
     f"MNIST, pixels above {LEVEL} as bits, all images; units of few inputs have half of them "
     "(rounded up) with weight +1, the others with -1, thresholds 0 unless given; dense weights "
     "have 1 bit; class means. "

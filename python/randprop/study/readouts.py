@@ -61,25 +61,24 @@ def _present(numbers: dict[str, Any]) -> Section:
             for name in sorted(start, key=lambda name: -start[name])
         )
         + f"; with {_WIDE} units class mean {numbers['wide']['centroid']:.3f}, ridge "
-        f"{numbers['wide']['ridge']:.3f}. The bits hold far more than class means read: "
-        f"{_LABELS[best]} finds {100 * (start[best] - start['centroid']):.0f} points more."
+        f"{numbers['wide']['ridge']:.3f}. The bits hold far more than class means use: "
+        f"{_LABELS[best]} is {100 * (start[best] - start['centroid']):.0f} points better."
         if start[best] > start["centroid"] + 0.05
-        else "Without a hidden layer no readout finds much more than class means.",
-        f"Once class means are below one half, no other readout finds more than "
-        f"{max(gains[most], 0.0):.3f} beyond them ({_LABELS[most]}): where the class mean no "
-        "longer finds the class, it is not hidden from the mean alone; the noise of the units has "
-        "buried it."
+        else "Without a hidden layer no readout is much better than class means.",
+        f"Where class means are below one half, no other readout is more than "
+        f"{max(gains[most], 0.0):.3f} better ({_LABELS[most]}): the class is then lost for all "
+        "readouts, in the noise of the units."
         if gains[most] < 0.1
-        else f"Where class means are below one half, {_LABELS[most]} finds up to "
-        f"{gains[most]:.3f} more: information that the mean does not see.",
+        else f"Where class means are below one half, {_LABELS[most]} is up to "
+        f"{gains[most]:.3f} better: it uses information that class means do not use.",
         "Clearly above chance up to: "
         + ", ".join(f"{_LABELS[name]} {lasts(name)}" for name in found)
         + " hidden layers. "
         + (
-            "Neighbours, which lean on single training samples, lose the class earlier than means "
-            "of thousands."
+            "Neighbours, which depend on single training samples, lose the class earlier than "
+            "means of thousands."
             if lasts("knn") < lasts("centroid")
-            else "Neighbours hold out as long as means."
+            else "Neighbours lose the class as late as class means."
         ),
     ]
 
@@ -96,11 +95,11 @@ def _present(numbers: dict[str, Any]) -> Section:
 EXPERIMENT = Experiment(
     "readouts",
     "Readouts",
-    "How much of the information is still there when the nearest class mean no longer finds it? "
-    "(Itoh 2024, class means alone)",
+    "How much information is left when the nearest class mean no longer finds the class? "
+    "(Itoh 2024, only class means)",
     "MNIST, 784 units, 8-bit weights, step; 60,000 training images, 2,500 test images evenly "
     "spread. Ridge regression to one-hot classes and the linear discriminant, their alpha by "
-    "generalised cross-validation, are fitted to the labels and no part of the paper's idea.",
+    "generalised cross-validation, are fitted to the labels. They are not in the paper.",
     _measure,
     _present,
 )

@@ -42,7 +42,7 @@ def _through_layers(_: Any) -> Any:
 # What all that follows is about.
 _FIRST = Figure(
     "through_layers",
-    "A handwritten seven, the bits that a random layer makes of it, and those of the next one.",
+    "A handwritten seven, the output bits of a random layer, and those of the next layer.",
     _through_layers,
     size=(9.0, 2.4),
 )
@@ -258,8 +258,8 @@ def _markdown(
     lines = [
         "# Findings",
         "",
-        f"What `{about['command']}` asked and found (randprop {about['randprop']}, seeds "
-        f"{about['seeds']}); every sentence and number here is printed by it.",
+        f"Questions and answers of `{about['command']}` (randprop {about['randprop']}, seeds "
+        f"{about['seeds']}). The command wrote every sentence and number here.",
         "",
     ]
     top = {name for _, name in _TOP}

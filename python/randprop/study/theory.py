@@ -168,10 +168,10 @@ def _present(numbers: dict[str, Any]) -> Section:
         if infinite[-1] >= infinite[0] - 0.01
         else f"Even at infinite width accuracy falls, from {infinite[0]:.3f} to "
         f"{infinite[-1]:.3f}.",
-        f"The inner product of two outputs, c, goes to 1 - arccos(c)/pi with every layer, towards "
-        f"{points['step']['fixed_point']:.5f} with the slope {points['step']['slope']:.5f}: what "
-        "tells classes apart shrinks by that slope a layer, equally for all pairs. At finite width "
-        "it sinks into the noise of the units, whose size the depth does not change.",
+        f"Each layer maps the inner product c of two outputs to 1 - arccos(c)/pi. The fixed point "
+        f"is {points['step']['fixed_point']:.5f}, with slope {points['step']['slope']:.5f}: the "
+        "differences between classes shrink by this factor in each layer, equally for all pairs. "
+        "At finite width they sink below the noise of the units, which does not depend on depth.",
         f"With no fitted parameter the noise model predicts the accuracy at every depth, 0 to "
         f"{first['accuracy']['layers'][-1]}, within "
         + "; ".join(f"{error:.3f} ({name})" for name, (error, _) in found.items())

@@ -99,28 +99,27 @@ def _present(numbers: dict[str, Any]) -> Section:
     )
     worst = sorted(range(len(back)), key=lambda i: -lost[i])
     answer = [
-        f"From {interval(first['mean'], first['ci95'])} to "
-        f"{interval(whole['mean'], whole['ci95'])} with {whole['n_features']:,} features, and "
-        f"{interval(last['mean'], last['ci95'])} with {last['n_features']:,}, one change at a "
-        "time, and no weight is trained: a random network is useful where its units look at few "
-        "pixels that lie together, their bits are counted, and the readout knows how features go "
-        "together."
+        f"Accuracy rises from {interval(first['mean'], first['ci95'])} to "
+        f"{interval(whole['mean'], whole['ci95'])} with {whole['n_features']:,} features, and to "
+        f"{interval(last['mean'], last['ci95'])} with {last['n_features']:,}. No weight is "
+        "trained. A random network is useful if its units look at few neighbouring pixels, their "
+        "bits are counted, and the readout uses the correlations of features."
         if last["mean"] > first["mean"] + 0.1
-        else f"From {first['mean']:.3f} to {last['mean']:.3f}: these changes do not make the "
-        "network useful.",
-        "In turn: "
+        else f"Accuracy goes from {first['mean']:.3f} to {last['mean']:.3f}: these changes do not "
+        "make the network useful.",
+        "One change after the other: "
         + "; ".join(
             f"{entry['name']} {entry['mean']:.3f} ({gain:+.3f})"
             for entry, gain in zip(steps[1:], gains, strict=True)
         )
         + f". The largest step is {steps[most + 1]['name']}"
-        + (f"; no gain where they stand: {', '.join(least)}." if least else "; none is a loss."),
-        f"Of the network with {whole['n_features']:,} features, one change taken back: "
+        + (f"; accuracy falls with: {', '.join(least)}." if least else "; none is a loss."),
+        f"The network with {whole['n_features']:,} features, with one change taken back: "
         + "; ".join(f"{back[i]['name']} {back[i]['mean']:.3f} ({-lost[i]:+.3f})" for i in worst)
-        + f". Most depends on the first of these, {back[worst[0]]['name']}"
+        + f". The first of these matters most, {back[worst[0]]['name']}"
         + (
-            ": to a readout that looks at each by itself counts are worth less than the paper's "
-            "bits."
+            ": for a readout that looks at each feature alone, counts are worth less than the "
+            "paper's bits."
             if back[worst[0]]["name"] == "class means" and back[worst[0]]["mean"] < first["mean"]
             else "."
         ),
@@ -143,8 +142,8 @@ def _present(numbers: dict[str, Any]) -> Section:
 EXPERIMENT = Experiment(
     "useful",
     "What makes it useful",
-    "Which changes make a random network a classifier that one would use, with nothing trained but "
-    "the readout? (Itoh 2024, open question 3)",
+    "Which changes make a random network a useful classifier, if only the readout is fitted? "
+    "(Itoh 2024, open question 3)",
     f"MNIST, all images, no hidden layer; binary pixels are those above {LEVEL} of 255, units of 4 "
     "inputs have two of weight +1 and two of -1, thresholds are 0; ridge and linear discriminant "
     "in closed form, their alpha by generalised cross-validation. Each line has one change more "

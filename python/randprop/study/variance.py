@@ -57,7 +57,7 @@ def _present(numbers: dict[str, Any]) -> Section:
                 f"a fall by a factor of {fall['ratio']:.3g}, flat from {fall['flat_from']} "
                 "hidden layers on"
                 if fall["falls"]
-                else "no fall worth the name"
+                else "almost no fall"
             )
             + "."
         )
@@ -65,18 +65,18 @@ def _present(numbers: dict[str, Any]) -> Section:
     means, floor = numbers["variance_class_means"]["mean"], numbers["variance_floor"]["mean"]
     reached = [d for d, a, b in zip(layers, means, floor, strict=True) if a < 1.5 * b]
     sentences.append(
-        "What the paper describes, a fall until about 10 hidden layers and then a flat line, "
+        "The paper describes a fall until about 10 hidden layers and then a flat line: "
         + (
-            "is how the variance " + " and the variance ".join(fitting) + ", behaves."
+            "this is the variance " + " and the variance ".join(fitting) + "."
             if fitting
-            else "is how none of the three behaves."
+            else "this is none of the three variances."
         )
         + (
-            f" The flat part is the finite sample: from {reached[0]} hidden layers on, the "
-            "variance between class means is at the floor that samples without any class "
-            "differences would show. The signal itself goes on falling below it."
+            f" The flat part comes from the finite sample: from {reached[0]} hidden layers on, the "
+            "variance between class means equals the floor of samples without class differences. "
+            "The signal itself keeps falling below this floor."
             if reached
-            else " It stays above what sampling alone would show."
+            else " It stays above the variance that sampling alone gives."
         )
     )
 
@@ -102,8 +102,8 @@ def _present(numbers: dict[str, Any]) -> Section:
     )
     return Section(
         sentences,
-        [Figure("variance", "Three variances of the output bits, and what sampling leaves of the "
-                "last. Means over seeds.", draw)],
+        [Figure("variance", "Three variances of the output bits, and the part of the last that "
+                "comes from sampling alone. Means over seeds.", draw)],
         [table],
     )  # fmt: skip
 
@@ -113,8 +113,8 @@ EXPERIMENT = Experiment(
     "Variance of the outputs against depth",
     "The paper explains the loss by the variance of the outputs, which falls until about 10 hidden "
     "layers and then stays: which variance does that? (Itoh 2024, discussion)",
-    "The networks of the first experiment; variances over the training images. The floor is what "
-    "the variance between class means would be if images of all classes had one distribution.",
+    "The networks of the first experiment; variances over the training images. The floor is the "
+    "variance between class means if the images of all classes had the same distribution.",
     _measure,
     _present,
 )

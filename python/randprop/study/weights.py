@@ -112,41 +112,41 @@ def _answer(numbers: dict[str, Any]) -> list[str]:
         "The range does not matter: weights times "
         + ", ".join(numbers["scaled_differing"])
         + (
-            " give the same bits, every one."
+            " give exactly the same bits."
             if different == 0
             else f" change {different} output bits."
         ),
-        f"The shape matters little where weights are independent and symmetric: within 0.03 of "
-        f"uniform at every depth are {names(alike)}."
+        f"The shape matters little if weights are independent and symmetric: {names(alike)} stay "
+        "within 0.03 of uniform at every depth."
         if alike
         else "No other shape stays within 0.03 of uniform at every depth.",
-        f"At {layers[at]} hidden layers dense uniform weights keep {deep['uniform']:.3f}. "
+        f"At {layers[at]} hidden layers dense uniform weights have {deep['uniform']:.3f}. "
         + (
-            "More is kept by "
+            "More accurate are "
             + ", ".join(f"{_SHAPES[name]} ({deep[name]:.3f})" for name in kept)
             + "."
             if kept
-            else "No shape keeps clearly more."
+            else "No shape is clearly more accurate."
         )
         + (
             f" Best without a hidden layer: {_SHAPES[max(start, key=lambda n: start[n])]}, "
             f"{max(start.values()):.3f}."
         ),
         (
-            f"What hurts at once is a mean other than 0: {names(lost)} (of the half width) falls "
-            "more than 0.1 behind within two hidden layers, since all units then follow the number "
+            f"A mean other than 0 hurts at once: {names(lost)} (of the half width) falls more than "
+            "0.1 behind uniform within two hidden layers, because all units then follow the number "
             "of set inputs."
             if lost and all(name.startswith("shifted") for name in lost)
             else f"More than 0.1 behind within two hidden layers: {names(lost)}."
             if lost
             else "No shape falls more than 0.1 behind uniform within two hidden layers."
         ),
-        f"Bits of a weight: from 1 to 8 bits accuracy differs from that of {finest}-bit weights by "
-        f"at most {bit_gap:.3f} at any depth, though {100 * shares['1'][0]['mean']:.1f} % of the "
-        "output bits of the first matrix differ at 1 bit and "
-        f"{100 * shares['8'][0]['mean']:.2f} % at 8, "
+        f"Bits of each weight: with 1 to 8 bits, accuracy differs from {finest}-bit weights by at "
+        f"most {bit_gap:.3f} at any depth. Yet {100 * shares['1'][0]['mean']:.1f} % of the output "
+        "bits of the first matrix differ with 1 bit and "
+        f"{100 * shares['8'][0]['mean']:.2f} % with 8 bits, "
         f"and {100 * shares['1'][-1]['mean']:.1f} % and {100 * shares['8'][-1]['mean']:.1f} % "
-        f"behind matrix {len(shares['1'])}: other bits, the same information.",
+        f"after matrix {len(shares['1'])}: the bits differ, the information is the same.",
     ]
 
 
@@ -185,7 +185,7 @@ def _present(numbers: dict[str, Any]) -> Section:
     return Section(
         _answer(numbers),
         [Figure("weights", "Accuracy by depth for dense weights of other shapes (left) and few "
-                "inputs a unit (right).", partial(_draw_shapes, found), (9.6, 4.6)),
+                "inputs per unit (right).", partial(_draw_shapes, found), (9.6, 4.6)),
          Figure("weight_bits", "Output bits that differ from those of 24-bit weights of the same "
                 "seed.", partial(_draw_bits, shares))],
         [by_depth("weights", "Mean accuracy by depth and shape of the weights", layers, means),

@@ -106,8 +106,8 @@ def _what_widths_have(wanted: list[dict[str, Any]]) -> list[str]:
         for entry in wanted
     )
     return [
-        "The width that a wanted depth needs, by the theory, and what networks of that width have: "
-        f"{entries}."
+        "The width that an accuracy at a depth needs, by the theory, and the accuracy measured at "
+        f"that width: {entries}."
     ] if wanted else []  # fmt: skip
 
 
@@ -138,17 +138,17 @@ def _present(numbers: dict[str, Any]) -> Section:
     )
     collapses = max(spread_at_half) < 2 * min(spread_at_half)
     answer = [
-        f"Half accuracy is reached at {', '.join(f'{h:.2f}' for h in halves)} hidden layers for "
-        f"{', '.join(str(w) for w in widths)} units: each doubling of the width buys {gain:.2f} "
-        f"layers, up to {halves[last]:.1f} at {widths[last]} units. A signal that shrinks "
-        "by the slope of the fixed point against noise that falls like 1/N would give "
-        f"{expected:.2f} in the end; the prediction with the noise model is within {error:.2f} "
+        f"Accuracy is one half at {', '.join(f'{h:.2f}' for h in halves)} hidden layers for "
+        f"{', '.join(str(w) for w in widths)} units: each doubling of the width adds {gain:.2f} "
+        f"layers, up to {halves[last]:.1f} at {widths[last]} units. In the limit, a signal that "
+        "shrinks by the slope of the fixed point and noise that falls like 1/N give "
+        f"{expected:.2f} layers. The prediction with the noise model is within {error:.2f} "
         "layers of every measured depth.",
         f"Accuracy is one half where width times the variance between class means at infinite "
         f"width is {min(spread_at_half):.2f} to {max(spread_at_half):.2f}"
         + (
-            ": against that product the curves of all widths fall on one. The signal against the "
-            "noise of the width decides, not the depth."
+            ": as functions of that product, the curves of all widths coincide. The ratio of "
+            "signal to noise decides, not the depth."
             if collapses
             else ", too wide a range for one curve: the curves do not collapse."
         ),
@@ -186,8 +186,8 @@ def _present(numbers: dict[str, Any]) -> Section:
 EXPERIMENT = Experiment(
     "width",
     "Width against depth",
-    "How deep can the network be before the class is lost, and what does the width do? (Itoh 2024, "
-    "784 units alone)",
+    "How deep can the network be before the class is lost, and how does this depend on width? "
+    "(Itoh 2024, only 784 units)",
     "MNIST, step, 1-bit weights, all images; the depth at accuracy 0.5 interpolated between "
     "depths. Points: means over seeds (number in the table); lines: randprop.theory.",
     _measure,

@@ -20,7 +20,7 @@ _BLOCK = 1000
 
 @dataclass(frozen=True, eq=False)
 class CosineStatistics:
-    """How similar the samples of a data set are, all that the theory needs of it.
+    """Similarities between the samples of a data set. The theory needs nothing else from the data.
 
     Attributes
     ----------
@@ -29,11 +29,11 @@ class CosineStatistics:
     pairs : ndarray of shape (n_classes, n_classes, n_bins), dtype float64
         Distribution of the cosine over pairs of distinct training samples of two classes.
     test : ndarray of shape (n_test, n_classes, n_bins), dtype float32
-        The same over the training samples of a class for each test sample.
+        For each test sample, the distribution over the training samples of each class.
     test_codes : ndarray of shape (n_test,), dtype int64
         Class of each test sample.
     class_sizes : ndarray of shape (n_classes,), dtype int64
-        Training samples of each class.
+        Number of training samples of each class.
     """
 
     cosines: NDArray[np.float64]
@@ -56,11 +56,12 @@ def cosine_statistics(
     Parameters
     ----------
     X_train, X_test : array-like of shape (n_samples, n_features)
-        Features, none negative, no sample all zero.
+        Features. None may be negative, and no sample may be all zero.
     y_train, y_test : array-like of shape (n_samples,)
-        Labels; those of the test samples are among those of the training samples.
+        Labels. Each label of a test sample must occur in the training samples.
     max_pairs : int, default=400
-        Training samples of each class, evenly spread, that are compared with all others.
+        Number of training samples of each class that are compared with all others. They are evenly
+        spread over the class.
 
     Returns
     -------

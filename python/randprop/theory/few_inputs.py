@@ -19,23 +19,24 @@ Floats = NDArray[np.float64]
 def few_input_kernel(
     a: ArrayLike, b: ArrayLike, c: ArrayLike, fan_in: int, *, bias: int = 0
 ) -> NDArray[np.float64]:
-    """Overlap of the outputs of one infinitely wide layer whose units look at few inputs.
+    """Return the overlap of two outputs of an infinitely wide layer with few inputs per unit.
 
     Parameters
     ----------
     a, b : array-like
-        Activities of two inputs: shares of their bits that are set.
+        Activities of two inputs. The activity is the share of bits that are set.
     c : array-like
-        Their overlap: the share that both have set.
+        Overlap of the two inputs: the share of bits that are set in both.
     fan_in : int
-        Inputs of a unit, in [1, 64]: half of them, rounded up, with weight +1, the others -1.
+        Inputs of a unit, in [1, 64]. Half of them, rounded up, have weight +1, the others -1.
     bias : int, default=0
         Thresholds are uniform over the integers of [-bias, bias].
 
     Returns
     -------
     ndarray
-        Probability that the bit of a unit is set for both. For two inputs, ``c (1 - a - b + c)``.
+        Probability that the bit of a unit is set for both inputs. With ``fan_in=2`` it is
+        ``c (1 - a - b + c)``.
 
     Examples
     --------
@@ -57,7 +58,7 @@ def few_input_kernel(
 
 
 def few_input_activity(a: ArrayLike, fan_in: int, *, bias: int = 0) -> NDArray[np.float64]:
-    """Activity of the output of one infinitely wide layer whose units look at few inputs.
+    """Return the activity of the output of an infinitely wide layer with few inputs per unit.
 
     Parameters
     ----------
@@ -69,8 +70,8 @@ def few_input_activity(a: ArrayLike, fan_in: int, *, bias: int = 0) -> NDArray[n
     Returns
     -------
     ndarray
-        Probability that the bit of a unit is set. For two inputs, ``a (1 - a)``: fewer bits are
-        set with every layer, 1/l of them behind many.
+        Probability that the bit of a unit is set. With ``fan_in=2`` it is ``a (1 - a)``: fewer bits
+        are set with every layer, about 1/l of them after many layers l.
 
     Examples
     --------
@@ -133,7 +134,7 @@ class Layer:
         return float(ends[1] - ends[0]) / (2.0 * step)
 
     def noise_overlap(self, a: float, c: float) -> float:
-        """Return rho: how much likelier a unit is noisy where it tells classes apart.
+        """Return rho: how much more noise units have that separate classes than the average unit.
 
         `a` is the mean activity, `c` the mean overlap of the inputs: mean and mean square, over
         features, of the share of samples that have a feature set, taken to be Beta distributed.

@@ -19,12 +19,12 @@ def is_step(activation: str) -> bool:
 
 
 def kernel(c: ArrayLike, activation: str = "step") -> NDArray[np.float64]:
-    """Normalised inner product of the outputs of one infinitely wide layer.
+    """Return the normalised inner product of two outputs of one infinitely wide layer.
 
     Parameters
     ----------
     c : array-like
-        Normalised inner product of its inputs, in [-1, 1].
+        Normalised inner product of the two inputs, in [-1, 1].
     activation : {"step", "sign"}
         ``1 - arccos(c)/pi`` (Cho & Saul 2009, eq. 6, n = 0), or ``(2/pi) arcsin(c)``
         (Williams 1997, for steep sigmoids).
@@ -56,7 +56,7 @@ def _as_cosines(c: ArrayLike) -> NDArray[np.float64]:
 
 
 def slope(c: ArrayLike, activation: str = "step") -> NDArray[np.float64]:
-    """Return the derivative of `kernel`: ``1/(pi sqrt(1 - c^2))``, twice that for sign.
+    """Return the derivative of `kernel`: ``1/(pi sqrt(1 - c^2))`` for step, twice that for sign.
 
     Parameters
     ----------
@@ -81,7 +81,8 @@ def fixed_point(activation: str = "step") -> float:
     Parameters
     ----------
     activation : {"step", "sign"}
-        Solves ``c = 1 - arccos(c)/pi`` within (0, 1); 0 for sign, whose slope there is 2/pi.
+        For step, the solution of ``c = 1 - arccos(c)/pi`` within (0, 1). For sign, 0, where the
+        slope is 2/pi.
 
     Returns
     -------
@@ -103,7 +104,7 @@ def fixed_point(activation: str = "step") -> float:
 
 
 def depth_scale(activation: str = "step") -> float:
-    """Return the layers over which differences shrink by 1/e: ``1/|log slope|`` at the fixed point.
+    """Return how many layers shrink differences by 1/e: ``1/|log slope|`` at the fixed point.
 
     Parameters
     ----------
@@ -123,20 +124,20 @@ def depth_scale(activation: str = "step") -> float:
 
 
 def iterate(c: ArrayLike, n_matrices: int, activation: str = "step") -> NDArray[np.float64]:
-    """Apply `kernel` again and again.
+    """Apply `kernel` several times, each time to the last result.
 
     Parameters
     ----------
     c : array-like of shape (...)
         Cosines of inputs.
     n_matrices : int
-        How often.
+        Number of times.
     activation : {"step", "sign"}
 
     Returns
     -------
     ndarray of shape (n_matrices + 1, ...)
-        Entry 0 is `c` itself, entry l the inner product behind matrix l.
+        Entry 0 is `c`. Entry l is the inner product after l matrices.
     """
     values = [_as_cosines(c)]
     step = is_step(activation)
@@ -152,7 +153,7 @@ def _gauss() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 
 def noise_overlap(m: float, activation: str = "step") -> float:
-    """Return rho: how much likelier a unit is noisy where it tells classes apart.
+    """Return rho: how much more noise units have that separate classes than the average unit.
 
     Parameters
     ----------

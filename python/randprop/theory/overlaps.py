@@ -21,10 +21,11 @@ _BLOCK = 500
 
 @dataclass(frozen=True, eq=False)
 class OverlapStatistics:
-    """How many set bits the samples of a data set share, all that the theory needs of it.
+    """Set bits that the samples of a data set share. The theory needs nothing else from the data.
 
-    The activity of a sample is the share of its bits that are set, the overlap of two the share
-    that both have set. A bin is a pair of an activity of the second sample and an overlap.
+    The activity of a sample is the share of its bits that are set. The overlap of two samples is
+    the share of bits that are set in both. A bin is a pair: an activity of the second sample, and
+    an overlap.
 
     Attributes
     ----------
@@ -33,17 +34,17 @@ class OverlapStatistics:
     overlaps : ndarray of shape (n_bins,), dtype float64
         Overlap in each bin.
     train : ndarray of shape (n_rows, n_classes, n_bins), dtype float32
-        Of some training samples, as many a class, the distribution of bins over the other training
-        samples of each class.
+        For some training samples, the same number per class: the distribution of bins over the
+        other training samples of each class.
     train_activities : ndarray of shape (n_rows,), dtype float64
     train_codes : ndarray of shape (n_rows,), dtype int64
         Classes of these samples.
     test : ndarray of shape (n_test, n_classes, n_bins), dtype float32
-        The same over the training samples of a class for each test sample.
+        For each test sample, the distribution over the training samples of each class.
     test_activities : ndarray of shape (n_test,), dtype float64
     test_codes : ndarray of shape (n_test,), dtype int64
     class_sizes : ndarray of shape (n_classes,), dtype int64
-        Training samples of each class.
+        Number of training samples of each class.
     """
 
     activities: NDArray[np.float64]
@@ -67,17 +68,18 @@ def overlap_statistics(
 ) -> OverlapStatistics:
     """Measure the overlaps between samples that are bits.
 
-    Of bytes there is no such theory: give the bits that a first stage makes of them, and predict
-    the stages behind it.
+    The theory does not cover bytes. For bytes, give the output bits of a first stage, and predict
+    the stages after it.
 
     Parameters
     ----------
     X_train, X_test : array-like of shape (n_samples, n_features)
         Bits, 0 and 1, as ``BitMatrix.to_array()`` gives them.
     y_train, y_test : array-like of shape (n_samples,)
-        Labels; those of the test samples are among those of the training samples.
+        Labels. Each label of a test sample must occur in the training samples.
     max_pairs : int, default=50
-        Training samples of each class, evenly spread, that are compared with all others.
+        Number of training samples of each class that are compared with all others. They are evenly
+        spread over the class.
 
     Returns
     -------

@@ -21,30 +21,30 @@ _MAX_WIDTH = 1 << 62
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """What the theory says of networks of one width, one entry a depth in every array.
+    """Predictions of the theory for networks of one width. Every array has one entry per depth.
 
     Attributes
     ----------
     layers : ndarray of shape (n_depths,), dtype int64
-        Hidden layers.
+        Numbers of hidden layers.
     width : int
         Units of every matrix.
     activation : str
     accuracy : ndarray of shape (n_depths,)
         Expected accuracy of class means at this width.
     accuracy_infinite : ndarray of shape (n_depths,)
-        At infinite width with infinitely many training samples. (With finitely many, classes with
-        more of them have the nearer means, and win in the end.)
+        Accuracy at infinite width with infinitely many training samples. (With finitely many, the
+        classes with more samples have nearer means, and win at large depth.)
     signal : ndarray of shape (n_depths,)
-        Variance between class means at infinite width with infinitely many training samples, mean
-        over the units.
+        Variance between class means at infinite width with infinitely many training samples,
+        averaged over the units.
     variance_class_means : ndarray of shape (n_depths,)
-        With the training samples there are: `signal` and the noise of their finite number.
+        The same with the given training samples: `signal` plus the noise of their finite number.
     variance_samples : ndarray of shape (n_depths,)
-        Variance of a unit over samples, mean over the units.
+        Variance of a unit over samples, averaged over the units.
     noise : ndarray of shape (n_depths,)
-        What finitely many units add: variance of the mean inner product of a test sample with a
-        class, less the mean over classes; in the units of `signal`.
+        Noise of a finite number of units: variance of the mean inner product of a test sample with
+        a class, minus the mean over classes, in the units of `signal`.
     """
 
     layers: NDArray[np.int64]
@@ -73,27 +73,27 @@ def predict(
     Parameters
     ----------
     statistics : CosineStatistics or OverlapStatistics
-        Of the data set: cosines for dense weights, overlaps where units look at few inputs.
+        Statistics of the data set: cosines for dense weights, overlaps with `fan_in`.
     layers : iterable of int
-        Hidden layers.
+        Numbers of hidden layers.
     width : int
         Units of every matrix.
     activation : {"step", "sign"}
     fan_in : int, optional
-        Inputs of a unit, at most 64. Default: all of them.
+        Number of inputs of a unit, at most 64. Default: all inputs.
     bias : int, default=0
         With `fan_in`: thresholds are uniform over the integers of [-bias, bias].
     n_draws : int, default=16
-        Draws of the noise for each test sample; the same draws every time.
+        Number of random draws of the noise for each test sample. They are the same every time.
 
     Returns
     -------
     Prediction
-        See the formulas at the head of this module.
+        The formulas are at the top of this module.
     """
     depths = np.array(sorted(set(check_ints("layers", layers, 0, 100_000))), dtype=np.int64)
     if not depths.size:
-        raise ValueError("layers must name at least one depth, got none")
+        raise ValueError("layers must have at least one depth, got none")
     width = check_int("width", width, 1, _MAX_WIDTH)
     n_draws = check_int("n_draws", n_draws, 1, 1_000_000)
     rng = np.random.default_rng(0)
@@ -121,16 +121,16 @@ def width_for(
     bias: int = 0,
     n_draws: int = 16,
 ) -> int:
-    """Return the width that a depth needs for an accuracy: the inverse of `predict`.
+    """Return the width that an accuracy needs at a depth: the inverse of `predict`.
 
     Parameters
     ----------
     depth : int
-        Hidden layers.
+        Number of hidden layers.
     accuracy : float
-        Wanted, of class means, in (0, 1).
+        Accuracy of class means to reach, in (0, 1).
     statistics : CosineStatistics or OverlapStatistics
-        Of the data set, as for `predict`; so those that follow.
+        Statistics of the data set, as for `predict`. So are the next arguments.
     activation : {"step", "sign"}
     fan_in : int, optional
     bias : int, default=0
@@ -139,7 +139,7 @@ def width_for(
     Returns
     -------
     int
-        Units of every matrix, the fewest whose predicted accuracy is at least the one wanted.
+        The smallest number of units per matrix whose predicted accuracy is at least `accuracy`.
 
     Raises
     ------
@@ -327,22 +327,22 @@ def _few_inputs(
 
 
 def half_depth(layers: ArrayLike, accuracy: ArrayLike, level: float = 0.5) -> float:
-    """Return the depth at which an accuracy that falls with depth passes a level.
+    """Return the depth at which accuracy, which falls with depth, reaches a level.
 
     Parameters
     ----------
     layers : array-like of shape (n_depths,)
-        Hidden layers, increasing.
+        Numbers of hidden layers, increasing.
     accuracy : array-like of shape (n_depths,)
-        Share of right answers at each.
+        Accuracy at each depth.
     level : float, default=0.5
-        To be passed.
+        The accuracy to reach.
 
     Returns
     -------
     float
-        Interpolated between the last depth above the level and the next; NaN where the accuracy
-        starts below it or never falls to it.
+        Interpolated between the last depth above the level and the next depth. NaN if the accuracy
+        starts below the level or never falls to it.
 
     Examples
     --------

@@ -1,7 +1,7 @@
 /* $description, readout of ${code_bits}-bit codes.
  * Written by randprop; include it in one file. */
 #if defined(${P}MODEL_H) && ${P}MODEL_H != $mark
-#error "two models of one name in one file: export each with a name of its own"
+#error "one file includes two models with the same name: export each with another name"
 #endif
 #ifndef ${P}MODEL_H
 #define ${P}MODEL_H $mark

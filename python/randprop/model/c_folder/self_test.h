@@ -1,6 +1,6 @@
 /* Inputs, and what the model must make of them. Written by randprop. */
 #if defined(${P}SELF_TEST_H) && ${P}SELF_TEST_H != $test_mark
-#error "self-tests of two models of one name in one file: export each with a name of its own"
+#error "one file includes self-tests of two models with the same name: export each with another name"
 #endif
 #ifndef ${P}SELF_TEST_H
 #define ${P}SELF_TEST_H $test_mark
