@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import sys
 import types
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -32,6 +33,7 @@ from randprop import (
 )
 from randprop._validation import check_threads
 from randprop.datasets import load_digits, load_mnist
+from randprop.measure import dask_scheduler
 from randprop.measure.workers import run_tasks
 
 X_TRAIN, Y_TRAIN, X_TEST, Y_TEST = load_digits()
@@ -206,7 +208,8 @@ def test_the_data_of_a_sweep_go_to_dask_once(monkeypatch, cluster):
     grid = {"dataset": "digits", "width": [20, 30], "seeds": 2}
     found = sweep([0, 2], **grid, executor=cluster.get_executor())
     assert [row["accuracy"] for row in found] == [row["accuracy"] for row in sweep([0, 2], **grid)]
-    assert len(sizes) == 4 and max(sizes) < 10_000 < X_TRAIN.nbytes
+    assert len(sizes) == 4
+    assert max(sizes) < 10_000 < X_TRAIN.nbytes
 
 
 def test_addresses_that_are_none():
@@ -222,6 +225,23 @@ def test_addresses_that_are_none():
     refuse(
         lambda: sweep(0, dataset="digits", seeds=1, executor="pigeon://x:1"), ValueError,
         "executor 'pigeon://x:1' is not an address: ",
+    )  # fmt: skip
+
+
+def test_what_answers_is_no_scheduler(monkeypatch):
+    monkeypatch.setattr(dask_scheduler, "_UNTIL_IT_SPEAKS", 0.2)
+    monkeypatch.setattr(dask_scheduler, "_UNTIL_THERE", 0.0)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
+        message = f"executor '{address}': something answers there, but it is no dask scheduler"
+        refuse(lambda: sweep(0, dataset="digits", seeds=1, executor=address), OSError, message)
+    refuse(
+        lambda: sweep(0, dataset="digits", seeds=1, executor=address), OSError,
+        f"executor '{address}': no scheduler was there for 0 seconds: ",
+    )  # fmt: skip
+    refuse(
+        lambda: sweep(0, dataset="digits", seeds=1, executor="tcp://no.invalid:8786"), OSError,
+        "executor 'tcp://no.invalid:8786': the host is not known: ",
     )  # fmt: skip
 
 

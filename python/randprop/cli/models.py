@@ -30,7 +30,7 @@ from randprop.cli.outputs import STREAM, add_output
 from randprop.cli.parser import Parser, lines_fit
 from randprop.cli.values import bits, integer
 from randprop.datasets import DATASETS
-from randprop.datasets.own import KINDS, read_parts, read_samples
+from randprop.datasets.own import KINDS, is_own, read_parts, read_samples
 from randprop.model.recipes import input_dims_of
 from randprop.readouts.registry import make_readout
 from randprop.readouts.rounding import check_bits
@@ -110,15 +110,18 @@ def export_verb(arguments: argparse.Namespace) -> None:
         make_readout(**given(arguments, *READOUT))  # refuses what is none before data are read
     if arguments.bits is not None:
         check_bits("bits", arguments.bits, 1, 8)
-    data: Any = data_of(arguments)
-    named = DATASETS.get(data) if isinstance(data, str) else None
-    X_train, y_train, X_test, y_test = data if named is None else named.load()
-    columns_of = None if named is not None else data.feature_names
-    images = X_test[: check_int("self_test", arguments.self_test, 1, len(X_test))]
     options = given(arguments, "layers", *NETWORK, *READOUT, "input_shape")
+    samples = "the test samples"
     if arguments.model is not None:
-        model = _stored(arguments, options, X_test)
+        model = _stored(arguments, options)
+        X_test, y_test, samples = _samples_of(arguments, model)
+        images = _first(arguments, X_test)
     else:
+        data: Any = data_of(arguments)
+        named = DATASETS.get(data) if isinstance(data, str) else None
+        X_train, y_train, X_test, y_test = data if named is None else named.load()
+        columns_of = None if named is not None else data.feature_names
+        images = _first(arguments, X_test)
         if named is not None and input_dims_of(arguments.stages, arguments.width) == 3:
             X_train, X_test, images = map(named.as_images, (X_train, X_test, images))
         model = fit_model(X_train, y_train, feature_names=columns_of, **options)
@@ -129,11 +132,16 @@ def export_verb(arguments: argparse.Namespace) -> None:
     target.write(model, arguments.out.path, images, **own)
     more = f" ({target.about})" if target.quantized else ""
     out = printable(arguments.out.path)
-    print(f"{out}: accuracy {model.score(X_test, y_test):.4f} on the test samples{more}")
+    print(f"{out}: accuracy {model.score(X_test, y_test):.4f} on {samples}{more}")
 
 
-def _stored(arguments: argparse.Namespace, options: dict[str, Any], X: Any) -> Model:
-    """Read the model of a file, where no option says what to make and the samples suit it."""
+def _first(arguments: argparse.Namespace, X: Any) -> Any:
+    """Return the inputs of the self-test."""
+    return X[: check_int("self_test", arguments.self_test, 1, len(X))]
+
+
+def _stored(arguments: argparse.Namespace, options: dict[str, Any]) -> Model:
+    """Read the model of a file, where no option says what to make."""
     from randprop.loading import load
     from randprop.model.model import as_model
 
@@ -142,14 +150,30 @@ def _stored(arguments: argparse.Namespace, options: dict[str, Any], X: Any) -> M
             raise ValueError(
                 f"{name} cannot be given with --model, which has its own network and readout"
             )
-    model = as_model(load(arguments.model))
+    return as_model(load(arguments.model))
+
+
+def _samples_of(arguments: argparse.Namespace, model: Model) -> tuple[Any, Any, str]:
+    """Return samples to try a model file on, their labels, and what they are."""
+    name = arguments.dataset
+    samples = "the test samples"
+    if name in DATASETS or not is_own(name):
+        found = DATASETS[str(data_of(arguments))].load()
+        X, y = found.X_test, found.y_test
+    else:
+        label = -1 if arguments.label is None else arguments.label
+        names = model.feature_names
+        train, test = read_parts(name, label=label, test=arguments.test, wanted=names)
+        X, y = (train.X, train.y) if test is None else (test.X, test.y)
+        if test is None:  # who has one file has fitted the model to it
+            samples = f"the {len(X):,} samples of {printable(name)}, perhaps its training samples"
     n_features = model.network.n_features
     if math.prod(X.shape[1:]) != n_features:
         raise ValueError(
             f"dataset must have samples of {n_features} features, as the model expects, got "
-            f"{math.prod(X.shape[1:])}"
+            f"{printable(name)}, whose samples have {math.prod(X.shape[1:])}"
         )
-    return model
+    return X, y, samples
 
 
 def fill_fit(verb: Parser) -> None:

@@ -66,12 +66,19 @@ def read_own(
 
 
 def read_parts(
-    path: str, *, label: int | str = -1, test: str | None = None
+    path: str,
+    *,
+    label: int | str = -1,
+    test: str | None = None,
+    wanted: Sequence[str] | None = None,
 ) -> tuple[Samples, Samples | None]:
     """Read samples to train, and those to test where there are any: in `test`, or in the file."""
     place = _existing(path)
     arrays = _read_npz(place) if place.is_file() and place.suffix.lower() == ".npz" else None
-    read = _of_arrays(arrays) if arrays is not None else read_samples(path, label=label)
+    if arrays is not None:
+        read = _of_arrays(arrays)
+    else:
+        read = read_samples(path, label=label, wanted=wanted)
     train = _labelled(path, read)
     other = None
     if test is not None:

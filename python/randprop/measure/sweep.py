@@ -309,10 +309,7 @@ class _Chain:
 
 
 def _run(
-    chains: list[_Chain],
-    data: dict[str, _Loaded],
-    executor: Executor | None,
-    n_jobs: int | None,
+    chains: list[_Chain], data: dict[str, _Loaded], executor: Executor | None, n_jobs: int | None
 ) -> Iterator[list[Cell]]:
     """Finished cells, in lots that were finished together."""
     if executor is None and (side_by_side(None, n_jobs) == 1 or len(chains) < 2):

@@ -96,18 +96,9 @@ def on_workers(executor: Executor | str | None) -> Iterator[Executor | None]:
     if not isinstance(executor, str):
         yield executor
         return
-    try:
-        import distributed
-    except ImportError:
-        raise ImportError(
-            "executor as the address of a dask scheduler needs distributed: pip install distributed"
-        ) from None
-    try:
-        connect: Any = distributed.Client
-        client = connect(executor, set_as_default=False)
-    except ValueError as error:
-        raise ValueError(f"executor {executor!r} is not an address: {error}") from None
-    with client, client.get_executor() as workers:
+    from randprop.measure.dask_scheduler import on_scheduler
+
+    with on_scheduler(executor) as workers:
         yield workers
 
 
@@ -121,6 +112,7 @@ def sent_once(executor: Executor | None, value: Any) -> Any:
     if executor is None or type(executor).__module__ != _DASK:
         return value
     client: Any = executor._client  # type: ignore[attr-defined]
+    client.wait_for_workers(1)  # for as long as it takes: a cluster may start them in a queue
     return client.scatter([value], broadcast=True)[0]
 
 

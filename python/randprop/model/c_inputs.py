@@ -51,7 +51,12 @@ tables take {size:,} bytes of flash.{integers}"""
 
 _INTEGERS = """ Integers of a sensor, up to 32 bits, become the same bytes with
 `{p}model_input_integer(x, index)`, without a `double`. It also works on AVR, where a `double` has
-fewer bits."""
+fewer bits. Do not round features that have fractions: multiply them, by 1000 say, before the model
+is fitted, and on the device too.{few}"""
+_FEW_INTEGERS = """ **The ranges of this model are narrow: one of them holds only {count} whole
+numbers. Rounded features would get other labels.**"""
+# Below this a mapping of integers alone loses what 256 levels keep.
+_ENOUGH = 64
 
 
 def input_code(scaling: FixedScaling, names: Names) -> str | None:
@@ -89,8 +94,18 @@ def told_inputs(scaling: FixedScaling, names: Names, src: str) -> str:
             "become 0 or 255."
         )
     size = sum(table.nbytes for table in _tables(scaling).values())
-    integers = _INTEGERS.format(p=names.lower) if integer_code(scaling, names) else ""
+    integers = ""
+    if integer_code(scaling, names):
+        integers = _INTEGERS.format(p=names.lower, few=_told_few(scaling))
     return told + _USE.format(p=names.lower, src=src, size=size, integers=integers)
+
+
+def _told_few(scaling: FixedScaling) -> str:
+    """Warn where a range holds few integers."""
+    if not isinstance(scaling, LinearScaling):
+        return ""
+    count = (np.floor(scaling.high) - np.ceil(scaling.low) + 1).min()
+    return _FEW_INTEGERS.format(count=int(count)) if count < _ENOUGH else ""
 
 
 def _tables(scaling: FixedScaling) -> dict[str, NDArray[np.float64]]:

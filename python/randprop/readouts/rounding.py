@@ -54,7 +54,10 @@ def check_bits(name: str, bits: object, low: int, high: int) -> int | str:
         if bits != "ternary":
             raise ValueError(f"{name} must be a number of bits or 'ternary', got {bits!r}")
         return bits
-    return check_int(name, bits, low, high)
+    found = check_int(name, bits, -(1 << 62), 1 << 62)
+    if not low <= found <= high:
+        raise ValueError(f"{name} must lie in [{low}, {high}], or be 'ternary', got {found}")
+    return found
 
 
 def round_each(coef: Floats, levels: Levels) -> tuple[Floats, float]:
