@@ -79,7 +79,7 @@ def test_stages(stages: str, capsys: pytest.CaptureFixture[str], tmp_path: Path)
     ("arguments", "message"),
     [
         (["--stages", "pictures"], "expected images, series or table, or a list of stages, got"),
-        (["--stages", "images", "--layers", "3"], "stages and layers cannot both be given"),
+        (["--stages", "images", "--layers", "3"], "stages and --layers cannot both be given"),
         (["--stages", "images", "--scaling", "minmax"], "scaling must be 'range'"),
         (["--stages", "images", "--thresholds", "x"], "expected calibrated or a number"),
         (["--alpha", "x"], "expected auto or a number, got"),

@@ -33,7 +33,7 @@ def iris(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_fit_and_predict(iris: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["fit", "iris.csv", "--out", "m"]) == 0
     said = capsys.readouterr().out
-    assert said == "m: 4 features, 3 classes, 150 training samples\n"
+    assert said == "m: 4 features, 3 classes, 150 training samples, stages table\n"
     model = randprop.load("m")
     assert isinstance(model, StepClassifier)
     right = StepClassifier(stages="table").fit(IRIS.data, KINDS)
@@ -114,6 +114,46 @@ def test_warnings_are_lines(iris: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert "units never change" in lines[1]
 
 
+def test_numbers_to_predict_are_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("d.csv").write_text("a,b\n" + "".join(f"{i % 7},{i // 2}\n" for i in range(60)), "utf-8")
+    assert cli.main(["fit", "d.csv", "--out", "m"]) == 0
+    assert "30 different numbers in 60 samples" in capsys.readouterr().err
+
+
+def test_export_says_what_a_model_file_was_tried_on(
+    iris: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["fit", "iris.csv", "--out", "m"]) == 0
+    columns = [line.split(",") for line in iris.read_text().splitlines()]
+    Path("turned.csv").write_text("\n".join(",".join(row[::-1]) for row in columns))
+    capsys.readouterr()
+    own = ["export", "c", "--model", "m", "--dataset"]
+    for name, label in (("iris.csv", "4"), ("turned.csv", "0")):  # columns are found by name
+        assert cli.main([*own, name, "--label", label, "--out", "c"]) == 0
+        said = capsys.readouterr().out
+        assert f" on the 150 samples of {name}, perhaps its training samples" in said
+        assert float(said.split()[2]) > 0.9
+    assert cli.main([*own, "iris.csv", "--test", "iris.csv", "--out", "c"]) == 0
+    assert "on the test samples" in capsys.readouterr().out
+    readme = Path("c/README.md").read_text("utf-8")
+    assert "holds only 2 whole" in " ".join(readme.split())
+
+
+def test_an_interrupted_sweep_says_where_its_results_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("randprop.measure.sweep.sweep", interrupt)
+    store = str(tmp_path / "cells")
+    assert cli.main(["sweep", "--store", store]) == 130
+    assert f"finished networks are in {store}: the same command" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -129,7 +169,7 @@ def test_warnings_are_lines(iris: Path, capsys: pytest.CaptureFixture[str]) -> N
         (["predict", "model", "few.csv"], "few.csv lacks columns of the training data: 'sw'"),
         (["predict", "model", "five.csv"], "if one column holds labels, name it with --label"),
         (["predict", "model", "six.csv"], "X has 6 features, the network expects 4"),
-        (["predict", "model", "notes.md"], "notes.md must be a .csv, .tsv or .npz file, or a"),
+        (["predict", "model", "notes.md"], "notes.md must be a .csv, .tsv, .txt or .npz file"),
     ],
 )  # fmt: skip
 def test_wrong(

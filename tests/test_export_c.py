@@ -464,7 +464,7 @@ def test_export_verb(tmp_path, capsys):
     assert not (tmp_path / "m").exists()
     with pytest.raises(SystemExit, match="2"):
         main([*call, "--bits", "9", "--out", str(out)])
-    assert "--bits must lie in [1, 8], got 9" in capsys.readouterr().err
+    assert "--bits must lie in [1, 8], or be 'ternary', got 9" in capsys.readouterr().err
     for bits in ("1", "ternary"):
         assert main([*call, "--bits", bits, "--readout", "discriminant", "--out", str(out)]) == 0
 

@@ -236,6 +236,13 @@ def test_a_csv_file_is_not_held_as_text(tmp_path: Path) -> None:
     assert peak < 1.5 * X.nbytes < path.stat().st_size
 
 
+def test_decimal_commas_are_told_also_where_all_columns_have_them(tmp_path: Path) -> None:
+    path = tmp_path / "de.csv"
+    path.write_text("Säure;Länge;Art\n1,71;14,2;a\n2,3;13,25;b\n", "utf-8")
+    with pytest.raises(ValueError, match=r"line 2, column 1 \('Säure'\) holds '1,71': .* a comma"):
+        datasets.load_csv(path)
+
+
 def test_targets_of_a_regression_are_no_classes(tmp_path: Path) -> None:
     path = str(tmp_path / "d.npz")
     np.savez(path, X=VALUES, y=np.arange(60) + 0.5)

@@ -137,9 +137,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"randprop: {printable(message, lines=True)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("randprop: interrupted", file=sys.stderr)
+        print(f"randprop: interrupted{_kept(arguments)}", file=sys.stderr)
         return 130
     return 0
+
+
+def _kept(arguments: argparse.Namespace) -> str:
+    """Tell where the finished part of a sweep is, if it is anywhere."""
+    store = getattr(arguments, "store", None)
+    if store is None:
+        return ""
+    return (
+        f"; finished networks are in {printable(store.path)}: the same command goes on from there"
+    )
 
 
 @contextmanager

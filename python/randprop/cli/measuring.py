@@ -122,6 +122,8 @@ def sweep_verb(arguments: argparse.Namespace) -> None:
     store = arguments.store
     if store is not None and store.is_stream:
         raise ValueError("--store must be a file, got standard output")
+    if arguments.executor is not None and arguments.n_jobs is not None:
+        raise ValueError("--jobs is for this machine, and cannot be given with --scheduler")
     axes = ("layers", "width", "weight_bits", "weights", "activation", "seeds")
     result = sweep(
         **given(arguments, *axes, *READOUT, "n_train", "n_test", "n_jobs", "n_threads"),

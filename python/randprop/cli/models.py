@@ -12,6 +12,7 @@ import numpy as np
 from randprop._extras import need
 from randprop._tables import csv_text, printable, text_table
 from randprop._validation import check_int
+from randprop._warnings import warn_data
 from randprop.cli.options import (
     HIDDEN_LAYERS,
     NETWORK,
@@ -216,10 +217,18 @@ def fit_verb(arguments: argparse.Namespace) -> None:
     if names is not None:
         classifier.feature_names_in_ = np.array(names, dtype=object)
     save(classifier, arguments.out.path)
+    n_classes = len(classifier.classes_)
+    if classifier.classes_.dtype.kind in "iuf" and n_classes > max(20, len(y) // 4):
+        warn_data(
+            f"the labels are {n_classes:,} different numbers in {len(y):,} samples, and each is "
+            "a class; to predict a number, use randprop.StepRegressor in Python"
+        )
     text = (
         f"{printable(arguments.out.path)}: {classifier.n_features_in_:,} features, "
         f"{len(classifier.classes_):,} classes, {len(y):,} training samples"
     )
+    if isinstance(options["stages"], str):
+        text += f", stages {options['stages']}"
     if test is not None:
         right = classifier.model_.score(*test)
         text += f"; accuracy {right:.4f} on {len(test[1]):,} test samples"

@@ -142,8 +142,10 @@ def add_network(verb: Parser, *, weight_bits: int, width: str = "the number of f
 
 def add_readout(verb: Parser, read: Callable[[str], Any] = str, default: str | None = None) -> None:
     """Add the options of the readout."""
-    listed = f"{READOUTS.listed()} (default: centroid, or the readout for the kind of data)"
-    verb.add_argument("--readout", type=read, default=default, help=f"readout: {listed}")
+    told = f"readout: {READOUTS.listed()}"
+    if default is None:
+        told += " (default: centroid, or the readout for the kind of data)"
+    verb.add_argument("--readout", type=read, default=default, help=told)
     verb.add_argument(
         "--n-neighbors", type=integer, default=1, help="number of neighbours of readout knn"
     )

@@ -99,6 +99,8 @@ class Parser(argparse.ArgumentParser):
         if found is not None and named is not None:
             rest = text[found.end() :]
             entry = "" if rest.startswith(" must ") else found.groupdict().get("entry", "")
+            if both := re.match(r" and (\w+)(?= cannot both )", rest):
+                rest = f" and {self._option_of(both[1]) or both[1]}{rest[both.end() :]}"
             self.error(named + entry + self._in_options(rest))
         if text.startswith("--") and not isinstance(error, OSError):
             self.error(text)

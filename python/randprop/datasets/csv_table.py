@@ -141,7 +141,10 @@ def read_columns(
             features = columns.features(place, wanted if names is not None else None)
             X, labels = _numbers(lines, rows, columns, features, place)
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not text in UTF-8: {error}") from None
+        raise ValueError(
+            f"{path} is not text in UTF-8: {error}; save it as UTF-8, which spreadsheets call "
+            "'CSV UTF-8'"
+        ) from None
     if not len(X):
         raise ValueError(f"{path} holds no samples, only names")
     found = None if names is None else tuple(names[i] for i in features)
@@ -202,7 +205,7 @@ def _is_header(rows: list[_Row]) -> bool:
     if len(rows) < 2:
         return not any(_is_number(cell) for cell in rows[0].cells)
     return any(
-        above.strip() and not _is_number(above) and _is_number(below)
+        above.strip() and not _is_number(above) and (_is_number(below) or _has_comma(below))
         for above, below in zip(rows[0].cells, rows[1].cells, strict=False)
     )
 
@@ -213,6 +216,11 @@ def _is_number(cell: str) -> bool:
     except ValueError:
         return False
     return "_" not in cell
+
+
+def _has_comma(cell: str) -> bool:
+    """Whether a cell is a number whose point is a comma."""
+    return re.fullmatch(r"\s*[-+]?[0-9]*,[0-9]+\s*", cell) is not None
 
 
 def _names(lines: _Lines, row: _Row) -> list[str]:
@@ -321,7 +329,7 @@ def _refuse(file: str, row: _Row, columns: _Columns, features: list[int]) -> NoR
     if cell.lower() in _MISSING:
         shown = repr(cell) if cell else "nothing"
         raise ValueError(f"{where} holds {shown}: fill missing values, or leave those lines out")
-    if re.fullmatch(r"[-+]?[0-9]*,[0-9]+", cell):
+    if _has_comma(cell):
         raise ValueError(
             f"{where} holds {cell!r}: write numbers with a point, 1.5, not with a comma"
         )

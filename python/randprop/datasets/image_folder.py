@@ -132,7 +132,7 @@ def read_images(files: list[Path], size: tuple[int, ...] | None = None) -> NDArr
             shapes = [f"{a.shape[0]} x {a.shape[1]}" for a in (arrays[0], arrays[-1])]
             raise ValueError(
                 f"images must have the same size, but {files[0]} has {shapes[0]} pixels and {file} "
-                f"{shapes[1]}; size=(height, width) brings all to one"
+                f"{shapes[1]}; in Python, load_images(..., size=(height, width)) brings all to one"
             )
     if all(array.ndim == 2 for array in arrays):
         return np.stack(arrays)

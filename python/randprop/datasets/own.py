@@ -23,7 +23,7 @@ from randprop.datasets.splitting import Dataset, split_by_class
 
 __all__ = ["KINDS", "OwnData", "Samples", "is_own", "read_own", "read_parts", "read_samples"]
 
-KINDS = "a .csv, .tsv or .npz file, or a folder of images"
+KINDS = "a .csv, .tsv, .txt or .npz file, or a folder of images"
 _TABLES = (".csv", ".tsv", ".txt")
 _PAIRS = (("x_train", "y_train", "x_test", "y_test"), ("x", "y"))
 

@@ -102,7 +102,8 @@ class StepClassifier(ClassifierMixin, Predictor):
         (height, width, channels) of images, or (length, channels) of series, if the samples in `X`
         are rows. Default: the shape of `X`, where images are (n_samples, height, width) or
         (n_samples, height, width, channels) and series are (n_samples, channels, length). Rows are
-        read as square images of one channel, or as series of one channel.
+        read as square images of one channel, or as series of one channel. In a row the channel is
+        fastest: ``X.transpose(0, 2, 1).reshape(len(X), -1)`` of series.
     random_state : int, RandomState instance or None, default=0
         An int is the network's seed.
     n_jobs : int, optional

@@ -34,7 +34,10 @@ _PROBE = 256  # units that stand for those of any network
 # batch and of one sample, which may be an outlier.
 _FAR, _FAR_ALONE, _BATCH = 1.5, 6.0, 8
 _SMALL = 1e-3  # of the energy of the smallest training sample: 3 % of its size
-_CURE = 'scale each feature, see "Scale and range" in the documentation of your own data'
+_CURE = (
+    'scale each feature, as stages="table" does by itself (see "Scale and range" in the '
+    "documentation of your own data)"
+)
 
 
 class DataWatch:

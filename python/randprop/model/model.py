@@ -288,7 +288,10 @@ def as_model(model: Model | HasModel) -> Model:
         if hasattr(type(model), "model_"):
             told_of += " that is not fitted"
         elif hasattr(model, "prepare"):
-            told_of += ": a Model has classes, and a regressor or a transformer has none"
+            told_of += (
+                ": a Model has classes, and a regressor or a transformer has none; keep it with "
+                "pickle"
+            )
         raise TypeError(
             f"model must be a randprop.Model or a fitted randprop.StepClassifier, got {told_of}"
         )
