@@ -18,7 +18,7 @@ PAGES = {path.name: path.read_text(encoding="utf-8") for path in sorted(ROOT.glo
 BLOCK = re.compile(r"^```(\S*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 # Run elsewhere: nox -s package installs with pip; nox -s cpp_package configures, builds and
 # installs the C++ library, and builds examples/cpp, whose CMakeLists.txt has the lines of the page.
-ELSEWHERE = {"cmake -S", "cmake --build", "pip install", "pip wheel"}
+ELSEWHERE = {"cmake -S", "cmake --build", "c++ -std=c++17", "pip install", "pip wheel"}
 PROJECTS = "".join(  # that a session of nox builds
     (ROOT / folder / "CMakeLists.txt").read_text()
     for folder in ("examples/cpp", "tests/cpp/fetched")
