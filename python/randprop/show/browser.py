@@ -59,8 +59,8 @@ def page(facts: Mapping[str, Any], sets: bytes, text: Mapping[str, str] | None =
     Raises
     ------
     ValueError
-        If a line of the table is missing, unknown, empty, or has other ``{names}`` than the English line,
-        or if ``lang`` is not a language.
+        If a line of the table is missing, unknown, empty, or has other ``{names}`` than the English
+        line, or if ``lang`` is not a language.
     """
     table = _checked(text)
     script = _module(_SCRIPT)
