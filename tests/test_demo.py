@@ -57,7 +57,9 @@ def test_translation():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"title": None}, "text lacks a line 'title'"),
+        ({"title": None}, "text must have all .* lines of the page, got .*: it lacks 'title'$"),
+        ({"draw.title": None, "title": None}, "it lacks 'title' and 1 more$"),
+        ({"title": " "}, "text must not be empty, got ' ' for 'title'"),
         ({"more": "x"}, "text has a line 'more' that the page does not have"),
         ({"lang": "de_DE"}, r"text\['lang'\] must be a language such as 'de', got 'de_DE'"),
         ({"title": 3}, "text must hold strings, got int 3 for 'title'"),
@@ -79,6 +81,13 @@ def test_translation_from_a_file(tmp_path):
     path.write_text("{")
     with pytest.raises(ValueError, match=r"text must be a JSON file, and .*text\.json is not: "):
         demo(tmp_path / "other.html", text=path)
+    path.write_bytes(b'{"\xff": 1}')
+    with pytest.raises(ValueError, match=r"text must be a JSON file in UTF-8, .* at byte 2$"):
+        demo(tmp_path / "other.html", text=path)
+    with pytest.raises(IsADirectoryError, match="text must be a JSON file, and .* is a folder$"):
+        demo(tmp_path / "other.html", text=tmp_path)
+    with pytest.raises(FileNotFoundError, match="text must be a JSON file, and .* does not exist"):
+        demo(tmp_path / "other.html", text=tmp_path / "none.json")
     assert not (tmp_path / "other.html").exists()
 
 
@@ -177,7 +186,7 @@ def test_accuracy_on_all_of_mnist(opened, browser, demo_folder, accuracies):
         wait(browser, "document.getElementById('choose').hidden")
     element(browser, "#start").click()
     wait(browser, IDLE)
-    assert "on 70000 images" in element(browser, "#status").text
+    assert "on 70,000 images" in element(browser, "#status").text
     table = browser.execute_script(
         "return [...document.querySelectorAll('#numbers tr')].map(r => r.cells[1].textContent)"
     )
@@ -225,7 +234,7 @@ def test_ladder(served, browser, mnist):
     for (features, share), (width, options) in zip(found, steps, strict=True):
         if "stages" in options:
             options |= {"scaling": "binary", "input_shape": (28, 28, 1)}
-        assert int(features) == width
+        assert features == f"{width:,}"
         expected = randprop.evaluate(dataset=inside, **options).accuracy
         assert share.strip() == f"{expected:.3f}"
     assert float(found[-1][1]) > 0.95

@@ -63,7 +63,7 @@ def test_stop(served, browser):
     served("#paper?layers=0")
     element(browser, "#start").click()
     wait(browser, IDLE)
-    assert "0 hidden layers on 9000 images" in element(browser, "#status").text
+    assert "0 hidden layers on 9,000 images" in element(browser, "#status").text
 
 
 def test_address_brings_settings_back(opened, browser):
@@ -131,7 +131,7 @@ def test_keyboard_alone(served, browser):
     wait(browser, "document.getElementById('useful-says').textContent === '1'")
     element(browser, "#layers").send_keys(Keys.HOME)
     element(browser, "#start").send_keys(Keys.ENTER)
-    wait(browser, "document.getElementById('status').textContent.includes('9000 images')")
+    wait(browser, "document.getElementById('status').textContent.includes('9,000 images')")
 
 
 # Pictures of a seven, by its ink from 0 to 1, as a browser gets them: colours and transparency.
@@ -268,7 +268,7 @@ def test_a_run_is_of_what_was_set_at_its_start(served, browser):
         ".map(cell => cell.textContent)"
     )
     assert names == ["Class means, 392, 8 bit, step", "Nearest neighbour, 392, 8 bit, step"]
-    assert "1 hidden layers on 9000" in element(browser, "#status").text
+    assert "1 hidden layers on 9,000" in element(browser, "#status").text
 
 
 def test_each_curve_has_a_look_of_its_own(served, browser):
@@ -294,6 +294,17 @@ def test_what_goes_wrong_is_said(served, browser):
     browser.get_log("browser")  # has it too
 
 
+def test_a_note_says_which_digits_the_theory_is_for(served, browser):
+    served("#paper?layers=0&width=98")
+    note = element(browser, "#theory-note").text
+    assert "the 8,000 + 1,000 digits inside this page need not lie on it" in note
+    assert "theory, all of MNIST, 98, step" in element(browser, "#chart").text
+    choose(browser, "inputs", 1)  # no theory is drawn
+    assert not element(browser, "#theory-note").is_displayed()
+    served("#paper?layers=0&width=98&data=all")
+    assert not element(browser, "#theory-note").is_displayed()
+
+
 def test_inputs_leave_no_bits_to_choose(served, browser):
     served("#paper?layers=0&width=98&inputs=4&bits=1")
     assert not element(browser, "#bits").is_enabled()
@@ -317,7 +328,7 @@ def test_data_chosen_during_a_run_outlive_its_stop(served, browser):
     choose(browser, "width", 0)
     element(browser, "#start").click()
     wait(browser, IDLE)
-    assert "0 hidden layers on 70000 images" in element(browser, "#status").text
+    assert "0 hidden layers on 70,000 images" in element(browser, "#status").text
 
 
 def test_stop_while_data_are_loaded(served, browser):
@@ -349,7 +360,7 @@ def test_model_file_is_of_the_units_that_are_shown(served, browser):
     assert element(browser, "#fitted").text == ""
     choose(browser, "units", 0)
     assert element(browser, "#download").is_enabled()
-    assert element(browser, "#fitted").text.startswith("Fitted to 8000 digits")
+    assert element(browser, "#fitted").text.startswith("Fitted to 8,000 digits")
 
 
 def test_ladder_without_its_data_says_where_to_choose_them(browser, demo_folder):

@@ -109,6 +109,13 @@ def test_extras_that_pages_install_exist():
     assert named <= extras
 
 
+def test_the_table_of_extras_has_all_of_them():
+    project = (ROOT / "pyproject.toml").read_text()
+    (whole,) = re.findall(r'^all = \["randprop\[([\w,]+)\]"\]', project, re.MULTILINE)
+    table = re.findall(r"^\| [^|]+ \| `(\w+)` \|$", PAGES["install.md"], re.MULTILINE)
+    assert set(table) == {*whole.split(","), "all"}
+
+
 def test_figures_of_when_stand_where_they_come_from():
     sources = "".join(
         PAGES[f"{name}.md"] for name in ("accuracy", "fitting", "embedded", "tutorial")

@@ -40,6 +40,8 @@ def test_notebooks_are_kept_as_jupyter_writes_them_without_outputs(path):
             keys |= {"outputs", "execution_count"}
         assert set(cell) == keys
     told = "".join(gallery.source_of(cell) for cell in cells if cell["cell_type"] == "markdown")
+    assert "`pip install '.[plot]' notebook`, then\n" in told
+    assert f"`jupyter notebook {path.relative_to(ROOT).as_posix()}`" in told
     assert told.count("**Question") >= 5
     assert told.count("**Expect.**") >= 5
     for name in re.findall(r"`(\w+\.ipynb)`", told):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 
 import pytest
@@ -41,6 +42,20 @@ def test_text_is_escaped(known_numbers, tmp_path):
     assert "&lt;b&gt;&amp;" in text
     assert "x &lt;y&gt;" in text
     assert "<b>&" not in text
+
+
+def test_one_seed_has_no_interval(known_numbers, tmp_path):
+    """With `known_numbers` as if they were of one seed: nothing says that there is a band."""
+    numbers = {"accuracy": copy.deepcopy(known_numbers["numbers"]["accuracy"])}
+    found = numbers["accuracy"]["accuracy"]
+    found |= {"n_seeds": 1, "sd": [None] * len(found["sd"]), "ci95": [None] * len(found["ci95"])}
+    page = report.write(tmp_path, numbers, EXPERIMENTS, seeds=1, command="x", seconds={})
+    for text in (page.read_text(), (tmp_path / "findings.md").read_text()):
+        assert "(one seed, so there is no interval)." in text
+        assert "One seed, so there is no interval." in text
+        assert not re.search("confidence|seeds 0 to 0|1 seeds", text)
+    assert ", one seed, so there is no interval). The" in (tmp_path / "findings.md").read_text()
+    assert "<dt>seeds</dt><dd>0</dd>" in page.read_text()
 
 
 def luminance(color):

@@ -46,8 +46,8 @@ def test_bits_are_those_of_every_stage(model, digits):
     np.testing.assert_array_equal(shown(image).reshape(8, 8), x.reshape(8, 8) > 7)
     assert sorted(shown(maps)) == sorted(counts[0])
     np.testing.assert_array_equal(shown(dense), bits.to_array()[0])
-    assert maps.get_title() == "Conv2D\n2 x 2 x 5 counts"
-    assert dense.get_title() == "Dense\n30 bits"
+    assert maps.get_title() == "layer 1: Conv2D\n2 x 2 x 5 counts"
+    assert dense.get_title() == "layer 2: Dense\n30 bits"
     label = model.predict(x[None])[0]
     assert scores.get_title() == f"scores\n{label} is first"
     widths = [bar.get_width() for bar in scores.patches]
@@ -91,12 +91,13 @@ def test_flips_are_the_bits_that_change(model, digits):
     )
     changed = before[1].to_array()[0] != after[1].to_array()[0]
     np.testing.assert_array_equal(shown(figure.axes[2]), changed)
-    assert figure.axes[2].get_title() == f"Dense\n{changed.mean():.1%} change"
+    assert figure.axes[2].get_title() == f"layer 2: Dense\n{changed.mean():.1%} of bits change"
+    assert figure.axes[1].get_title().endswith("% of counts change")
     (mark,) = figure.axes[0].lines
     assert [*mark.get_xdata(), *mark.get_ydata()] == [27 % 8, 27 // 8]
-    assert "feature 36" in show.flips(model, x).axes[0].get_title()  # row 4, column 4
+    assert show.flips(model, x).axes[0].get_title() == "pixel 36\ninverted"  # row 4, column 4
     plain = StepNetwork(20, width=8)
-    assert "feature 10" in show.flips(plain, np.arange(20)).axes[0].get_title()
+    assert show.flips(plain, np.arange(20)).axes[0].get_title() == "feature 10\ninverted"
 
 
 def test_class_means_scores_and_confusion(digits):
@@ -116,6 +117,7 @@ def test_class_means_scores_and_confusion(digits):
     ax = show.confusion(result)
     assert [int(text.get_text()) for text in ax.texts] == result.confusion_matrix.ravel().tolist()
     assert [text.get_text() for text in ax.get_yticklabels()] == [str(i) for i in range(10)]
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("predicted", "true")
     assert not show.confusion(np.eye(30)).texts
 
 
@@ -273,6 +275,22 @@ def test_a_sweep_has_chance_and_the_features_where_they_are_one():
     rows = [dict(row, baseline_accuracy=0.1 * row["width"]) for row in result.rows]
     assert "chance" not in randprop.SweepResult(rows).plot().get_legend_handles_labels()[1]
     assert len(randprop.SweepResult(rows).plot().lines) == 2
+
+
+def test_a_legend_covers_no_line_and_no_band(digits):
+    """Four lines that begin high, and one across: only beneath the axes is there room."""
+    result = randprop.sweep([0, 1, 2, 4, 8], dataset="digits", width=[64, 512], seeds=2)
+    few = randprop.evaluate(layers=range(0, 16, 3), dataset="digits", width=32)
+    inside = []
+    for found in (result, few):
+        ax = found.plot()
+        ax.figure.canvas.draw()
+        box = ax.get_legend().get_window_extent()
+        for line in ax.lines:  # points close together, since a line is not its ends
+            x, y = line.get_transform().transform(line.get_path().interpolated(200).vertices).T
+            assert not np.any((x > box.x0) & (x < box.x1) & (y > box.y0) & (y < box.y1))
+        inside.append(box.y0 > ax.get_window_extent().y0)
+    assert inside == [False, True]
 
 
 def test_variances_have_powers_only_where_they_span_them():

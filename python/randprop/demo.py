@@ -79,8 +79,17 @@ def demo(
 
 
 def _table(path: Path) -> Any:
+    if not path.exists():
+        raise FileNotFoundError(f"text must be a JSON file, and {path} does not exist")
+    if path.is_dir():
+        raise IsADirectoryError(f"text must be a JSON file, and {path} is a folder")
     try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
+        return json.loads(path.read_bytes().decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"text must be a JSON file in UTF-8, and {path} is not: {error.reason} at byte "
+            f"{error.start}"
+        ) from None
     except ValueError as error:
         raise ValueError(f"text must be a JSON file, and {path} is not: {error}") from None
 

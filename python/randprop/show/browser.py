@@ -59,8 +59,8 @@ def page(facts: Mapping[str, Any], sets: bytes, text: Mapping[str, str] | None =
     Raises
     ------
     ValueError
-        If a line of the table is missing, unknown, or has other ``{names}`` than the English line,
-        or if ``lang`` is not a language.
+        If a line of the table is missing, unknown, empty, or has other ``{names}`` than the English
+        line, or if ``lang`` is not a language.
     """
     table = _checked(text)
     script = _module(_SCRIPT)
@@ -111,13 +111,21 @@ def _checked(text: Mapping[str, str] | None) -> dict[str, str]:
         return usual
     if not isinstance(text, Mapping):
         raise TypeError(f"text must be a mapping of names to lines, got {told(text)}")
-    for name in usual.keys() - text.keys():
-        raise ValueError(f"text lacks a line {name!r}")
-    for name in text.keys() - usual.keys():
-        raise ValueError(f"text has a line {name!r} that the page does not have")
+    # In the order of the file, so that a translator finds the place.
+    if missing := [name for name in usual if name not in text]:
+        raise ValueError(
+            f"text must have all {len(usual)} lines of the page, got {len(usual) - len(missing)}: "
+            f"it lacks {missing[0]!r}"
+            + (f" and {len(missing) - 1} more" if len(missing) > 1 else "")
+        )
+    for name in text:
+        if name not in usual:
+            raise ValueError(f"text has a line {name!r} that the page does not have")
     for name, line in text.items():
         if not isinstance(line, str):
             raise TypeError(f"text must hold strings, got {told(line)} for {name!r}")
+        if not line.strip():
+            raise ValueError(f"text must not be empty, got {line!r} for {name!r}")
         if set(_NAMES.findall(line)) != set(_NAMES.findall(usual[name])):
             raise ValueError(
                 f"text must have the names of {usual[name]!r} in {name!r}, got {line!r}"

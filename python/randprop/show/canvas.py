@@ -139,16 +139,28 @@ def figure_of(what: str, ratios: Sequence[float], height: float) -> tuple[Any, l
 
 
 def legend(ax: Any, title: str | None) -> None:
-    """Name the lines: among them where there is room, and beneath where they are many."""
+    """Name the lines: among them where it covers nothing, else beneath, or if they are many."""
+    look = {
+        "title": title, "fontsize": "small", "title_fontsize": "small", "facecolor": "inherit",
+        "edgecolor": "none", "framealpha": 0.85,
+    }  # fmt: skip
     many = len(ax.get_legend_handles_labels()[0]) > 5
-    place: dict[str, Any] = {}
-    if many:  # as many letters below the axes as its numbers and its label take
+    if many or _covers(ax, ax.legend(loc="best", **look)):
+        # As many letters below the axes as its numbers and its label take.
         beneath = {"bbox_to_anchor": (0.5, 0.0), "borderaxespad": 4.5}
-        place = {"loc": "upper center", "ncols": 2, **beneath}
-    small = {"fontsize": "small", "title_fontsize": "small"}
-    # What it has to lie on is seen no more, and its letters are.
-    frame = {"facecolor": "inherit", "edgecolor": "none", "framealpha": 0.85}
-    ax.legend(title=title, **frame, **small, **place)
+        ax.legend(loc="upper center", ncols=2, **beneath, **look)
+
+
+def _covers(ax: Any, names: Any) -> bool:
+    """Whether a legend lies on a line or a band, where the figure is drawn as it is now."""
+    ax.figure.figure.draw_without_rendering()
+    box = names.get_window_extent()
+    lines = [(line.get_path(), line.get_transform(), False) for line in ax.lines]
+    bands = [(path, c.get_transform(), True) for c in ax.collections for path in c.get_paths()]
+    return any(
+        path.transformed(transform).intersects_bbox(box, filled)
+        for path, transform, filled in lines + bands
+    )
 
 
 def montage(values: NDArray[Any]) -> NDArray[Any]:

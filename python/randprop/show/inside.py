@@ -68,16 +68,20 @@ def _size(shape: Sequence[int]) -> str:
     return " x ".join(map(str, shape))
 
 
-def _titles(network: Any) -> list[str]:
-    """Tell each stage in two lines: its kind, and what it puts out."""
-    return [
-        f"{type(stage).__name__}\n{_size(shape)} {'counts' if stage.gives_bytes else 'bits'}"
-        for stage, shape in zip(network.stages, network.shapes[1:], strict=True)
-    ]
+def _layers(network: Any) -> list[str]:
+    """Name the stages in their order; a picture counts them from 1, as people do."""
+    return [f"layer {m}: {type(stage).__name__}" for m, stage in enumerate(network.stages, 1)]
+
+
+def _outputs(network: Any) -> list[str]:
+    """Tell what each stage puts out."""
+    return ["counts" if stage.gives_bytes else "bits" for stage in network.stages]
 
 
 def bits(network: Any, x: ArrayLike, *, classes: Sequence[str] | None = None) -> Any:
     r"""Draw a sample on its way through a network: the input, each output, the scores.
+
+    The titles count the layers from 1: layer 1 is stage 0 of the network.
 
     Parameters
     ----------
@@ -110,7 +114,7 @@ def bits(network: Any, x: ArrayLike, *, classes: Sequence[str] | None = None) ->
     >>> network = randprop.StepNetwork(784, stages=[stage], input_shape=(28, 28, 1))
     >>> figure = randprop.show.bits(network, X_test[0])
     >>> [ax.get_title() for ax in figure.axes]
-    ['input\n28 x 28 x 1', 'Conv2D\n4 x 4 x 16 counts']
+    ['input\n28 x 28 x 1', 'layer 1: Conv2D\n4 x 4 x 16 counts']
     """
     parts = _parts(network)
     read = parts.read(x)
@@ -120,7 +124,12 @@ def bits(network: Any, x: ArrayLike, *, classes: Sequence[str] | None = None) ->
     pictures = [picture_of(v, shape) for v, shape in zip(values, shapes, strict=True)]
     ratios = [min(3.0, picture.shape[1] / picture.shape[0]) for picture in pictures]
     figure, axes = figure_of("show.bits", ratios + [1.1] * (parts.model is not None), _HEIGHT)
-    titles = [f"input\n{_size(shapes[0])}", *_titles(parts.network)]
+    names = ["input", *_layers(parts.network)]
+    kinds = ["", *(f" {kind}" for kind in _outputs(parts.network))]
+    titles = [
+        f"{name}\n{_size(shape)}{kind}"
+        for name, shape, kind in zip(names, shapes, kinds, strict=True)
+    ]
     for ax, picture, title in zip(axes, pictures, titles, strict=False):
         image(ax, picture, title, vmin=0)
     if parts.model is not None:
@@ -231,17 +240,27 @@ def flips(network: Any, x: ArrayLike, feature: int | None = None) -> Any:
     ratios = [min(3.0, picture.shape[1] / picture.shape[0]) for picture in pictures]
     figure, axes = figure_of("show.flips", ratios, _HEIGHT)
     colours = colours_on(axes[0])
-    image(axes[0], pictures[0], f"feature {feature}\nturned over", vmin=0)
+    what = "pixel" if _of_pixels(shapes[0]) else "feature"
+    image(axes[0], pictures[0], f"{what} {feature}\ninverted", vmin=0)
     mark = np.zeros(n_features)
     mark[feature] = 1.0
     y, x_place = np.argwhere(picture_of(mark, shapes[0]) == 1.0)[0]
     mark_with = {"markerfacecolor": "none", "markeredgewidth": 2, "color": colours.second}
     axes[0].plot(x_place, y, "o", markersize=11, **mark_with)
-    titles = _titles(parts.network)
-    for ax, picture, change, title in zip(axes[1:], pictures[1:], changes, titles, strict=True):
-        kind = title.split("\n")[0]
-        image(ax, picture, f"{kind}\n{change.mean():.1%} change", vmin=0, vmax=1)
+    titles = [
+        f"{name}\n{change.mean():.1%} of {kind} change"
+        for name, change, kind in zip(
+            _layers(parts.network), changes, _outputs(parts.network), strict=True
+        )
+    ]
+    for ax, picture, title in zip(axes[1:], pictures[1:], titles, strict=True):
+        image(ax, picture, title, vmin=0, vmax=1)
     return figure
+
+
+def _of_pixels(shape: Sequence[int]) -> bool:
+    """Whether a feature is a pixel: inputs are images, of one channel."""
+    return len(shape) == 3 and shape[2] == 1
 
 
 def _middle(shape: Sequence[int]) -> int:

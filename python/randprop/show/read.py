@@ -88,14 +88,14 @@ def _shape_of(shape: Sequence[int] | None, n_features: int) -> tuple[int, ...]:
 
 
 def scores(values: ArrayLike, labels: ArrayLike, *, ax: Any = None) -> Any:
-    """Draw margins: for each sample, the score of the right class minus the best other score.
+    """Draw margins: for each sample, the score of the true class minus the best other score.
 
     Parameters
     ----------
     values : array-like of shape (n_samples, n_classes)
         Scores, as a readout's `scores` gives them: the more likely class has the larger score.
     labels : array-like of int of shape (n_samples,)
-        Indices of the right classes.
+        Indices of the true classes.
     ax : matplotlib.axes.Axes, optional
         Where to draw. Default: new axes.
 
@@ -136,7 +136,7 @@ def scores(values: ArrayLike, labels: ArrayLike, *, ax: Any = None) -> Any:
         if bar.get_x() + bar.get_width() / 2 < 0:
             bar.set_facecolor(colours.second)
     ax.axvline(0.0, color=colours.quiet, linewidth=0.8)
-    ax.set_xlabel("score of the right class,\nless the best of the others")
+    ax.set_xlabel("score of the true class\nminus the best other score")
     ax.set_ylabel("samples")
     ax.set_title(f"{np.mean(margins > 0):.1%} right", fontsize="medium")
     return ax
@@ -188,5 +188,5 @@ def confusion(matrix: ArrayLike, classes: Sequence[str] | None = None, *, ax: An
     ax.set_xticks(places, [names[i] for i in places])
     ax.set_yticks(places, [names[i] for i in places])
     ax.set_xlabel("predicted")
-    ax.set_ylabel("right")
+    ax.set_ylabel("true")
     return ax

@@ -37,6 +37,7 @@ def _present(numbers: dict[str, Any]) -> Section:
     found, baseline = numbers["accuracy"], numbers["baseline"]
     mean = np.array(found["mean"])
     chance = 1.0 / numbers["n_classes"]
+    one = found["n_seeds"] == 1
     half = half_depth(found["layers"], mean)
     last = found["layers"][-1]
     shallow = mean[:3].min() >= 0.7 and mean[0] >= 0.78
@@ -50,7 +51,11 @@ def _present(numbers: dict[str, Any]) -> Section:
             else "does not fall through one half, "
         )
         + f"and is {interval(mean[-1], found['ci95'][-1])} at {last} "
-        f"(mean and 95 % confidence interval over {found['n_seeds']} seeds).",
+        + (
+            "(one seed, so there is no interval)."
+            if one
+            else f"(mean and 95 % confidence interval over {found['n_seeds']} seeds)."
+        ),
         "The paper's picture, about 80 % at few hidden layers and chance by 15, "
         + (
             "is reproduced, but here only up to one hidden layer keeps 80 %, not two."
@@ -72,9 +77,10 @@ def _present(numbers: dict[str, Any]) -> Section:
         (baseline, drawing.COLORS[1], "--", "raw pixels"),
         (chance, drawing.MUTED, ":", "chance"),
     )
-    caption = (
-        "Accuracy of the nearest class mean, MNIST. Band: 95 % confidence interval of the mean "
-        "over seeds."
+    caption = "Accuracy of the nearest class mean, MNIST. " + (
+        "One seed, so there is no interval."
+        if one
+        else "Band: 95 % confidence interval of the mean over seeds."
     )
     return Section(
         answer,

@@ -69,7 +69,7 @@ def write(
         "python": platform.python_version(),
         "simd_level": _core.simd_level(),
         "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
-        "seeds": f"0 to {seeds - 1}",
+        "seeds": "0" if seeds == 1 else f"0 to {seeds - 1}",
         "command": command,
         "seconds": {key: round(value, 1) for key, value in seconds.items()},
     }
@@ -255,11 +255,13 @@ def _read(name: str) -> Template:
 def _markdown(
     sections: dict[str, Section], experiments: Mapping[str, Experiment], about: dict[str, Any]
 ) -> str:
+    one = about["seeds"] == "0"
     lines = [
         "# Findings",
         "",
-        f"Questions and answers of `{about['command']}` (randprop {about['randprop']}, seeds "
-        f"{about['seeds']}). The command wrote every sentence and number here.",
+        f"Questions and answers of `{about['command']}` (randprop {about['randprop']}, "
+        + ("one seed, so there is no interval" if one else f"seeds {about['seeds']}")
+        + "). The command wrote every sentence and number here.",
         "",
     ]
     top = {name for _, name in _TOP}

@@ -5,9 +5,13 @@ const jsonOf = (id) => JSON.parse(byId(id).textContent);
 const TEXT = jsonOf("text");
 export const FACTS = jsonOf("facts");
 
+// A number as readers of the page's language write it: 8,000 in English.
+export const number = (value) => value.toLocaleString(document.documentElement.lang);
+const written = (value) => (typeof value === "number" ? number(value) : value);
+
 // A line of the table of text, {names} filled in.
 export const say = (key, values = {}) =>
-  TEXT[key].replace(/\{(\w+)\}/g, (whole, name) => (name in values ? values[name] : whole));
+  TEXT[key].replace(/\{(\w+)\}/g, (whole, name) => (name in values ? written(values[name]) : whole));
 
 export const WIDTHS = [98, 196, 392, 784, 1568];
 export const BITS = [1, 2, 4, 8];
@@ -177,7 +181,7 @@ export async function loadAll(blob) {
 }
 
 // A slider over a list of values, bound to a setting.
-export function slider(id, name, values, shown = String, changed = () => {}) {
+export function slider(id, name, values, shown = number, changed = () => {}) {
   const input = byId(id);
   const output = document.querySelector(`output[for="${id}"]`);
   const show = () => {

@@ -1,7 +1,7 @@
 // The sections that compute: the paper's figure, the ladder of changes, the device.
 import { drawChart, STYLES } from "./chart.mjs";
 import {
-  BITS, byId, FACTS, INPUTS, ITOH, loadAll, loadBeside, offer, page, READOUTS, say, settings, slider,
+  BITS, byId, FACTS, INPUTS, ITOH, loadAll, loadBeside, number, offer, page, READOUTS, say, settings, slider,
   Stopped, WIDTHS, writeAddress,
 } from "./common.mjs";
 
@@ -14,10 +14,10 @@ const percent = (share) => Math.round(100 * share);
 
 export function startPaper() {
   const shows = [
-    slider("layers", "layers", Array.from({ length: 16 }, (_, i) => i), String, draw),
-    slider("width", "width", WIDTHS, String, draw),
-    slider("bits", "bits", BITS, String, draw),
-    slider("inputs", "inputs", INPUTS, (n) => (n === 0 ? say("paper.inputs.all") : String(n)), () => {
+    slider("layers", "layers", Array.from({ length: 16 }, (_, i) => i), number, draw),
+    slider("width", "width", WIDTHS, number, draw),
+    slider("bits", "bits", BITS, number, draw),
+    slider("inputs", "inputs", INPUTS, (n) => (n === 0 ? say("paper.inputs.all") : number(n)), () => {
       showInputs();
       draw();
     }),
@@ -186,7 +186,7 @@ async function run() {
 async function runOne(kind, chosen, status, bar) {
   const { layers, width, bits, inputs, activation, seed, data } = chosen;
   const readout = say(`paper.${kind}`);
-  running = { name: nameOf(kind, chosen), values: [], style: READOUTS.indexOf(kind) };
+  running = { name: nameOf(kind, chosen), data, values: [], style: READOUTS.indexOf(kind) };
   const { right, n, seconds } = await compute("accuracy", {
     settings: { kind: "paper", layers, width, bits, activation, seed, inputs }, kind, data, all: true,
   }, ({ share, right: soFar, n: done }) => {
@@ -216,10 +216,10 @@ function joined(list, curve) {
 function nameOf(kind, { width, bits, inputs, activation, seed, data }) {
   return [
     say(`paper.${kind}`),
-    width,
+    number(width),
     inputs ? say("paper.short.inputs", { n: inputs }) : say("paper.short.bits", { n: bits }),
     say(`paper.short.${activation}`),
-    ...(seed ? [say("paper.short.seed", { n: seed })] : []),
+    ...(seed ? [say("paper.short.seed", { n: String(seed) })] : []),
     ...(data === "all" ? ["MNIST"] : []),
   ].join(", ");
 }
@@ -249,10 +249,14 @@ function draw() {
     }
     return { ...one, style, isHollow: taken[style]++ % 2 === 1 };
   });
+  const theory = inputs === 0 ? FACTS.theory[activation][width] : undefined;
+  const note = byId("theory-note"); // the theory is for more images than those of some curves
+  note.textContent = say("paper.note", { train: FACTS.n_train, test: FACTS.n_test });
+  note.hidden = !theory || ![data, ...all.map((one) => one.data)].includes("inside");
   drawChart(byId("chart"), {
     title: say("paper.chart"), x: say("paper.chart.x"), y: say("paper.chart.y"), depths,
-    curves: styled, lines, theory: inputs === 0 ? FACTS.theory[activation][width] : undefined,
-    theoryName: `${say("paper.theory")}, ${width}, ${say(`paper.short.${activation}`)}`,
+    curves: styled, lines, theory,
+    theoryName: `${say("paper.theory")}, ${number(width)}, ${say(`paper.short.${activation}`)}`,
   });
   showNumbers();
 }
@@ -331,7 +335,7 @@ async function climb() {
       line.querySelector(".bar > span").style.width = `${100 * share}%`;
       line.querySelector(".share").textContent = `${share.toFixed(data === "all" ? 4 : 3)} `;
       line.cells[2].title = say("useful.right", { right: right.at(-1), n });
-      line.cells[1].textContent = outputs;
+      line.cells[1].textContent = number(outputs);
       line.cells[3].textContent = seconds.toFixed(2);
     }
     status.textContent = "";
@@ -349,7 +353,7 @@ export function startDevice() {
     byId("download").disabled = !isThis;
     status.textContent = isThis ? fitted.told : "";
   };
-  const show = slider("units", "units", FACTS.costs.map((one) => one.channels), String, showUnits);
+  const show = slider("units", "units", FACTS.costs.map((one) => one.channels), number, showUnits);
   const give = async (name, file) => offer((await page.compute.ask("file", { name })).file, file);
   byId("fit").addEventListener("click", () => {
     const { units } = settings;
@@ -381,9 +385,8 @@ export function startDevice() {
 
 function showCosts() {
   const cost = FACTS.costs.find((one) => one.channels === settings.units);
-  const number = (value) => value.toLocaleString(document.documentElement.lang);
   byId("costs").caption.textContent = say("device.caption", {
-    channels: cost.channels, features: 4 * cost.channels, bytes: number(cost.bytes),
+    channels: cost.channels, features: 4 * cost.channels, bytes: cost.bytes,
   });
   byId("costs").querySelector("tbody").replaceChildren(
     ...cost.processors.map(({ name, code, stack, time, unit }) =>
