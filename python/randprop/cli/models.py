@@ -72,6 +72,8 @@ def fill_export(verb: Parser) -> None:
     add_readout(verb)
     verb.add_argument(
         "--bits",
+        dest="readout_bits",
+        metavar="BITS",
         type=bits,
         help="round class means or coefficients to this number of bits, or coefficients to "
         "'ternary', which is -1, 0 and 1 (default: no rounding; for c, 4 or 8 bits)",
@@ -109,8 +111,8 @@ def export_verb(arguments: argparse.Namespace) -> None:
         need(target.package, f"export {arguments.format}")  # says so before a model is fitted
     if arguments.readout is not None:
         make_readout(**given(arguments, *READOUT))  # refuses what is none before data are read
-    if arguments.bits is not None:
-        check_bits("bits", arguments.bits, 1, 8)
+    if arguments.readout_bits is not None:
+        check_bits("readout_bits", arguments.readout_bits, 1, 8)
     options = given(arguments, "layers", *NETWORK, *READOUT, "input_shape")
     samples = "the test samples"
     if arguments.model is not None:
@@ -126,8 +128,8 @@ def export_verb(arguments: argparse.Namespace) -> None:
         if named is not None and input_dims_of(arguments.stages, arguments.width) == 3:
             X_train, X_test, images = map(named.as_images, (X_train, X_test, images))
         model = fit_model(X_train, y_train, feature_names=columns_of, **options)
-    if arguments.bits is not None:
-        model = model.quantize(readout_bits=arguments.bits)
+    if arguments.readout_bits is not None:
+        model = model.quantize(readout_bits=arguments.readout_bits)
     elif target.quantized:
         model = model.quantize()
     target.write(model, arguments.out.path, images, **own)
