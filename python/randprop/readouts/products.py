@@ -37,8 +37,8 @@ class Products(Sums):
     def __init__(self, n_samples: int, n_features: int, threads: int) -> None:
         if n_features > _MAX_BITS:
             raise ValueError(
-                f"bits must have at most {_MAX_BITS} bits, whose Gram matrix takes 8.6 GB, "
-                f"got {n_features}"
+                f"bits must have at most {_MAX_BITS:,} features, whose Gram matrix takes 8.6 GB, "
+                f"got {n_features:,}: take a smaller width, or another readout"
             )
         self.gram: Gram | None = None
         if n_samples >= n_features:
