@@ -231,7 +231,7 @@ def test_readout_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match="holds fewer than 40 samples"):
         readout.partial_fit(X, y)
     monkeypatch.setattr(products, "_MAX_BITS", 5)
-    with pytest.raises(ValueError, match="bits must have at most 5 bits"):
+    with pytest.raises(ValueError, match="bits must have at most 5 features"):
         readout.partial_fit(X[:3], y[:3])
     assert bytes_of(readout) == before
 

@@ -129,7 +129,7 @@ def test_bad_input():
     readout.fit(bits, [0, 1] * 3)
     with pytest.raises(ValueError, match="has 9 bits, the readout was fitted on 10"):
         readout.predict(BitMatrix.from_array(random_bits(1, 2, 9)))
-    with pytest.raises(ValueError, match=r"bits must lie in \[1, 16\], got 17"):
+    with pytest.raises(ValueError, match=r"bits must lie in \[1, 16\], or be 'ternary', got 17"):
         readout.quantize(17)
     with pytest.raises(ValueError, match="a number of bits or 'ternary', got 'few'"):
         readout.quantize("few")
