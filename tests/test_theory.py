@@ -179,6 +179,8 @@ def test_overlaps_count_every_pair():
     T = (rng.random((7, 40)) < 0.5).astype(np.uint8)
     y = np.repeat([3, 5, 9], 20)
     found = theory.overlap_statistics(X, y, T, [3] * 7, max_pairs=20)
+    shape = f"n_train={len(X)}, n_test=7, n_classes={len(set(y))}, n_bins={found.test.shape[2]}"
+    assert repr(found) == f"OverlapStatistics({shape})"
     np.testing.assert_allclose(found.train.sum(axis=2), 1.0, rtol=1e-6)
     np.testing.assert_allclose(found.test.sum(axis=2), 1.0, rtol=1e-6)
     np.testing.assert_allclose(found.train_activities, X.mean(axis=1))

@@ -61,9 +61,10 @@ class Conv2D(Stage):
     bias : int or float, default=0
     thresholds : array-like of int of shape (channels,), optional
     pool : int or (int, int), optional
-        Numbers of windows, down and across, whose set bits are counted. The outputs are then
-        counts, as bytes in the order (window y, window x, channel). In a window of more than 255
-        positions, the count is scaled to 255. Default: no counts; the outputs are bits.
+        Numbers of windows, down and across, whose set bits are counted: not their size. With
+        ``pool=2`` there are 2 x 2 windows, each a quarter of the map. The outputs are then counts,
+        as bytes in the order (window y, window x, channel). In a window of more than 255 positions,
+        the count is scaled to 255. Default: no counts; the outputs are bits.
 
     Examples
     --------
@@ -200,9 +201,9 @@ class Conv1D(Stage):
     bias : int or float, default=0
     thresholds : array-like of int of shape (channels,), optional
     pool : int, optional
-        Number of windows whose set bits are counted. The outputs are then counts, as bytes in the
-        order (window, channel). In a window of more than 255 positions, the count is scaled to 255.
-        Default: no counts; the outputs are bits.
+        Number of windows whose set bits are counted: not their size. The outputs are then counts,
+        as bytes in the order (window, channel). In a window of more than 255 positions, the count
+        is scaled to 255. Default: no counts; the outputs are bits.
 
     Examples
     --------

@@ -12,7 +12,7 @@ from randprop._labels import as_labels, codes_among
 from randprop._validation import check_int
 from randprop.features import as_table
 
-__all__ = ["CosineStatistics", "cosine_statistics"]
+__all__ = ["CosineStatistics", "cosine_statistics", "statistics_repr"]
 
 _N_BINS = 512
 _BLOCK = 1000
@@ -42,6 +42,18 @@ class CosineStatistics:
     test_codes: NDArray[np.int64]
     class_sizes: NDArray[np.int64]
 
+    def __repr__(self) -> str:
+        return statistics_repr(self)
+
+
+def statistics_repr(found: Any) -> str:
+    """Tell what statistics are of, in place of millions of numbers."""
+    return (
+        f"{type(found).__name__}(n_train={int(found.class_sizes.sum())}, "
+        f"n_test={len(found.test_codes)}, n_classes={len(found.class_sizes)}, "
+        f"n_bins={found.test.shape[2]})"
+    )
+
 
 def cosine_statistics(
     X_train: ArrayLike,
@@ -52,6 +64,9 @@ def cosine_statistics(
     max_pairs: int = 400,
 ) -> CosineStatistics:
     """Measure the cosines between the samples of a data set.
+
+    All of MNIST takes 6 to 15 seconds on two cores: each test image is compared with each training
+    image. The result serves every width and depth, so compute it once.
 
     Parameters
     ----------
@@ -66,6 +81,12 @@ def cosine_statistics(
     Returns
     -------
     CosineStatistics
+
+    Examples
+    --------
+    >>> import randprop
+    >>> randprop.theory.cosine_statistics(*randprop.datasets.load_digits())
+    CosineStatistics(n_train=1437, n_test=360, n_classes=10, n_bins=512)
     """
     max_pairs = check_int("max_pairs", max_pairs, 1, 2**31 - 1)
     X_train, X_test = as_table("X_train", X_train), as_table("X_test", X_test)

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from randprop._labels import as_labels, codes_among
 from randprop._validation import check_int
 from randprop.features import as_table
+from randprop.theory.cosines import statistics_repr
 
 __all__ = ["OverlapStatistics", "overlap_statistics"]
 
@@ -56,6 +57,9 @@ class OverlapStatistics:
     test_activities: NDArray[np.float64]
     test_codes: NDArray[np.int64]
     class_sizes: NDArray[np.int64]
+
+    def __repr__(self) -> str:
+        return statistics_repr(self)
 
 
 def overlap_statistics(
