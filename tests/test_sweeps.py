@@ -105,7 +105,9 @@ def test_resumes_from_the_store(tmp_path, monkeypatch):
     sweep([0, 2], dataset=data, seeds=2, store=store)
     computed = []
     run = _Chain.run
-    monkeypatch.setattr(_Chain, "run", lambda task: computed.extend(task.cells) or run(task))
+    monkeypatch.setattr(
+        _Chain, "run", lambda task, data: computed.extend(task.cells) or run(task, data)
+    )
     resumed = sweep([0, 1, 2], dataset=data, seeds=3, store=store)
     assert without_seconds(resumed) == without_seconds(whole)
     assert len(computed) == 5  # depth 1 of two seeds, three depths of the third
