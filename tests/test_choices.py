@@ -47,7 +47,7 @@ def test_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
             assert line[column] == defaults.get(line[0], "-"), (function, line[0])
         # What is not in the table belongs to one of them alone.
         alone = {"n_train", "n_test", "weights", "store", "progress", "executor", "chunk_size",
-                 "y", "resume", "verb", "run", "format", "out", "bits", "self_test", "name",
+                 "y", "resume", "verb", "run", "format", "out", "readout_bits", "self_test", "name",
                      "arduino", "test", "label", "model", "usual"}  # fmt: skip
         assert set(defaults) - listed <= alone
 

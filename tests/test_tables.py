@@ -83,7 +83,7 @@ def test_no_cell_is_a_formula(tmp_path: Path) -> None:
 
 
 def test_rows_of_other_columns_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="rows have 'other'"):
+    with pytest.raises(ValueError, match="rows have unknown columns: 'other'"):
         SweepResult([row(other=1)]).to_csv(tmp_path / "cells.csv")
     assert not list(tmp_path.iterdir())
 
@@ -105,4 +105,4 @@ def test_a_path_that_is_no_text_is_told(tmp_path: Path) -> None:
         capture_output=True, env={"PYTHONIOENCODING": "utf-8:strict"}, check=False,
     )  # fmt: skip
     assert done.stderr == b""
-    assert rb"/caf\udce9.model: 0." in done.stdout
+    assert rb"/caf\udce9.model: accuracy 0." in done.stdout
