@@ -34,7 +34,7 @@ from randprop import (
 from randprop._validation import check_threads
 from randprop.datasets import load_digits, load_mnist
 from randprop.measure import dask_scheduler
-from randprop.measure.workers import run_tasks
+from randprop.measure.workers import run_tasks, sent_once
 
 X_TRAIN, Y_TRAIN, X_TEST, Y_TEST = load_digits()
 NETWORK = StepNetwork(64, 1, width=[70, 130], seed=4)
@@ -208,8 +208,23 @@ def test_the_data_of_a_sweep_go_to_dask_once(monkeypatch, cluster):
     grid = {"dataset": "digits", "width": [20, 30], "seeds": 2}
     found = sweep([0, 2], **grid, executor=cluster.get_executor())
     assert [row["accuracy"] for row in found] == [row["accuracy"] for row in sweep([0, 2], **grid)]
-    assert len(sizes) == 4
-    assert max(sizes) < 10_000 < X_TRAIN.nbytes
+    once, *tasks = sizes
+    assert len(tasks) == 4
+    assert max(tasks) < 10_000 < X_TRAIN.nbytes < once
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_what_was_sent_once_outlives_all_workers(cluster):
+    executor = cluster.get_executor()
+    sent = sent_once(executor, X_TRAIN)
+
+    def total():
+        return list(run_tasks([(np.sum, (sent,))], executor=executor, n_jobs=None))
+
+    assert total() == [X_TRAIN.sum()]
+    for pid in cluster.run(os.getpid).values():
+        os.kill(pid, signal.SIGKILL)
+    assert total() == [X_TRAIN.sum()]
 
 
 def test_addresses_that_are_none():

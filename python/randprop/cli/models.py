@@ -26,6 +26,7 @@ from randprop.cli.options import (
     add_threads,
     data_of,
     given,
+    label_of,
 )
 from randprop.cli.outputs import STREAM, add_output
 from randprop.cli.parser import Parser, lines_fit
@@ -164,9 +165,8 @@ def _samples_of(arguments: argparse.Namespace, model: Model) -> tuple[Any, Any, 
         found = DATASETS[str(data_of(arguments))].load()
         X, y = found.X_test, found.y_test
     else:
-        label = -1 if arguments.label is None else arguments.label
         names = model.feature_names
-        train, test = read_parts(name, label=label, test=arguments.test, wanted=names)
+        train, test = read_parts(name, label=label_of(arguments), test=arguments.test, wanted=names)
         X, y = (train.X, train.y) if test is None else (test.X, test.y)
         if test is None:  # who has one file has fitted the model to it
             samples = f"the {len(X):,} samples of {printable(name)}, perhaps its training samples"
@@ -245,8 +245,7 @@ def _to_fit(arguments: argparse.Namespace) -> tuple[Any, Any, Any, tuple[Any, An
         found = DATASETS[named].load()
         images = [DATASETS[named].as_images(X) for X in (found.X_train, found.X_test)]
         return images[0], found.y_train, None, (images[1], found.y_test)
-    label = -1 if arguments.label is None else arguments.label
-    train, test = read_parts(name, label=label, test=arguments.test)
+    train, test = read_parts(name, label=label_of(arguments), test=arguments.test)
     return train.X, train.y, train.feature_names, None if test is None else (test.X, test.y)
 
 

@@ -20,7 +20,8 @@ from randprop.readouts.registry import READOUTS
 
 __all__ = [
     "HIDDEN_LAYERS", "NETWORK", "READOUT", "add_data", "add_input_shape", "add_label",
-    "add_network", "add_readout", "add_stages", "add_threads", "data_of", "given", "stage_help",
+    "add_network", "add_readout", "add_stages", "add_threads", "data_of", "given", "label_of",
+    "stage_help",
 ]  # fmt: skip
 
 NETWORK = ("stages", "scaling", "thresholds", "width", "weight_bits", "activation", "seed")
@@ -61,10 +62,15 @@ def add_label(verb: Parser, default: str = "default -1") -> None:
     )
 
 
+def label_of(arguments: argparse.Namespace) -> int | str:
+    """Return the column of the labels: the last where none was given."""
+    label: int | str | None = arguments.label
+    return -1 if label is None else label
+
+
 def data_of(arguments: argparse.Namespace) -> str | OwnData:
     """Return the name of a data set, or a person's own samples, which are read."""
     name = arguments.dataset
-    label = -1 if arguments.label is None else arguments.label
     if name in DATASETS or not is_own(name):
         if name not in DATASETS:
             listed = ", ".join(map(repr, DATASETS))
@@ -75,7 +81,7 @@ def data_of(arguments: argparse.Namespace) -> str | OwnData:
             if getattr(arguments, option) is not None:
                 raise ValueError(f"--{option} is for your own data, not for the data set {name}")
         return str(name)
-    data = read_own(name, label=label, test=arguments.test)
+    data = read_own(name, label=label_of(arguments), test=arguments.test)
     if data.drawn is not None:
         print(
             f"{printable(name)} has no test samples: {len(data.y_test):,} of its "

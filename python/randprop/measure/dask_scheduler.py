@@ -12,7 +12,7 @@ from typing import Any
 __all__ = ["on_scheduler"]
 
 _UNTIL_THERE = 60.0  # seconds: in one job, the scheduler may start after its client
-_UNTIL_IT_SPEAKS = 10.0
+_UNTIL_IT_SPEAKS = 30.0  # a busy scheduler takes its time
 _GREETING = 8  # bytes: a scheduler begins with the number of frames of its first message
 _MOST_FRAMES = 1 << 16
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import contextmanager
@@ -105,15 +106,20 @@ def on_workers(executor: Executor | str | None) -> Iterator[Executor | None]:
 def sent_once(executor: Executor | None, value: Any) -> Any:
     """Return what to pass to tasks in place of a large object that many of them share.
 
-    A dask cluster gets the object now. The workers then hand it on to each other, and no task
-    carries it through the scheduler. joblib maps large arrays, and other executors have no such
-    place: they take the object itself.
+    To dask the object goes as a task of its own, whose result the workers hand on to each other:
+    where they die with it, dask makes it again. joblib maps large arrays, and other executors have
+    no such place: they take the object itself.
     """
     if executor is None or type(executor).__module__ != _DASK:
         return value
     client: Any = executor._client  # type: ignore[attr-defined]
-    client.wait_for_workers(1)  # for as long as it takes: a cluster may start them in a queue
-    return client.scatter([value], broadcast=True)[0]
+    with warnings.catch_warnings():  # that it is large is why it goes but once
+        warnings.filterwarnings("ignore", message="Sending large graph")
+        return client.submit(_same, value, pure=False)
+
+
+def _same(value: Result) -> Result:
+    return value
 
 
 def _run_executor(
